@@ -1,0 +1,50 @@
+PYTHON ?= python3
+UV ?= uv
+VENV ?= .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.ordersaga-setup
+CODE := $(foreach dir,service tests bench sample migrations,$(if $(wildcard $(dir)/*.py $(dir)/*/*.py),$(dir)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-all test-long lint bench lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## make the environment (.venv) where it is missing or stale
+
+demo: setup ## real orders from Kafka through the saga to the sandbox and out again, every penny accounted for
+	@$(PY) -m ordersaga_local.demo
+
+up: setup ## the same parts without the sample; prints how to reach each
+	@$(PY) -m ordersaga_local.demo --without-sample
+
+test: setup ## unit, integration and end to end tests on real Kafka and Postgres
+	@$(PY) -m pytest -m "not long"
+
+test-all: setup ## every test, also the long ones
+	@$(PY) -m pytest
+
+test-long: setup
+	@$(PY) -m pytest -m long || [ $$? -eq 5 ] # 5: none is marked long
+
+lint: setup ## ruff, mypy --strict and the import rules
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy --strict $(CODE)
+	@$(VENV)/bin/lint-imports
+
+bench: setup ## throughput, latency and cost per order beside the floor; writes bench/results
+	@$(PY) -m bench
+
+# Without index addresses: the lock says what, the machine's own settings say from where.
+lock:
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra sandbox -o requirements.lock pyproject.toml
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.lock pyproject.toml
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 setup")'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

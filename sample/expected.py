@@ -1,0 +1,72 @@
+"""The totals that the demo holds against the provider's ledger and the outcomes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from sample.oracle import History, Outcome, Reading, replay
+
+Json = dict[str, Any]
+
+
+def expected(reading: Reading, kinds: dict[tuple[str, str], str]) -> Json:
+    """`expected.json` for what was read; `kinds` names each order's history."""
+    histories = {key: replay(events) for key, events in reading.events.items()}
+    for event in reading.invalid:
+        history = histories.setdefault((event.merchant, event.subject), History())
+        history.outcomes[event.id] = Outcome("rejected", code="invalid_event", final=False)
+    final = [outcome for history in histories.values() for outcome in history.outcomes.values() if outcome.final]
+    return {
+        "events": reading.records,
+        "distinct": reading.distinct,
+        "duplicates": reading.duplicates,
+        "dead_letters": _count(reading.dead_letters),
+        "outcomes": _count(outcome.type for outcome in final),
+        "codes": _count(outcome.code for outcome in final if outcome.code),
+        "open": {"invalid_event": len(reading.invalid)},
+        "money": _money(histories),
+        "orders": [_order(key, history, kinds.get(key, "stray")) for key, history in sorted(histories.items())],
+    }
+
+
+def _count(names: Iterable[str]) -> Json:
+    return dict(sorted(Counter(names).items()))
+
+
+def _money(histories: dict[tuple[str, str], History]) -> Json:
+    """What was authorized as placed, and what became of it, in minor units."""
+    money: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for (merchant, _), history in sorted(histories.items()):
+        if history.order is None:
+            continue
+        placed = next(o.amount or 0 for o in history.outcomes.values() if o.type == "authorized")
+        order = history.order
+        money[merchant][order.currency].update(
+            authorized=placed, captured=order.captured, refunded=order.refunded, released=order.released
+        )
+    return {merchant: {currency: dict(sums) for currency, sums in by.items()} for merchant, by in money.items()}
+
+
+def _order(key: tuple[str, str], history: History, kind: str) -> Json:
+    order = history.order
+    books: Json = dict.fromkeys(("currency", "order_amount", "captured", "released", "refunded", "status"))
+    if order:
+        books = {
+            "currency": order.currency,
+            "order_amount": order.order_amount,
+            "captured": order.captured,
+            "released": order.released,
+            "refunded": order.refunded,
+            "status": order.status,
+        }
+    events = {event_id: _outcome(outcome) for event_id, outcome in history.outcomes.items()}
+    return {"merchant": key[0], "subject": key[1], "history": kind, **books, "events": events}
+
+
+def _outcome(outcome: Outcome) -> Json:
+    said: Json = {"type": outcome.type}
+    if outcome.amount is not None:
+        said["amount"] = outcome.amount
+    if outcome.code:
+        said["code"] = outcome.code
+    return said if outcome.final else said | {"final": False}

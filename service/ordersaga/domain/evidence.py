@@ -1,0 +1,147 @@
+"""What became of an operation whose answer was lost (I3): only evidence ends it, or a person."""
+
+from typing import Final, Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordersaga.domain.order import Operation, Order, Refusal
+from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.terms import Rules
+from ordersaga.domain.work import Work
+
+READABLE: Final = frozenset({"capture", "refund", "cancel", "release", "amend"})
+KEYED: Final = READABLE | {"create_order"}  # the authorization token is the key of a create_order
+_LOOK_UP = "look the order up at the provider by its merchant reference, then settle the operation by hand"
+
+
+class Present(Struct, frozen=True):
+    provider_id: str | None
+
+
+Finding = Present | Literal["absent", "ambiguous"]
+
+
+def doubted(order: Order, since: float, until: float) -> Order:
+    """The order after a lease that ended unsettled: its call may have been sent between `since` and `until`."""
+    if not order.operations:
+        return order
+    operation = order.operations[0]
+    if operation.stage != "send" or operation.type == "take_over" or operation.due > until:
+        return order
+    marked = replace(
+        operation,
+        attempts=operation.attempts + 1,
+        unknown=True,
+        first_sent=min(operation.first_sent or since, since),
+        last_sent=max(operation.last_sent or until, until),
+    )
+    return replace(order, operations=(marked, *order.operations[1:]))
+
+
+def predates_restore(operation: Operation, rules: Rules) -> bool:
+    """A database brought back from a backup may have forgotten that this was sent."""
+    asked = min(operation.cause.sent or operation.opened, operation.opened)
+    return rules.restored_at > 0 and not operation.verified and asked <= rules.restored_at
+
+
+def outlives_key(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
+    """A repeat made now might no longer be recognised as one."""
+    if not operation.unknown or operation.type not in KEYED:
+        return False
+    trusted = rules.terms[order.provider].key_seconds(operation.type)
+    return now + rules.call_deadline > (operation.first_sent or now) + trusted
+
+
+def find(order: Order, operation: Operation, seen: Snapshot) -> Finding:
+    """Does the provider show this operation?"""
+    match operation.type:
+        case "capture":
+            return _by_reference(operation, seen.captures, {capture.id for capture in order.captures})
+        case "refund":
+            return _by_reference(operation, seen.refunds, {refund.id for refund in order.refunds})
+        case "cancel":
+            return Present(None) if seen.status == "cancelled" else "absent"
+        case "release":
+            return Present(None) if seen.remaining_amount == 0 and seen.status == "captured" else "absent"
+        case "amend":
+            return _by_amount(order, operation, seen)
+        case "create_order" | "cancel_authorization" | "take_over":
+            return "ambiguous"
+        case _:
+            assert_never(operation.type)
+
+
+def _by_amount(order: Order, operation: Operation, seen: Snapshot) -> Finding:
+    """An amendment shows by the order's amount alone: one that keeps it can't be told."""
+    if operation.target == order.captured_amount + order.remaining:
+        return "ambiguous"
+    return Present(None) if seen.order_amount == operation.target else "absent"
+
+
+def _by_reference(
+    operation: Operation, seen: tuple[CaptureSeen, ...] | tuple[RefundSeen, ...], known: set[str]
+) -> Finding:
+    for one in seen:
+        if one.reference == operation.id:
+            return Present(one.id)
+    alike = any(one.amount == operation.amount and one.id not in known and not one.reference for one in seen)
+    return "ambiguous" if alike else "absent"
+
+
+def weigh(work: Work, operation: Operation, result: Result) -> Succeeded | Refusal | None:
+    """What a read says of `operation`: it succeeded, it came to nothing, or (None) it stays open, changed in `work`."""
+    match result:
+        case Succeeded(snapshot=snapshot) if snapshot is not None:
+            return _weigh_snapshot(work, operation, snapshot)
+        case Retryable() | Unknown() | Succeeded():
+            again = replace(operation, attempts=operation.attempts + 1)
+            work.replace_current(replace(again, due=work.backoff(again)))
+        case Rejected(code=code, messages=messages, correlation_id=correlation_id):
+            give_up(work, operation, Refusal(code, messages, correlation_id))
+        case _:
+            assert_never(result)
+    return None
+
+
+def _weigh_snapshot(work: Work, operation: Operation, seen: Snapshot) -> Succeeded | Refusal | None:
+    finding = find(work.order, operation, seen)
+    match finding:
+        case Present(provider_id=provider_id):
+            return Succeeded(provider_id)
+        case "ambiguous":
+            give_up(
+                work,
+                operation,
+                Refusal("ambiguous", ("the provider's books show neither that it took effect nor that it didn't",)),
+            )
+            return None
+        case "absent":
+            return _absent(work, operation)
+        case _:
+            assert_never(finding)
+
+
+def _absent(work: Work, operation: Operation) -> Refusal | None:
+    """Counts only when read twice, both late enough after the last send."""
+    sent = operation.last_sent or operation.opened
+    if predates_restore(operation, work.rules):
+        sent = max(operation.last_sent or 0.0, work.rules.restored_at)
+    counts_from = sent + work.rules.absent_after
+    if work.now < counts_from:
+        work.replace_current(replace(operation, absent=0, due=counts_from))
+    elif operation.absent == 0:
+        work.replace_current(replace(operation, absent=1, due=work.now + work.rules.absent_again))
+    elif operation.refused is not None:
+        return operation.refused
+    else:
+        fresh = replace(operation, stage="send", unknown=False, verified=True, absent=0, lost=0, first_sent=None)
+        work.replace_current(replace(fresh, due=work.now))
+    return None
+
+
+def give_up(work: Work, operation: Operation, refusal: Refusal | None) -> None:
+    """Evidence is used up: a person has to look. The operation stays open and is never sent again by itself."""
+    stuck = replace(operation, stage="stuck", attention=True)
+    work.replace_current(stuck)
+    work.call_somebody(stuck, "answer_lost", _LOOK_UP, refusal)

@@ -1,0 +1,284 @@
+"""Working out which lines an event draws, and what they are worth (contract: "Working out lines and amounts").
+
+A *pool* is what there is to draw from a line: for captures and cancellations the line itself, for refunds what was captured of it.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, assert_never
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from ordersaga.domain.events import OrderLine, PartLine
+from ordersaga.domain.money import between, divide, part_worth
+from ordersaga.domain.order import Draw, Line
+
+GOODS: Final = frozenset({"physical", "digital"})
+FEES: Final = frozenset({"shipping_fee", "surcharge"})
+
+Counter = Literal["captured", "cancelled", "refunded"]
+_WHYS: Final[tuple["Why", ...]] = ("does_not_add_up", "too_much")  # the first that fails is told
+Why = Literal["nothing_left", "too_much", "does_not_add_up"]
+
+
+class Pool(Struct, frozen=True):
+    quantity: int
+    total: int
+    gone_quantity: int
+    gone: int
+
+    @property
+    def left_quantity(self) -> int:
+        return max(self.quantity - self.gone_quantity, 0)
+
+    @property
+    def left(self) -> int:
+        """What is left of the worth; never of the other sign than the line."""
+        return between(self.total - self.gone, 0, self.total)
+
+
+class Amiss(Struct, frozen=True):
+    """Why the named lines can't be drawn."""
+
+    why: Why
+    messages: tuple[str, ...]
+
+
+def line_of(line: OrderLine) -> Line:
+    return Line(line.reference, line.type, line.quantity, line.unit_price, line.tax_rate, line.total_amount)
+
+
+def open_pool(line: Line) -> Pool:
+    """What may still be captured or cancelled of a line."""
+    gone = line.captured_quantity + line.cancelled_quantity
+    return Pool(line.quantity, line.total, gone, line.captured + line.cancelled)
+
+
+def captured_pool(line: Line) -> Pool:
+    """What may be refunded of a line. A line drawn by following counts as captured in its whole quantity."""
+    quantity = line.captured_quantity or (line.quantity if line.captured else 0)
+    return Pool(quantity, line.captured, line.refunded_quantity, line.refunded)
+
+
+def goods_of(lines: Sequence[Line]) -> frozenset[int]:
+    """Positions of the goods; an order without any: its positive lines."""
+    goods = frozenset(i for i, line in enumerate(lines) if line.type in GOODS)
+    if any(lines[i].quantity for i in goods):
+        return goods
+    return goods | {i for i, line in enumerate(lines) if line.total > 0}
+
+
+def draw_all(pools: Sequence[Pool]) -> tuple[Draw, ...]:
+    """All that is left."""
+    left = (Draw(i, pool.left_quantity, pool.left) for i, pool in enumerate(pools))
+    return tuple(draw for draw in left if draw.quantity or draw.amount)
+
+
+def draw_for_capture(lines: Sequence[Line], named: Sequence[PartLine], room: int) -> tuple[Draw, ...] | Amiss:
+    """Named lines and those that follow them, for a capture or a cancellation; their sum lies within 0 and `room`."""
+    pools = [open_pool(line) for line in lines]
+    drawn = _draw_named(lines, pools, named)
+    if isinstance(drawn, Amiss):
+        return drawn
+    goods = goods_of(lines)
+    last = not any(_left_after(pools[i], drawn.get(i)) for i in goods)
+    followers = [i for i, line in enumerate(lines) if i not in goods and i not in drawn and not line.named]
+    return _with_followers(pools, drawn, goods, followers, room, last=last)
+
+
+def draw_for_refund(lines: Sequence[Line], named: Sequence[PartLine], room: int) -> tuple[Draw, ...] | Amiss:
+    """Named lines and those that follow them, for a refund. Fees come back when named, or with the last goods."""
+    pools = [captured_pool(line) for line in lines]
+    drawn = _draw_named(lines, pools, named)
+    if isinstance(drawn, Amiss):
+        return drawn
+    goods = frozenset(i for i in goods_of(lines) if pools[i].quantity)
+    last = bool(goods) and not any(_left_after(pools[i], drawn.get(i)) for i in goods)
+    followers = [
+        i
+        for i, line in enumerate(lines)
+        if i not in goods and i not in drawn and not line.named and pools[i].total and (last or line.type not in FEES)
+    ]
+    return _with_followers(pools, drawn, goods, followers, room, last=last)
+
+
+def unknown(lines: Sequence[Line], named: Sequence[PartLine]) -> list[str]:
+    """The named references that the order lacks."""
+    known = {line.reference for line in lines}
+    return [f"the order has no line {part.reference!r}" for part in named if part.reference not in known]
+
+
+def add(lines: Sequence[Line], draws: Sequence[Draw], counter: Counter) -> tuple[Line, ...]:
+    """The lines with the draws counted."""
+    changed = list(lines)
+    for draw in draws:
+        line = changed[draw.position]
+        match counter:
+            case "captured":
+                quantity, amount = line.captured_quantity + draw.quantity, line.captured + draw.amount
+                changed[draw.position] = replace(line, captured_quantity=quantity, captured=amount)
+            case "cancelled":
+                quantity, amount = line.cancelled_quantity + draw.quantity, line.cancelled + draw.amount
+                changed[draw.position] = replace(line, cancelled_quantity=quantity, cancelled=amount)
+            case "refunded":
+                changed[draw.position] = _refunded(line, draw)
+            case _:
+                assert_never(counter)
+    return tuple(changed)
+
+
+def _refunded(line: Line, draw: Draw) -> Line:
+    """Of a line that has followed in its worth alone, no quantity was captured: none comes back."""
+    quantity = min(line.refunded_quantity + draw.quantity, line.captured_quantity)
+    return replace(line, refunded_quantity=quantity, refunded=line.refunded + draw.amount)
+
+
+def mark_named(lines: Sequence[Line], named: Sequence[PartLine]) -> tuple[Line, ...]:
+    references = {part.reference for part in named}
+    return tuple(
+        replace(line, named=True) if line.reference in references and not line.named else line for line in lines
+    )
+
+
+def carried_over(old: Sequence[Line], new: Sequence[OrderLine]) -> tuple[Line, ...]:
+    """Amended lines with what was captured and refunded of the old ones, by reference."""
+    counted: dict[str, list[int]] = {}
+    named = {line.reference for line in old if line.named}
+    for line in old:
+        sums = counted.setdefault(line.reference, [0, 0, 0, 0])
+        for i, value in enumerate((line.captured_quantity, line.captured, line.refunded_quantity, line.refunded)):
+            sums[i] += value
+    places: dict[str, list[int]] = {}
+    for i, given in enumerate(new):
+        places.setdefault(given.reference, []).append(i)
+    lines = [replace(line_of(line), named=line.reference in named) for line in new]
+    for reference, sums in counted.items():
+        for place in places.get(reference, ()):
+            last = place == places[reference][-1]
+            line = lines[place]
+            limits = (line.quantity, line.total, line.quantity, line.total)
+            share = [value if last else between(value, 0, limit) for value, limit in zip(sums, limits, strict=True)]
+            sums[:] = [value - part for value, part in zip(sums, share, strict=True)]
+            lines[place] = replace(
+                line,
+                captured_quantity=share[0],
+                captured=share[1],
+                refunded_quantity=share[2],
+                refunded=share[3],
+            )
+    return tuple(lines)
+
+
+def _left_after(pool: Pool, draw: Draw | None) -> int:
+    return pool.left_quantity - (draw.quantity if draw else 0)
+
+
+def _draw_named(lines: Sequence[Line], pools: Sequence[Pool], named: Sequence[PartLine]) -> dict[int, Draw] | Amiss:
+    """The draws of the named lines, none of which is unknown, by position."""
+    places: dict[str, list[int]] = {}
+    for i, line in enumerate(lines):
+        places.setdefault(line.reference, []).append(i)
+    touched = {i for part in named for i in places[part.reference]}
+    if not any(pools[i].left_quantity or pools[i].left for i in touched):
+        return Amiss("nothing_left", ("nothing is left of the named lines",))
+    drawn: dict[int, Draw] = {}
+    amiss = [wrong for part in named if (wrong := _draw_part(part, places[part.reference], pools, drawn))]
+    for why in _WHYS:
+        messages = tuple(message for wrong in amiss if wrong.why == why for message in wrong.messages)
+        if messages:
+            return Amiss(why, messages)
+    if sum(draw.amount for draw in drawn.values()) < 0:
+        return Amiss("does_not_add_up", ("the named lines sum to less than 0",))
+    return drawn
+
+
+def _draw_part(part: PartLine, places: Sequence[int], pools: Sequence[Pool], drawn: dict[int, Draw]) -> Amiss | None:
+    """Adds the part's draws to `drawn`; what is wrong with it, if anything."""
+    rest = {i: _after(pools[i], drawn.get(i)) for i in places}
+    left = sum(pool.left_quantity for pool in rest.values())
+    wanted = left if part.quantity is UNSET else part.quantity
+    if wanted > left:
+        return Amiss("too_much", (f"line {part.reference!r}: {wanted} asked for, {left} left",))
+    every = part.quantity is UNSET or not wanted
+    taken: dict[int, Draw] = {}
+    for i, pool in rest.items():
+        quantity = min(wanted, pool.left_quantity)
+        wanted -= quantity
+        if quantity or every:
+            idle = not quantity and part.quantity is not UNSET
+            worth = 0 if idle else part_worth(pool.total, pool.quantity, pool.gone_quantity + quantity, pool.gone)
+            taken[i] = Draw(i, quantity, between(worth, 0, pool.left))
+    if part.total_amount is not UNSET:
+        given = _as_given(part, part.total_amount, taken, rest)
+        if isinstance(given, Amiss):
+            return given
+        taken = given
+    for i, draw in taken.items():
+        before = drawn.get(i)
+        drawn[i] = draw if before is None else Draw(i, before.quantity + draw.quantity, before.amount + draw.amount)
+    return None
+
+
+def _after(pool: Pool, draw: Draw | None) -> Pool:
+    if draw is None:
+        return pool
+    return replace(pool, gone_quantity=pool.gone_quantity + draw.quantity, gone=pool.gone + draw.amount)
+
+
+def _as_given(part: PartLine, amount: int, taken: dict[int, Draw], rest: dict[int, Pool]) -> dict[int, Draw] | Amiss:
+    """The same quantities worth `amount` in all, which is no more than is left of them."""
+    missing = amount - sum(draw.amount for draw in taken.values())
+    given = dict(taken)
+    for i in reversed(taken):
+        worth = between(given[i].amount + missing, 0, rest[i].left)
+        missing -= worth - given[i].amount
+        given[i] = replace(given[i], amount=worth)
+    if not missing:
+        return given
+    most = sum(rest[i].left for i in taken)
+    why: Why = "does_not_add_up" if amount * most < 0 else "too_much"
+    return Amiss(why, (f"line {part.reference!r}: {amount} asked for, {most} left",))
+
+
+def _with_followers(
+    pools: Sequence[Pool],
+    drawn: dict[int, Draw],
+    goods: frozenset[int],
+    followers: Sequence[int],
+    room: int,
+    *,
+    last: bool,
+) -> tuple[Draw, ...] | Amiss:
+    named = sum(draw.amount for draw in drawn.values())
+    worth = sum(pools[i].total for i in goods)
+    gone = sum(pools[i].gone + (drawn[i].amount if i in drawn else 0) for i in goods)
+    total = sum(pools[i].total for i in followers)
+    before = sum(pools[i].gone for i in followers)
+    target = total if last else divide(total * gone, worth) if worth else 0
+    step = between(target - before, 0, total - before)
+    step = between(between(step, -named, room - named), 0, total - before)
+    if named + step > room:
+        return Amiss("too_much", (f"{named + step} asked for, {room} left of the order",))
+    shares = _shares(pools, followers, total, before + step, last=last)
+    return tuple(sorted((*drawn.values(), *shares), key=lambda draw: draw.position))
+
+
+def _shares(pools: Sequence[Pool], followers: Sequence[int], total: int, drawn: int, *, last: bool) -> list[Draw]:
+    """Each follower's share of `drawn`, within its own bounds; the last one takes the rest."""
+    shares: list[Draw] = []
+    rest = drawn
+    low = sum(min(pools[i].gone, pools[i].total) for i in followers)
+    high = sum(max(pools[i].gone, pools[i].total) for i in followers)
+    for i in followers:
+        pool = pools[i]
+        least, most = min(pool.gone, pool.total), max(pool.gone, pool.total)
+        low, high = low - least, high - most
+        worth = divide(pool.total * drawn, total) if total else pool.total if last else pool.gone
+        worth = min(max(worth, least, rest - high), most, rest - low)
+        rest -= worth
+        amount = worth - pool.gone
+        complete = worth == pool.total and (amount or last)
+        quantity = pool.left_quantity if complete else 0
+        if amount or quantity:
+            shares.append(Draw(i, quantity, amount))
+    return shares

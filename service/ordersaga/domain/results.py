@@ -1,0 +1,80 @@
+"""What a provider call comes to. These four results are the only ones."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class CaptureSeen(Struct, frozen=True):
+    """A capture as the provider lists it (minor units)."""
+
+    id: str
+    amount: int
+    reference: str | None = None
+    refunded: int = 0
+    lines: tuple[tuple[str, int, int], ...] = ()  # reference, quantity, total amount
+
+
+class RefundSeen(Struct, frozen=True):
+    """A refund as the provider lists it (minor units)."""
+
+    id: str
+    amount: int
+    reference: str | None = None
+    lines: tuple[tuple[str, int, int], ...] = ()
+
+
+class Snapshot(Struct, frozen=True):
+    """The provider's own books of one order at the time of a read."""
+
+    provider_id: str
+    status: Literal["authorized", "part_captured", "captured", "cancelled", "expired", "closed"]
+    fraud_status: str  # ACCEPTED | PENDING | REJECTED
+    currency: str
+    order_amount: int
+    captured_amount: int
+    refunded_amount: int
+    remaining_amount: int
+    expires_at: float | None = None
+    captures: tuple[CaptureSeen, ...] = ()
+    refunds: tuple[RefundSeen, ...] = ()
+    original_amount: int | None = None
+
+
+class Succeeded(Struct, frozen=True):
+    """The call took effect (or is a recognised replay of what did). `provider_id`: order, capture or refund id."""
+
+    provider_id: str | None = None
+    correlation_id: str | None = None
+    fraud_status: str | None = None  # of a created order
+    result: dict[str, str] = {}  # what the shop needs: redirect_url, payment_method
+    snapshot: Snapshot | None = None  # of a read
+
+
+class Rejected(Struct, frozen=True):
+    """The provider refused for good: nothing took effect by this attempt."""
+
+    code: str
+    messages: tuple[str, ...] = ()
+    correlation_id: str | None = None
+    status: int | None = None
+
+
+class Retryable(Struct, frozen=True):
+    """Certainly nothing took effect (never sent, or turned away at the door): try again later."""
+
+    reason: str
+    after: float | None = None  # seconds that the provider asked for
+    correlation_id: str | None = None
+    status: int | None = None
+
+
+class Unknown(Struct, frozen=True):
+    """The call may have taken effect."""
+
+    reason: str
+    correlation_id: str | None = None
+    status: int | None = None
+
+
+Result = Succeeded | Rejected | Retryable | Unknown

@@ -1,0 +1,116 @@
+"""What a batch of records asks for: pure, in the order of the records."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordersaga.bus.cloudevents import Readable, Unreadable
+from ordersaga.bus.records import Record
+from ordersaga.domain import saga
+from ordersaga.domain.events import Event
+from ordersaga.domain.order import Key, Order, Refusal
+from ordersaga.domain.outcomes import Decision, Entry, Outcome
+from ordersaga.domain.terms import Rules
+from ordersaga.store.dead_letters import Content, DeadLetter
+from ordersaga.store.intake import Verdict
+
+ANSWERED: Final = frozenset({"unknown_type", "unsupported_type", "not_json", "invalid_event"})
+"""Codes of dead letters that the shop is told of by a `rejected` outcome (their envelope was whole)."""
+
+Read = Readable | Unreadable
+RulesOf = Callable[[str], Rules]
+
+
+class Verdicts(Struct):
+    """What has come of a batch so far; orders as they are after the last event of theirs."""
+
+    orders: dict[Key, Order]
+    changed: dict[Key, Order]
+    entries: list[tuple[Key, Entry]]
+    outcomes: list[tuple[Key, Outcome]]
+    letters: list[DeadLetter]
+    taken: int = 0
+    duplicates: int = 0
+
+
+def key_of(read: Read) -> Key | None:
+    """The order that the record touches, where it names one."""
+    if isinstance(read, Readable):
+        event = read.event
+        return Key(event.merchant, event.kind, event.subject)
+    if read.code in ANSWERED and read.merchant is not None and read.subject is not None and read.cause is not None:
+        return Key(read.merchant, read.kind, read.subject)
+    return None
+
+
+def decide_batch(
+    inputs: Iterable[tuple[Record, Read, Verdict]],
+    orders: dict[Key, Order],
+    rules_of: RulesOf,
+    now: float,
+    oldest: float,
+) -> Verdicts:
+    """Decides each record in turn. `oldest`: records sent before it (seconds) are too old. Raises nothing for a bad input."""
+    verdicts = Verdicts(orders, {}, [], [], [])
+    for record, read, verdict in inputs:
+        if record.timestamp < oldest:
+            verdicts.letters.append(letter_of(record, read, "too_old", ("older than what the inbox remembers",)))
+        elif verdict == "same":
+            verdicts.duplicates += 1
+        elif verdict == "other":
+            verdicts.letters.append(letter_of(record, read, "id_reused", ("another event came under this id before",)))
+        elif isinstance(read, Unreadable):
+            _refuse(verdicts, record, read, rules_of, now)
+        else:
+            _accept(verdicts, record, read.event, rules_of, now)
+    return verdicts
+
+
+def _accept(verdicts: Verdicts, record: Record, event: Event, rules_of: RulesOf, now: float) -> None:
+    key = Key(event.merchant, event.kind, event.subject)
+    order = verdicts.orders.get(key)
+    try:
+        decision = saga.accept(order, event, now, rules_of(event.merchant))
+    except Exception as error:  # noqa: BLE001 - a bug of ours stalls this order alone
+        message = f"{type(error).__name__} while deciding the event"
+        letter = letter_of(record, Readable(event, b""), "internal_error", (message,))
+        verdicts.letters.append(letter)
+        blocked = replace(order or Order(key), blocked=str(letter.id))
+        verdicts.orders[key] = verdicts.changed[key] = blocked
+        return
+    verdicts.taken += 1
+    _count(verdicts, key, decision)
+
+
+def _refuse(verdicts: Verdicts, record: Record, read: Unreadable, rules_of: RulesOf, now: float) -> None:
+    letter = letter_of(record, read, read.code, read.messages)
+    verdicts.letters.append(letter)
+    key = key_of(read)
+    if key is None or read.cause is None:
+        return
+    refusal = Refusal(
+        "invalid_event", read.messages, advice=f"dead letter {letter.id}: repair and replay it, or discard it"
+    )
+    order = verdicts.orders.get(key)
+    decision = saga.refuse_input(order, key, read.cause, refusal, now, rules_of(key.merchant), final=False)
+    _count(verdicts, key, decision)
+
+
+def _count(verdicts: Verdicts, key: Key, decision: Decision) -> None:
+    verdicts.orders[key] = verdicts.changed[key] = decision.order
+    verdicts.entries.extend((key, entry) for entry in decision.entries)
+    verdicts.outcomes.extend((key, outcome) for outcome in decision.outcomes)
+
+
+def letter_of(record: Record, read: Read, code: str, messages: Sequence[str]) -> DeadLetter:
+    """The record, kept whole. Letters of the same code and event type have the same fingerprint."""
+    if isinstance(read, Readable):
+        merchant, subject, cause = read.event.merchant, read.event.subject, read.event.cause
+    else:
+        merchant, subject, cause = read.merchant, read.subject, read.cause
+    content = Content(record.key, record.value, tuple(record.headers))
+    fingerprint = f"{code} {cause.type if cause else ''}".rstrip()
+    place = (record.topic, record.partition, record.offset)
+    return DeadLetter(*place, content, code, "; ".join(messages), fingerprint, merchant, subject)

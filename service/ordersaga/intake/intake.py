@@ -1,0 +1,214 @@
+"""Takes batches of shop events in: one Postgres transaction for a batch, its offsets in it."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordersaga import telemetry
+from ordersaga.bus.cloudevents import Readable, read
+from ordersaga.outbox import outbox_row
+from ordersaga.bus.records import Record
+from ordersaga.domain import saga
+from ordersaga.domain.order import Key, Order
+from ordersaga.domain.outcomes import Read, Revoke, Send
+from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of
+from ordersaga.intake.decide import Read as Input
+from ordersaga.rulebook import Rulebook
+from ordersaga.store import intake as store_intake
+from ordersaga.store.errors import ConflictError, OffsetsMovedError, StoreUnavailableError
+from ordersaga.store.intake import Change, Heard, InboxRow, Progress
+from ordersaga.store.rows import OutboxRow, Row
+from ordersaga.store.store import Store
+
+log = structlog.get_logger(__name__)
+_CONFLICTS = 5
+
+
+Batch = Sequence[tuple[Record, Input]]
+AtEnd = Mapping[tuple[str, int], float]
+"""Of the partitions that the batch empties: how many seconds ago that was seen."""
+
+
+class Desk(Protocol):
+    """A worker in the same process, which takes orders over in memory as far as it has room."""
+
+    owner: str
+    lease: float
+
+    def mark(self) -> tuple[float, float]: ...
+
+    def reserve(self, order: Order) -> bool: ...
+
+    def release(self, order: Order) -> None: ...
+
+    def submit(self, order: Order, token: int, mark: tuple[float, float], now: float) -> None: ...
+
+
+class IntakeSettings(Struct, frozen=True):
+    instance: str
+    inbox_retention: float = 30 * 86_400.0  # seconds
+
+
+class Intake:
+    """`merchants` are those that are configured; `wake` tells the relay; `desk` is None where no worker shares the process."""
+
+    def __init__(
+        self,
+        store: Store,
+        merchants: Container[str],
+        rulebook: Rulebook,
+        desk: Desk | None,
+        settings: IntakeSettings,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._merchants = merchants
+        self._rulebook = rulebook
+        self._desk = desk
+        self._settings = settings
+        self._wake = wake
+
+    async def take(self, records: Sequence[Record], at_end: AtEnd) -> None:
+        """Takes the batch in. Raises StoreUnavailableError (try again); a lasting failure is narrowed down to its one record."""
+        read_in = [(record, read(record, self._merchants)) for record in records]
+        await self._take(read_in, at_end)
+
+    async def _take(self, batch: Batch, at_end: AtEnd) -> None:
+        try:
+            await self._take_retrying(batch, at_end)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            log.exception("a batch failed", records=len(batch))
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._take(batch[:middle], {})
+                await self._take(batch[middle:], at_end)
+            else:
+                await self._bury_alone(*batch[0], error)
+
+    async def _take_retrying(self, batch: Batch, at_end: AtEnd) -> None:
+        for attempt in range(_CONFLICTS):
+            try:
+                await self._take_once(batch, at_end)
+            except ConflictError:
+                if attempt == _CONFLICTS - 1:
+                    raise
+            except OffsetsMovedError as moved:
+                batch = await self._not_taken_yet(batch, moved.topic)
+            else:
+                return
+
+    async def _not_taken_yet(self, batch: Batch, topic: str) -> Batch:
+        """Without what another consumer has taken in meanwhile."""
+        following = await self._store.offsets(topic)
+        return [one for one in batch if one[0].topic != topic or one[0].offset >= following.get(one[0].partition, 0)]
+
+    async def _take_once(self, batch: Batch, at_end: AtEnd) -> None:
+        if not batch:
+            return
+        reserved: dict[Key, Order] = {}
+        try:
+            async with self._store.taking_in() as tx:
+                heard, locked, verdicts = await self._decide(tx, batch)
+                mark = self._desk.mark() if self._desk else (0.0, 0.0)
+                changes = self._changes(verdicts, locked, heard.clock.now, reserved)
+                owner, lease = (self._desk.owner, self._desk.lease) if self._desk else ("", 0.0)
+                leases = await tx.write(changes, owner, lease)
+                await tx.journal(verdicts.entries)
+                await tx.publish(self._outbox(verdicts, heard.clock.epoch))
+                await tx.bury(verdicts.letters)
+                await tx.move_offsets(_moves(batch, at_end))
+        except BaseException:
+            for order in reserved.values():
+                self._release(order)
+            raise
+        if verdicts.outcomes:
+            self._wake()
+        telemetry.taken_in(
+            len(batch), verdicts.taken, verdicts.duplicates, [letter.code for letter in verdicts.letters]
+        )
+        for lease_of in leases:
+            assert self._desk is not None
+            self._desk.submit(reserved[lease_of.key], lease_of.token, mark, heard.clock.now)
+
+    async def _decide(self, tx: store_intake.Intake, batch: Batch) -> tuple[Heard, dict[Key, Row], Verdicts]:
+        known = [(record, row) for record, one in batch if (row := _inbox_row(one)) is not None]
+        heard = await tx.remember([row for _, row in known])
+        self._rulebook.learn(heard_until=heard.clock.heard_until, restored_at=heard.clock.raised_at)
+        verdict_of = {id(record): verdict for (record, _), verdict in zip(known, heard.verdicts, strict=True)}
+        locked = await tx.lock(sorted({key for _, one in batch if (key := key_of(one)) is not None}))
+        verdicts = decide_batch(
+            ((record, one, verdict_of.get(id(record), "new")) for record, one in batch),
+            {key: row.order for key, row in locked.items()},
+            self._rulebook.of,
+            heard.clock.now,
+            heard.clock.now - self._settings.inbox_retention,
+        )
+        return heard, locked, verdicts
+
+    def _changes(
+        self, verdicts: Verdicts, locked: Mapping[Key, Row], now: float, reserved: dict[Key, Order]
+    ) -> list[Change]:
+        changes = []
+        for key in sorted(verdicts.changed):
+            order = verdicts.changed[key]
+            row = locked.get(key)
+            rules = self._rulebook.of(key.merchant)
+            due = None if order.blocked and not order.operations else saga.due(order, now, rules)
+            lease = self._wanted_now(order, row, due, now) and self._reserve(order)
+            if lease:
+                reserved[key] = order
+            changes.append(Change(order, row, due, lease))
+        return changes
+
+    def _wanted_now(self, order: Order, row: Row | None, due: float | None, now: float) -> bool:
+        if due is None or due > now or (row is not None and row.leased):
+            return False
+        return isinstance(saga.next_call(order, now, self._rulebook.of(order.key.merchant)), Send | Read | Revoke)
+
+    def _reserve(self, order: Order) -> bool:
+        return self._desk is not None and self._desk.reserve(order)
+
+    def _release(self, order: Order) -> None:
+        if self._desk is not None:
+            self._desk.release(order)
+
+    def _outbox(self, verdicts: Verdicts, epoch: int) -> list[OutboxRow]:
+        return [outbox_row(key, outcome, epoch, self._settings.instance) for key, outcome in verdicts.outcomes]
+
+    async def _bury_alone(self, record: Record, one: Input, error: Exception) -> None:
+        """The one record that makes our own code or database fail: later events of its order wait for it."""
+        letter = letter_of(record, one, "internal_error", (f"{type(error).__name__} while taking the event in",))
+        key = key_of(one)
+        async with self._store.taking_in() as tx:
+            heard = await tx.remember([])
+            if key is not None:
+                row = (await tx.lock([key])).get(key)
+                order = replace(row.order if row else Order(key), blocked=str(letter.id))
+                await tx.write([Change(order, row, None, False)], "", 0.0)
+            await tx.bury([letter])
+            await tx.move_offsets(_moves([(record, one)], {}))
+        telemetry.taken_in(1, 0, 0, [letter.code])
+        log.error("a dead letter", code=letter.code, dead_letter=str(letter.id), at=heard.clock.now)
+
+
+def _inbox_row(one: Input) -> InboxRow | None:
+    if isinstance(one, Readable):
+        cause = one.event.cause
+        return InboxRow(one.event.merchant, cause.source, cause.id, one.digest)
+    if key_of(one) is None or one.cause is None or one.merchant is None or one.digest is None:
+        return None
+    return InboxRow(one.merchant, one.cause.source, one.cause.id, one.digest)
+
+
+def _moves(batch: Batch, at_end: AtEnd) -> list[Progress]:
+    spans: dict[tuple[str, int], tuple[int, int]] = {}
+    for record, _ in batch:
+        place = (record.topic, record.partition)
+        first, last = spans.get(place, (record.offset, record.offset))
+        spans[place] = (min(first, record.offset), max(last, record.offset))
+    return [Progress(*place, first, last + 1, at_end.get(place)) for place, (first, last) in sorted(spans.items())]

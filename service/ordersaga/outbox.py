@@ -1,0 +1,11 @@
+"""From a decided outcome to the row that the relay publishes."""
+
+from ordersaga.bus.outcomes import encode
+from ordersaga.domain.order import Key
+from ordersaga.domain.outcomes import Outcome
+from ordersaga.store.rows import OutboxRow
+
+
+def outbox_row(key: Key, outcome: Outcome, epoch: int, instance: str) -> OutboxRow:
+    encoded = encode(key, outcome, epoch, instance)
+    return OutboxRow(key, outcome.sequence, encoded.type, encoded.headers, encoded.payload)

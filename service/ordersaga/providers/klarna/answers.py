@@ -1,0 +1,202 @@
+"""What an answer of Klarna's means.
+
+| answer                          | write                                                      | read      |
+|---------------------------------|------------------------------------------------------------|-----------|
+| any 2xx                         | succeeded; unknown where an id or a body is missing        | succeeded; retryable where the body can't be read |
+| 401                             | retryable `unauthorized` (the credentials, not the order)  | the same  |
+| 429                             | retryable, after what its headers say                      | the same  |
+| 409                             | Payments: rejected; Order Management (CONFLICT): unknown   | retryable |
+| other 4xx, JSON or not          | rejected                                                   | rejected  |
+| 408, 3xx, 5xx, anything else    | unknown                                                    | retryable |
+| nothing sent                    | retryable                                                  | retryable |
+| the answer was lost             | unknown                                                    | retryable |
+
+Sources: Klarna's OpenAPI documents of Payments v1 and Order Management v1; docs.klarna.com "Error codes" of both APIs,
+"Escalation and retry policy" (5xx: safe to retry with the key alone) and "Rate limit"; "never check for 201 or 204
+specifically" (older documentation): codes of success vary by region.
+"""
+
+import re
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, Final, Literal, assert_never
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ordersaga.domain.order import OperationType
+from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.providers.http import Answer, Lost, NotSent, Reply
+from ordersaga.providers.klarna import order_management
+
+Meaning = Literal["succeeded", "rejected", "unauthorized", "too_many_requests", "doubtful"]
+
+_PAYMENTS: Final = frozenset({"create_order", "cancel_authorization"})
+_READ: Final = "take_over"
+_MEANINGS: Final[dict[int, Meaning]] = {401: "unauthorized", 408: "doubtful", 429: "too_many_requests"}
+_MOST_MESSAGES: Final = 10
+_MOST_CHARACTERS: Final = 500
+_MOST_PAUSE: Final = 3_600.0
+_EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_ID: Final = re.compile(r"[!-~]{1,255}")
+_PAUSES: Final = ("retry-after", "x-ratelimit-reset", "ratelimit-reset")
+
+
+class _Error(Struct):
+    error_code: Any = None
+    error_messages: Any = None
+    correlation_id: Any = None
+
+
+class _Created(Struct):
+    order_id: Annotated[str, Meta(min_length=1, max_length=255)]
+    fraud_status: str | None = None
+    redirect_url: str | None = None
+    authorized_payment_method: Any = None
+
+
+_ERROR: Final = msgspec.json.Decoder(_Error)
+_CREATED: Final = msgspec.json.Decoder(_Created)
+
+
+def result_of(operation: OperationType, reply: Reply, now: float) -> Result:
+    """What the reply to an operation's request means; `take_over` stands for every read. `now`: seconds since the epoch."""
+    match reply:
+        case NotSent(reason=reason):
+            return Retryable(reason)
+        case Lost(reason=reason):
+            return _doubtful(operation, reason)
+        case Answer():
+            return _answered(operation, reply, now)
+        case _:
+            assert_never(reply)
+
+
+def _answered(operation: OperationType, answer: Answer, now: float) -> Result:
+    meaning = meaning_of(operation, answer.status)
+    if meaning == "succeeded":
+        return _succeeded(operation, answer)
+    error = _error(answer)
+    correlation_id = _correlation_id(answer, error)
+    match meaning:
+        case "rejected":
+            return Rejected(_code(answer, error), _messages(error), correlation_id, answer.status)
+        case "unauthorized":
+            return Retryable("unauthorized", None, correlation_id, answer.status)
+        case "too_many_requests":
+            return Retryable("too_many_requests", _pause(answer, now), correlation_id, answer.status)
+        case "doubtful":
+            reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
+            return _doubtful(operation, reason, correlation_id, answer.status)
+        case _:
+            assert_never(meaning)
+
+
+def meaning_of(operation: OperationType, status: int) -> Meaning:
+    if 200 <= status < 300:
+        return "succeeded"
+    if status == 409:
+        return "rejected" if operation in _PAYMENTS else "doubtful"
+    return _MEANINGS.get(status) or ("rejected" if 400 <= status < 500 else "doubtful")
+
+
+def _doubtful(
+    operation: OperationType, reason: str, correlation_id: str | None = None, status: int | None = None
+) -> Result:
+    """A read has no effect, so that it may simply be made again."""
+    if operation == _READ:
+        return Retryable(reason, None, correlation_id, status)
+    return Unknown(reason, correlation_id, status)
+
+
+def _succeeded(operation: OperationType, answer: Answer) -> Result:
+    correlation_id = _correlation_id(answer, _Error())
+    try:
+        match operation:
+            case "create_order":
+                return _created(answer, correlation_id)
+            case "take_over":
+                return Succeeded(correlation_id=correlation_id, snapshot=order_management.snapshot(answer.body))
+            case "capture" | "refund":
+                provider_id = _new_id(answer, f"{operation}-id")
+                if provider_id is None:
+                    return Unknown("no_id", correlation_id, answer.status)
+                return Succeeded(provider_id, correlation_id)
+            case "cancel_authorization" | "cancel" | "release" | "amend":
+                return Succeeded(correlation_id=correlation_id)
+            case _:
+                assert_never(operation)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _doubtful(operation, "broken_body", correlation_id, answer.status)
+
+
+def _created(answer: Answer, correlation_id: str | None) -> Succeeded:
+    created = _CREATED.decode(answer.body)
+    method = created.authorized_payment_method
+    if isinstance(method, dict):  # the guide shows a string, the OpenAPI document an object
+        method = method.get("type")
+    result = {}
+    if created.redirect_url:
+        result["redirect_url"] = created.redirect_url
+    if isinstance(method, str) and method:
+        result["payment_method"] = method
+    return Succeeded(created.order_id, correlation_id, created.fraud_status, result)
+
+
+def _new_id(answer: Answer, header: str) -> str | None:
+    """The id that the header tells, else the end of `Location`."""
+    given = answer.headers.get(header, "").strip()
+    if not given:
+        path = answer.headers.get("location", "").partition("?")[0].rstrip("/")
+        collection, _, given = path.rpartition("/")
+        if not collection.endswith(("/captures", "/refunds")):
+            return None
+    return given if _ID.fullmatch(given) else None
+
+
+def _error(answer: Answer) -> _Error:
+    try:
+        return _ERROR.decode(answer.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _Error()
+
+
+def _code(answer: Answer, error: _Error) -> str:
+    code = error.error_code
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else f"http_{answer.status}"
+
+
+def _messages(error: _Error) -> tuple[str, ...]:
+    """Klarna's own words, cut, without what looks like an e-mail address."""
+    given = error.error_messages if isinstance(error.error_messages, list) else [error.error_messages]
+    told = [message for message in given if isinstance(message, str)]
+    return tuple(
+        _EMAIL.sub("[e-mail]", message[: 2 * _MOST_CHARACTERS])[:_MOST_CHARACTERS] for message in told[:_MOST_MESSAGES]
+    )
+
+
+def _correlation_id(answer: Answer, error: _Error) -> str | None:
+    for given in (error.correlation_id, answer.headers.get("klarna-correlation-id")):
+        if isinstance(given, str) and _CODE.fullmatch(given):
+            return given
+    return None
+
+
+def _pause(answer: Answer, now: float) -> float | None:
+    """Seconds to wait, by the first header that says so: a number of seconds, a time of the epoch, or an HTTP date."""
+    for name in _PAUSES:
+        given = answer.headers.get(name, "").partition(";")[0].strip()
+        seconds = _seconds(given, now) if given else None
+        if seconds is not None:
+            return min(max(seconds, 0.0), _MOST_PAUSE)
+    return None
+
+
+def _seconds(given: str, now: float) -> float | None:
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", given):
+        seconds = float(given)
+        return seconds - now if seconds > 1e9 else seconds
+    try:
+        return parsedate_to_datetime(given).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,130 @@
+"""Klarna Order Management v1: the requests of an order's later life, and what a read of it says."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal, cast
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from ordersaga.domain.events import Data
+from ordersaga.domain.order import Operation, Order, Request
+from ordersaga.domain.results import CaptureSeen, RefundSeen, Snapshot
+from ordersaga.providers.klarna import bodies
+
+_ORDERS: Final = "/ordermanagement/v1/orders"
+_Status = Literal["authorized", "part_captured", "captured", "cancelled", "expired", "closed"]
+
+
+def read(provider_order_id: str) -> Request:
+    """The order with its captures and refunds, all in one answer."""
+    return Request("GET", _path(provider_order_id))
+
+
+def freeze(order: Order, operation: Operation, data: Data | None) -> Request:
+    """The request of a write; its key is the operation's id."""
+    match operation.type:
+        case "capture":
+            return _write("POST", order, operation, "captures", bodies.capture(order, operation, data))
+        case "refund":
+            return _write("POST", order, operation, "refunds", bodies.refund(order, operation, data))
+        case "cancel":
+            return _write("POST", order, operation, "cancel")
+        case "release":
+            return _write("POST", order, operation, "release-remaining-authorization")
+        case "amend":
+            return _write("PATCH", order, operation, "authorization", bodies.amend(order, operation, data))
+        case _:
+            raise ValueError(f"{operation.type} is no write of Order Management")
+
+
+def _write(
+    method: Literal["POST", "PATCH"], order: Order, operation: Operation, what: str, body: bodies.Json | None = None
+) -> Request:
+    if order.provider_order_id is None:
+        raise ValueError(f"order {order.key.subject!r} has no Klarna order id yet: {operation.type} can't be frozen")
+    path = f"{_path(order.provider_order_id)}/{what}"
+    return Request(method, path, "" if body is None else bodies.encode(body), operation.id)
+
+
+def _path(provider_order_id: str) -> str:
+    return f"{_ORDERS}/{quote(provider_order_id, safe='')}"
+
+
+class _Line(Struct):
+    reference: str | None = None
+    quantity: int | None = None
+    total_amount: int | None = None
+
+
+class _Capture(Struct):
+    capture_id: str
+    captured_amount: int
+    reference: str | None = None
+    refunded_amount: int | None = None
+    order_lines: list[_Line] | None = None
+
+
+class _Refund(Struct):
+    refunded_amount: int
+    refund_id: str = ""
+    reference: str | None = None
+    order_lines: list[_Line] | None = None
+
+
+class _Order(Struct):
+    order_id: str
+    status: Literal["AUTHORIZED", "PART_CAPTURED", "CAPTURED", "CANCELLED", "EXPIRED", "CLOSED"]
+    fraud_status: str
+    purchase_currency: str
+    order_amount: int
+    captured_amount: int
+    refunded_amount: int
+    remaining_authorized_amount: int
+    original_order_amount: int | None = None
+    expires_at: str | None = None
+    captures: list[_Capture] | None = None
+    refunds: list[_Refund] | None = None
+
+
+_ORDER: Final = msgspec.json.Decoder(_Order)
+
+
+def snapshot(body: bytes) -> Snapshot:
+    """The order that a read answered with. Raises msgspec.MsgspecError when it isn't one."""
+    seen = _ORDER.decode(body)
+    return Snapshot(
+        provider_id=seen.order_id,
+        status=cast("_Status", seen.status.lower()),
+        fraud_status=seen.fraud_status,
+        currency=seen.purchase_currency,
+        order_amount=seen.order_amount,
+        captured_amount=seen.captured_amount,
+        refunded_amount=seen.refunded_amount,
+        remaining_amount=seen.remaining_authorized_amount,
+        expires_at=_seconds(seen.expires_at),
+        captures=tuple(
+            CaptureSeen(
+                one.capture_id, one.captured_amount, one.reference, one.refunded_amount or 0, _lines(one.order_lines)
+            )
+            for one in seen.captures or ()
+        ),
+        refunds=tuple(
+            RefundSeen(one.refund_id, one.refunded_amount, one.reference, _lines(one.order_lines))
+            for one in seen.refunds or ()
+        ),
+        original_amount=seen.original_order_amount,
+    )
+
+
+def _lines(lines: list[_Line] | None) -> tuple[tuple[str, int, int], ...]:
+    return tuple((line.reference or "", line.quantity or 0, line.total_amount or 0) for line in lines or ())
+
+
+def _seconds(time: str | None) -> float | None:
+    """ISO 8601 to seconds since the epoch; None where it can't be read."""
+    try:
+        at = datetime.fromisoformat(time or "")
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

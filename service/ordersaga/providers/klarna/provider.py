@@ -1,0 +1,59 @@
+"""Klarna behind the port: Payments v1 and Order Management v1 of one merchant account."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from time import time
+from typing import Final, assert_never
+
+from ordersaga.domain.order import OperationType, Request
+from ordersaga.domain.outcomes import Call, Read, Revoke, Send
+from ordersaga.domain.results import Result
+from ordersaga.providers.http import Http
+from ordersaga.providers.klarna import order_management
+from ordersaga.providers.klarna.answers import result_of
+from ordersaga.providers.klarna.terms import KlarnaTerms
+
+_KEY: Final = "Klarna-Idempotency-Key"
+
+
+class Klarna:
+    """See `ordersaga.providers.port.Provider`."""
+
+    def __init__(
+        self,
+        username: str,
+        password: str,
+        base_url: str,
+        connections: int,
+        terms: KlarnaTerms,
+        *,
+        ca_file: str | None = None,
+        wall_clock: Callable[[], float] = time,
+    ) -> None:
+        """`connections`: the most that are open at once. ValueError: a base URL that can't be one."""
+        basic = b64encode(f"{username}:{password}".encode()).decode()
+        self._http = Http(base_url, f"Basic {basic}", connections, ca_file=ca_file)
+        self._now = wall_clock
+        self.terms = terms
+
+    async def call(self, call: Call, deadline: float) -> Result:
+        operation, request = _request_of(call)
+        headers = () if request.key is None else ((_KEY, request.key),)
+        reply = await self._http.send(request, deadline, headers)
+        return result_of(operation, reply, self._now())
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+def _request_of(call: Call) -> tuple[OperationType, Request]:
+    """The request, and by which rules its answer is read."""
+    match call:
+        case Send(operation=operation, request=request):
+            return operation.type, request
+        case Revoke(request=request):
+            return "cancel_authorization", request
+        case Read(provider_order_id=provider_order_id):
+            return "take_over", order_management.read(provider_order_id)
+        case _:
+            assert_never(call)

@@ -1,0 +1,113 @@
+"""Publishes outbox rows in each order's own order, then deletes them."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from msgspec import Struct
+
+from ordersaga import telemetry
+from ordersaga.bus.outcomes import headers_of
+from ordersaga.bus.producer import OutRecord, Producer
+from ordersaga.domain.order import Key
+from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.store.outbox import Unsent
+from ordersaga.store.rows import OutboxRow
+from ordersaga.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+class RelaySettings(Struct, frozen=True):
+    owner: str
+    topic: str
+    lease: float = 15.0
+    poll: float = 0.05
+    batch: int = 1000
+
+
+class Relay:
+    """A shard has one relay at a time. A relay thought dead may repeat outcomes: their ids and `sequence` are for that."""
+
+    def __init__(self, store: Store, producer: Producer, settings: RelaySettings) -> None:
+        self._store = store
+        self._producer = producer
+        self._settings = settings
+        self._wake = asyncio.Event()
+        self._shards: list[int] = []
+        self._renew_at = 0.0
+
+    def wake(self) -> None:
+        """Something was put into the outbox."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Relays until cancelled. A store or a broker that is away is waited for."""
+        pause = 0.1
+        while True:
+            try:
+                more = await self.round()
+                pause = 0.1
+            except StoreUnavailableError as error:
+                log.warning("store away, outcomes wait", reason=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+                continue
+            if not more:
+                await self._rest()
+
+    async def round(self) -> bool:
+        """Reads, publishes and deletes once; True: there may be more at once."""
+        self._wake.clear()
+        await self._renew()
+        rows = await self._store.read_outbox(self._shards, self._settings.batch)
+        if not rows:
+            return False
+        failed = await self._publish(rows)
+        await self._store.delete_outbox([row.id for row in rows if row.id not in failed], self._settings.owner)
+        telemetry.relayed(len(rows) - len(failed), len(failed))
+        if failed:
+            await asyncio.sleep(0.5)
+        return True
+
+    async def stop(self) -> None:
+        """Publishes what is there and gives the shards back."""
+        try:
+            while await self.round():
+                pass
+            await self._store.leave_shards(self._settings.owner)
+        except StoreUnavailableError as error:
+            log.warning("store away at the stop: outcomes stay in the outbox", reason=str(error))
+
+    async def _publish(self, rows: Sequence[Unsent]) -> set[int]:
+        """Ids of the rows that stay: those that failed, and all of the same order behind them."""
+        topic = self._settings.topic
+        errors = await self._producer.send_all([_record(topic, one.row) for one in rows])
+        failed: set[int] = set()
+        broken: set[Key] = set()
+        for one, error in zip(rows, errors, strict=True):
+            if error is not None or one.row.key in broken:
+                broken.add(one.row.key)
+                failed.add(one.id)
+        if failed:
+            log.warning("outcomes not published, they are tried again", outcomes=len(failed))
+        return failed
+
+    async def _renew(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._renew_at:
+            return
+        settings = self._settings
+        self._shards = await self._store.take_shards(settings.owner, settings.lease)
+        self._renew_at = now + settings.lease / 3
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.poll):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+
+def _record(topic: str, row: OutboxRow) -> OutRecord:
+    return OutRecord(topic, row.key.subject.encode(), row.payload, headers_of(row.headers))

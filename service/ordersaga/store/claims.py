@@ -1,0 +1,174 @@
+"""Leases: who may act for an order, until when."""
+# ruff: noqa: S608 - statements are put together from constants
+
+from collections.abc import Sequence
+from typing import Final
+
+from asyncpg import Record
+from msgspec import Struct
+
+from ordersaga.domain.order import Key
+from ordersaga.store.codec import Codec
+from ordersaga.store.errors import UnreadableError
+from ordersaga.store.rows import Clock, Leased, Unreadable, clock_of, clock_sql, columns_of, key_of
+from ordersaga.store.session import Session
+
+CALLS: Final = "calls"
+"""The switch that pauses claims."""
+
+
+class Lane(Struct, frozen=True):
+    """Room for so many orders of a merchant at a provider; '' is that of orders which aren't placed yet."""
+
+    merchant: str
+    provider: str
+    room: int
+
+
+class Claimed(Struct, frozen=True):
+    clock: Clock
+    leases: list[Leased]
+    unreadable: list[Unreadable]
+
+
+class HandBack(Struct, frozen=True):
+    """A lease under which nothing was sent, with what `Leased` said of the one before."""
+
+    key: Key
+    token: int
+    previous_since: float | None = None
+    previous_until: float | None = None
+
+
+class Aside(Struct, frozen=True):
+    """A leased order that we can't work on. `again` in seconds; None: not before a person or an event comes."""
+
+    key: Key
+    token: int
+    reason: str
+    again: float | None = None
+
+
+_CLAIM: Final = f"""
+WITH clock AS ({clock_sql(6)}),
+due AS (
+    SELECT o.* FROM unnest($1::text[], $2::text[], $3::int[]) AS lane(merchant, provider, room)
+    CROSS JOIN LATERAL (
+        SELECT merchant, kind, subject, calling_since, lease_until FROM orders
+        WHERE merchant = lane.merchant AND provider = lane.provider AND due_at <= now()
+          AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY due_at LIMIT lane.room FOR UPDATE SKIP LOCKED
+    ) AS o
+    WHERE NOT EXISTS (
+        SELECT FROM switches AS s WHERE s.name = '{CALLS}' AND s.paused
+        AND s.merchant IN (lane.merchant, '*') AND s.provider IN (lane.provider, '*'))
+),
+claimed AS (
+    UPDATE orders AS o
+    SET lease_owner = $4, lease_until = now() + make_interval(secs => $5), due_at = now() + make_interval(secs => $5),
+        lease_token = o.lease_token + 1, calling_since = coalesce(o.calling_since, now())
+    FROM due WHERE (o.merchant, o.kind, o.subject) = (due.merchant, due.kind, due.subject)
+    RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, o.lease_token,
+              extract(epoch FROM o.lease_until)::float8 AS lease_until,
+              extract(epoch FROM due.calling_since)::float8 AS previous_since,
+              extract(epoch FROM due.lease_until)::float8 AS previous_until
+)
+SELECT * FROM clock LEFT JOIN claimed ON true"""
+"""A leased order is due when its lease ends, so that the index on due_at passes it by until then."""
+
+_HAND_BACK: Final = """
+WITH given AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[], $6::float8[])
+    AS g(merchant, kind, subject, token, since, until)
+),
+mine AS (
+    SELECT o.merchant, o.kind, o.subject, to_timestamp(g.since) AS since, to_timestamp(g.until) AS until
+    FROM given AS g JOIN orders AS o USING (merchant, kind, subject) WHERE o.lease_token = g.token
+    ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
+)
+UPDATE orders AS o
+SET lease_owner = NULL, lease_until = mine.until, calling_since = mine.since, due_at = now(),
+    lease_token = o.lease_token + 1
+FROM mine WHERE (o.merchant, o.kind, o.subject) = (mine.merchant, mine.kind, mine.subject)
+RETURNING o.merchant, o.kind, o.subject"""
+
+_SET_ASIDE: Final = """
+WITH given AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::float8[])
+    AS g(merchant, kind, subject, token, reason, again)
+),
+mine AS (
+    SELECT o.merchant, o.kind, o.subject, g.reason, now() + make_interval(secs => g.again) AS due_at
+    FROM given AS g JOIN orders AS o USING (merchant, kind, subject) WHERE o.lease_token = g.token
+    ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
+)
+UPDATE orders AS o
+SET lease_owner = NULL, lease_until = now(), due_at = mine.due_at, lease_token = o.lease_token + 1,
+    attention = mine.reason, updated_at = now()
+FROM mine WHERE (o.merchant, o.kind, o.subject) = (mine.merchant, mine.kind, mine.subject)
+RETURNING o.merchant, o.kind, o.subject"""
+"""calling_since stays: whoever takes the order up again has to find out what was called."""
+
+
+async def claim(
+    session: Session, lanes: Sequence[Lane], owner: str, lease_seconds: float, codec: Codec, topics: Sequence[str]
+) -> Claimed:
+    records = await session.fetch(
+        _CLAIM,
+        [lane.merchant for lane in lanes],
+        [lane.provider for lane in lanes],
+        [lane.room for lane in lanes],
+        owner,
+        lease_seconds,
+        list(topics),
+    )
+    claimed = Claimed(clock_of(records[0]), [], [])
+    for record in records:
+        if record["merchant"] is None:
+            continue
+        found = _leased(record, codec)
+        if isinstance(found, Leased):
+            claimed.leases.append(found)
+        else:
+            claimed.unreadable.append(found)
+    return claimed
+
+
+async def hand_back(session: Session, unsent: Sequence[HandBack]) -> set[Key]:
+    """Ends leases whose work wasn't begun. Absent from the answer: those that were lost."""
+    records = await session.fetch(
+        _HAND_BACK,
+        *columns_of([one.key for one in unsent]),
+        [one.token for one in unsent],
+        [one.previous_since for one in unsent],
+        [one.previous_until for one in unsent],
+    )
+    return {key_of(record) for record in records}
+
+
+async def set_aside(session: Session, aside: Sequence[Aside]) -> set[Key]:
+    """Ends leases of orders that our own code fails on, with an attention. Absent from the answer: those that were lost."""
+    records = await session.fetch(
+        _SET_ASIDE,
+        *columns_of([one.key for one in aside]),
+        [one.token for one in aside],
+        [one.reason for one in aside],
+        [one.again for one in aside],
+    )
+    return {key_of(record) for record in records}
+
+
+def _leased(record: Record, codec: Codec) -> Leased | Unreadable:
+    key = key_of(record)
+    try:
+        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
+    except UnreadableError as error:
+        return Unreadable(key, record["lease_token"], str(error))
+    return Leased(
+        order,
+        record["version"],
+        record["lease_token"],
+        record["lease_until"],
+        record["previous_since"],
+        record["previous_until"],
+    )

@@ -1,0 +1,73 @@
+"""The pool of connections, and the only way to one."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
+
+import asyncpg
+from asyncpg import Record
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import Pool
+
+from ordersaga.store.session import Counts, Session, in_own_words
+from ordersaga.store.settings import Database
+
+_TRIES: Final = 3
+
+
+class Engine:
+    """`counts` by kind of unit: intake, settle, relay, claim, …"""
+
+    def __init__(self, database: Database | str, poolclass: type[Pool] | None = None) -> None:
+        given = database if isinstance(database, Database) else Database(url=database)
+        self.database: Final = given.checked()
+        self.where: Final = self.database.where()
+        self.counts: Final[defaultdict[str, Counts]] = defaultdict(Counts)
+        self._arguments: Final = self.database.arguments()
+        sizes = {"pool_size": self.database.pool_size, "max_overflow": 0, "pool_timeout": self.database.pool_wait}
+        pooling = {"poolclass": poolclass} if poolclass else {**sizes, "pool_use_lifo": True}
+        self.pool: Final[AsyncEngine] = create_async_engine(
+            "postgresql+asyncpg://", async_creator=self._connect, **pooling
+        )
+
+    async def close(self) -> None:
+        await self.pool.dispose()
+
+    @asynccontextmanager
+    async def session(self, kind: str) -> AsyncIterator[Session]:
+        """One connection; each statement commits by itself."""
+        connection = await in_own_words(self.pool.connect(), self.where)
+        try:
+            driver = await self._alive(connection)
+            try:
+                yield Session(driver, self.counts[kind], self.where)
+            finally:
+                if driver.is_closed() or driver.is_in_transaction():
+                    driver.terminate()
+                    await connection.invalidate()
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def transaction(self, kind: str) -> AsyncIterator[Session]:
+        """One connection and one transaction on it."""
+        async with self.session(kind) as session, session.transaction():
+            yield session
+
+    async def _connect(self, *_args: Any, **_kwargs: Any) -> "asyncpg.Connection[Record]":
+        return await asyncpg.connect(**self._arguments)
+
+    async def _alive(self, connection: AsyncConnection) -> "asyncpg.Connection[Record]":
+        """The server may have closed what lay in the pool; asyncpg knows without asking."""
+        for _ in range(_TRIES):
+            driver = await in_own_words(_driver_of(connection), self.where)
+            if not driver.is_closed():
+                break
+            await connection.invalidate()
+        return driver
+
+
+async def _driver_of(connection: AsyncConnection) -> "asyncpg.Connection[Record]":
+    proxied = await connection.get_raw_connection()
+    return cast("asyncpg.Connection[Record]", proxied.driver_connection)

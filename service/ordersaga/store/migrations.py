@@ -1,0 +1,120 @@
+"""Brings a database to the newest schema. Several may try at once: one does it, the others wait and find it done."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+import ordersaga
+from ordersaga.store.engine import Engine
+from ordersaga.store.errors import StoreError
+from ordersaga.store.session import in_own_words
+from ordersaga.store.settings import Database
+from ordersaga.store.tables import metadata
+
+_T = TypeVar("_T")
+_LOCK: Final = 0x6F72646572736167  # "ordersag"
+_LOCK_TIMEOUT: Final = "5s"
+"""Of a statement that needs a table to itself: traffic waits behind it for no longer than this."""
+
+
+class MigrationError(StoreError):
+    """The schema couldn't be brought up to date. What had been done before the failing step stays; it can be run again."""
+
+
+def upgrade(database: Database | str, revision: str = "head") -> None:
+    """To the newest revision, or the one that is named."""
+    _run(database, lambda connection: _locked(connection, lambda config: command.upgrade(config, revision)))
+
+
+def downgrade(database: Database | str, revision: str) -> None:
+    """Back to a revision, or to `base`: nothing. What the older schema doesn't hold is lost."""
+    _run(database, lambda connection: _locked(connection, lambda config: command.downgrade(config, revision)))
+
+
+def revision(database: Database | str) -> str | None:
+    """Of the database; None: it has no schema yet."""
+    return _run(database, lambda connection: MigrationContext.configure(connection).get_current_revision())
+
+
+def newest() -> str:
+    """The revision that this version needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise MigrationError(f"no migrations were found in {_scripts()}: the installation is broken")
+    return head
+
+
+def differences(database: Database | str) -> list[Any]:
+    """What the tables in the code have and the database hasn't, and the other way round; empty: they are the same."""
+    return _run(database, _differences)
+
+
+def _differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    found: list[Any] = compare_metadata(context, metadata)
+    return found
+
+
+def _scripts() -> Path:
+    """In an installed wheel within the package, in a checkout beside it."""
+    package = Path(ordersaga.__file__).parent
+    within = package / "_migrations"
+    return within if within.is_dir() else package.parents[1] / "migrations"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _locked(connection: Connection, work: Callable[[Config], None]) -> None:
+    connection.execute(text("SELECT set_config('statement_timeout', '0', false)"))
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text("SELECT set_config('lock_timeout', :most, false)"), {"most": _LOCK_TIMEOUT})
+    connection.commit()
+    config = _config()
+    config.attributes["connection"] = connection
+    work(config)
+
+
+def _run(database: Database | str, work: Callable[[Connection], _T]) -> _T:
+    """`work` on a connection of its own, which ends with it and so gives the lock back.
+
+    In a thread of its own, so that it may be called where an event loop runs.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _on_connection(database, work)).result()
+
+
+def _on_connection(database: Database | str, work: Callable[[Connection], _T]) -> Coroutine[Any, Any, _T]:
+    async def run() -> _T:
+        engine = Engine(database, poolclass=NullPool)
+        connection = await in_own_words(engine.pool.connect(), engine.where)
+        try:
+            return await in_own_words(connection.run_sync(work), engine.where)
+        except DBAPIError as error:
+            raise MigrationError(f"migration of {engine.where}: {_said(error)}") from error
+        finally:
+            await connection.close()
+            await engine.close()
+
+    return run()
+
+
+def _said(error: DBAPIError) -> str:
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return str(cause) if isinstance(cause, asyncpg.PostgresError) else str(error.orig)

@@ -1,0 +1,149 @@
+"""Rows of orders: read under lock, written by arrays. Both the intake and the worker's settle go through here."""
+
+# ruff: noqa: S608 - statements are put together from constants
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from asyncpg import Record
+
+from ordersaga.domain.order import Key, Order
+from ordersaga.store.codec import Codec
+from ordersaga.store.errors import InputRefusedError
+from ordersaga.store.rows import Lease, Row, columns_of, key_of
+
+_FIGURES: Final = (
+    "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
+    "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked"
+)
+"""Columns that are written as they are given."""
+
+_GIVEN: Final = """
+given AS (
+    SELECT merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
+           captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
+           json::jsonb AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
+           attention, blocked, leasing, token,
+           CASE WHEN leasing THEN now() + make_interval(secs => $26) END AS lease_until
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::float8[], $14::text[], $15::bytea[],
+        $16::bytea[], $17::float8[], $18::bigint[], $19::bigint[], $20::boolean[], $21::text[], $22::uuid[],
+        $23::boolean[], $24::bigint[])
+    AS g(merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
+         captured_amount, released_amount, refunded_amount, expires, json, sealed, sealed_key, due, sequence, version,
+         is_open, attention, blocked, leasing, token)
+)"""
+"""The arrays of `columns()`, owner ($25) and seconds of a lease ($26). `version` is the one after the write; `sealed` NULL
+leaves what is there."""
+
+
+def _set(source: str) -> str:
+    figures = ", ".join(f"{name} = {source}.{name}" for name in _FIGURES.split(", "))
+    return f"""{figures}, updated_at = now(),
+    sealed = coalesce({source}.sealed, o.sealed), sealed_key = coalesce({source}.sealed_key, o.sealed_key)"""
+
+
+_RETURNING: Final = """
+RETURNING o.merchant, o.kind, o.subject, o.lease_token, extract(epoch FROM o.lease_until)::float8 AS lease_until"""
+
+UPSERT: Final = f"""
+WITH {_GIVEN}
+INSERT INTO orders AS o (merchant, kind, subject, {_FIGURES}, sealed, sealed_key,
+                         due_at, lease_owner, lease_until, lease_token, calling_since)
+SELECT merchant, kind, subject, {_FIGURES}, sealed, sealed_key,
+       coalesce(lease_until, due_at), CASE WHEN leasing THEN $25::text END, lease_until, leasing::int,
+       CASE WHEN leasing THEN now() END
+FROM given
+ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
+    due_at = CASE WHEN o.calling_since IS NULL THEN excluded.due_at ELSE o.lease_until END,
+    lease_owner = CASE WHEN o.calling_since IS NULL THEN excluded.lease_owner ELSE o.lease_owner END,
+    lease_until = CASE WHEN o.calling_since IS NULL THEN excluded.lease_until ELSE o.lease_until END,
+    lease_token = o.lease_token + CASE WHEN o.calling_since IS NULL THEN excluded.lease_token ELSE 0 END,
+    calling_since = coalesce(o.calling_since, excluded.calling_since)
+WHERE o.version = excluded.version - 1 {_RETURNING}"""
+"""A lease that isn't settled stays as it is, and the order is due at its end: what was called then has to be found out."""
+
+SETTLE: Final = f"""
+WITH {_GIVEN}
+UPDATE orders AS o SET {_set("g")},
+    due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
+                  ELSE coalesce(g.lease_until, g.due_at) END,
+    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $25::text END,
+    lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
+    lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
+    calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
+FROM given AS g
+WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
+  AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token) {_RETURNING}"""
+"""A settled lease's token is used up, so that a settle whose COMMIT got lost isn't done twice."""
+
+LOCK: Final = """
+SELECT o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, o.lease_token,
+       o.calling_since IS NOT NULL AS leased
+FROM unnest($1::text[], $2::text[], $3::text[]) AS g(merchant, kind, subject)
+JOIN orders o USING (merchant, kind, subject)
+ORDER BY o.merchant, o.kind, o.subject
+FOR UPDATE OF o"""
+
+_LARGEST: Final = 2**63
+
+
+def in_lock_order(keys: Iterable[Key]) -> list[Key]:
+    """Without repeats. The order is that of the columns: by bytes."""
+    return sorted(set(keys))
+
+
+def row_of(record: Record, codec: Codec) -> Row:
+    """Raises UnreadableError."""
+    order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
+    return Row(order, record["version"], record["lease_token"], record["leased"])
+
+
+def columns(
+    orders: Sequence[Order],
+    rows: Sequence[Row | None],
+    dues: Sequence[float | None],
+    leasing: Sequence[bool],
+    tokens: Sequence[int | None],
+    codec: Codec,
+) -> list[list[Any]]:
+    """The arrays of a write. Raises InputRefusedError, which names the order."""
+    sealed = [
+        codec.seal(order, row.order if row is not None else None) for order, row in zip(orders, rows, strict=True)
+    ]
+    return [
+        *columns_of([order.key for order in orders]),
+        [order.provider for order in orders],
+        [order.provider_order_id for order in orders],
+        [order.status for order in orders],
+        [order.fraud_status for order in orders],
+        [order.currency for order in orders],
+        [_amount(order, order.order_amount) for order in orders],
+        [_amount(order, order.captured_amount) for order in orders],
+        [_amount(order, order.released_amount) for order in orders],
+        [_amount(order, order.refunded_amount) for order in orders],
+        [order.expires_at for order in orders],
+        [codec.state(order) for order in orders],
+        [data for _, data in sealed],
+        [key for key, _ in sealed],
+        list(dues),
+        [order.sequence for order in orders],
+        [row.version + 1 if row is not None else 1 for row in rows],
+        [bool(order.operations or order.pending) for order in orders],
+        [order.attention.reason if order.attention is not None else None for order in orders],
+        [UUID(order.blocked) if order.blocked is not None else None for order in orders],
+        list(leasing),
+        list(tokens),
+    ]
+
+
+def _amount(order: Order, amount: int) -> int:
+    if -_LARGEST <= amount < _LARGEST:
+        return amount
+    raise InputRefusedError("an amount is beyond what a bigint holds", order.key)
+
+
+def lease_of(record: Record) -> Lease:
+    return Lease(key_of(record), record["lease_token"], record["lease_until"])

@@ -1,0 +1,127 @@
+"""Reads for people and metrics."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from asyncpg import Record
+from msgspec import Struct
+
+from ordersaga.domain.order import Key, Order
+from ordersaga.domain.outcomes import Entry
+from ordersaga.store.codec import Codec
+from ordersaga.store.rows import key_of
+from ordersaga.store.session import Session
+
+
+class Shown(Struct, frozen=True):
+    """An order with its journal, oldest first. `calling_since`: a lease given then isn't settled."""
+
+    order: Order
+    version: int
+    due_at: float | None
+    lease_owner: str | None
+    lease_until: float | None
+    calling_since: float | None
+    attention: str | None
+    created_at: float
+    updated_at: float
+    journal: list[Entry]
+
+
+class Count(Struct, frozen=True):
+    """How many there are by two labels, which are named where the figure is."""
+
+    first: str
+    second: str
+    number: int
+
+
+class Figures(Struct, frozen=True):
+    """For gauges. Seconds are ages, 0 when there is nothing."""
+
+    outbox_rows: int
+    outbox_age: float
+    overdue: list[Count]  # merchant, provider: orders that nobody has claimed for `late` seconds
+    leases_lost: list[Count]  # merchant, provider: leases that ended without settle and aren't claimed again
+    attentions: list[Count]  # merchant, reason
+    stuck: list[Count]  # merchant, '': neither at rest nor due (I8)
+    dead_letters: list[Count]  # code, state 'open'
+    unheard: float  # how far the intake may be behind
+
+
+_ORDER: Final = """
+SELECT merchant, kind, subject, state::text AS state, sealed, sealed_key, version, lease_owner, attention,
+       extract(epoch FROM due_at)::float8 AS due_at, extract(epoch FROM lease_until)::float8 AS lease_until,
+       extract(epoch FROM calling_since)::float8 AS calling_since,
+       extract(epoch FROM created_at)::float8 AS created_at, extract(epoch FROM updated_at)::float8 AS updated_at
+FROM orders WHERE merchant = $1 AND kind = $2 AND subject = $3"""
+
+_JOURNAL: Final = """
+SELECT what, extract(epoch FROM at)::float8 AS at, name, event_id, operation_id, amount, note, correlation_id, status,
+       duration
+FROM journal WHERE merchant = $1 AND kind = $2 AND subject = $3 ORDER BY id"""
+
+_STUCK: Final = """
+SELECT merchant, kind, subject FROM orders
+WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL
+ORDER BY merchant, kind, subject LIMIT $1"""
+
+_FIGURES: Final = """
+SELECT 'outbox' AS figure, '' AS first, '' AS second, count(*) AS number,
+       coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox
+UNION ALL
+SELECT 'overdue', merchant, provider, count(*), 0 FROM orders
+WHERE due_at < now() - make_interval(secs => $1) GROUP BY merchant, provider
+UNION ALL
+SELECT 'leases_lost', merchant, provider, count(*), 0 FROM orders
+WHERE due_at <= now() AND calling_since IS NOT NULL GROUP BY merchant, provider
+UNION ALL
+SELECT 'attentions', merchant, attention, count(*), 0 FROM orders
+WHERE attention IS NOT NULL GROUP BY merchant, attention
+UNION ALL
+SELECT 'stuck', merchant, '', count(*), 0 FROM orders
+WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL GROUP BY merchant
+UNION ALL
+SELECT 'dead_letters', code, state, count(*), 0 FROM dead_letters WHERE state = 'open' GROUP BY code, state
+UNION ALL
+SELECT 'unheard', '', '', count(*),
+       coalesce(extract(epoch FROM now() - min(coalesce(caught_up_at, to_timestamp(0)))), 0)::float8
+FROM intake_offsets"""
+
+
+async def show(session: Session, key: Key, codec: Codec) -> Shown | None:
+    """Raises UnreadableError."""
+    place = (key.merchant, key.kind, key.subject)
+    for record in await session.fetch(_ORDER, *place):
+        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
+        entries = [Entry(*found) for found in await session.fetch(_JOURNAL, *place)]
+        times = {name: record[name] for name in ("due_at", "lease_until", "calling_since", "created_at", "updated_at")}
+        return Shown(
+            order=order,
+            version=record["version"],
+            lease_owner=record["lease_owner"],
+            attention=record["attention"],
+            journal=entries,
+            **times,
+        )
+    return None
+
+
+async def stuck(session: Session, limit: int) -> list[Key]:
+    return [key_of(record) for record in await session.fetch(_STUCK, limit)]
+
+
+async def figures(session: Session, late: float) -> Figures:
+    records = await session.fetch(_FIGURES, late)
+    [waiting] = (record for record in records if record["figure"] == "outbox")
+    [unheard] = (record for record in records if record["figure"] == "unheard")
+    labelled: dict[str, Any] = {
+        name: _counts(records, name) for name in ("overdue", "leases_lost", "attentions", "stuck", "dead_letters")
+    }
+    return Figures(outbox_rows=waiting["number"], outbox_age=waiting["age"], unheard=unheard["age"], **labelled)
+
+
+def _counts(records: Sequence[Record], figure: str) -> list[Count]:
+    return [
+        Count(record["first"], record["second"], record["number"]) for record in records if record["figure"] == figure
+    ]

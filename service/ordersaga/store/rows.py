@@ -1,0 +1,104 @@
+"""What goes into the store and comes out of it. Times are seconds since the epoch by the database's clock."""
+
+from typing import Final
+
+from asyncpg import Record
+from msgspec import Struct
+
+from ordersaga.domain.order import Key, Order
+
+
+class Clock(Struct, frozen=True):
+    """Read by a statement that is run anyway. `raised_at` 0: never restored; `heard_until` 0: not yet caught up everywhere.
+
+    `heard_until`: everything that was sent before has been taken in.
+    """
+
+    now: float
+    epoch: int
+    raised_at: float
+    heard_until: float
+
+
+class Row(Struct, frozen=True):
+    """An order as it was locked. `leased`: a lease was given and not settled, be it over or not; `token` is of the last one."""
+
+    order: Order
+    version: int
+    token: int
+    leased: bool
+
+
+class Lease(Struct, frozen=True):
+    """The right to act for an order until a time."""
+
+    key: Key
+    token: int
+    until: float
+
+
+class Leased(Struct, frozen=True):
+    """A claimed order. `previous_since`: a lease given then ended at `previous_until` without settle: a call may have been sent."""
+
+    order: Order
+    version: int
+    token: int
+    until: float
+    previous_since: float | None
+    previous_until: float | None
+
+
+class Unreadable(Struct, frozen=True):
+    """A claimed order whose row can't be read; `reason` names it. Set it aside."""
+
+    key: Key
+    token: int
+    reason: str
+
+
+class OutboxRow(Struct, frozen=True):
+    """One outcome, as it will be published."""
+
+    key: Key
+    sequence: int
+    type: str
+    headers: bytes
+    payload: bytes
+
+
+class ProviderId(Struct, frozen=True):
+    """An id that the provider gave, so that the order can be found by it. `what`: order, capture, refund, …"""
+
+    key: Key
+    provider: str
+    id: str
+    what: str
+
+
+def key_of(record: Record) -> Key:
+    return Key(record["merchant"], record["kind"], record["subject"])
+
+
+def clock_of(record: Record) -> Clock:
+    return Clock(record["now"], record["epoch"], record["raised_at"], record["heard_until"])
+
+
+def columns_of(keys: list[Key]) -> tuple[list[str], list[str], list[str]]:
+    """For `unnest`: merchants, kinds, subjects."""
+    return [key.merchant for key in keys], [key.kind for key in keys], [key.subject for key in keys]
+
+
+def clock_sql(topics: int) -> str:
+    """One row: the Clock. The argument at `topics` names the topics that count, an empty array all of them.
+
+    A partition that has never been at its end holds `heard_until` back.
+    """
+    return _CLOCK.replace("$topics", f"${topics}::text[]")
+
+
+_CLOCK: Final = """
+SELECT extract(epoch FROM now())::float8 AS now, epoch.epoch,
+       coalesce(extract(epoch FROM epoch.raised_at), 0)::float8 AS raised_at,
+       coalesce((SELECT extract(epoch FROM min(coalesce(caught_up_at, to_timestamp(0)))) FROM intake_offsets
+                 WHERE cardinality($topics) = 0 OR topic = ANY($topics)), 0)::float8 AS heard_until
+FROM epoch"""

@@ -1,0 +1,129 @@
+"""One connection for one unit of work: every statement goes through here and is counted; failures become the store's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from asyncpg import Record
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from ordersaga.store.errors import (
+    ConflictError,
+    InputRefusedError,
+    SchemaMissingError,
+    StoreError,
+    StoreUnavailableError,
+)
+
+_T = TypeVar("_T")
+_ROLLBACK_SECONDS: Final = 5.0
+_LATER: Final = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,  # the schema has changed under a prepared statement
+)
+_NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+_REFUSED: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    UnicodeEncodeError,  # half a surrogate pair
+)
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    OSError,
+    TimeoutError,
+    PoolTimeoutError,
+)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Statements sent, BEGIN among them, and transactions that were committed; an autocommit statement is no commit."""
+
+    statements: int = 0
+    commits: int = 0
+
+
+class Session:
+    """Straight on asyncpg: arrays in, records out. Raises the store's errors."""
+
+    def __init__(self, driver: "asyncpg.Connection[Record]", counts: Counts, where: str) -> None:
+        self._driver = driver
+        self._counts = counts
+        self._where = where
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
+        self._counts.statements += 1
+        return await in_own_words(self._driver.fetch(sql, *arguments), self._where)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """COMMIT at the end, ROLLBACK on an exception."""
+        self._counts.statements += 1
+        await in_own_words(self._driver.execute("BEGIN"), self._where)
+        try:
+            yield
+        except BaseException:
+            await self._roll_back()
+            raise
+        await in_own_words(self._driver.execute("COMMIT"), self._where)
+        self._counts.commits += 1
+
+    async def _roll_back(self) -> None:
+        """A connection that can't even do that is broken off: the server then rolls back by itself."""
+        try:
+            async with asyncio.timeout(_ROLLBACK_SECONDS):
+                await self._driver.execute("ROLLBACK")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+            self._driver.terminate()
+        except asyncio.CancelledError:
+            self._driver.terminate()
+            raise
+
+
+async def in_own_words(work: Awaitable[_T], where: str) -> _T:
+    """What `work` gives; the errors of asyncpg, the pool and the system become the store's own."""
+    try:
+        return await work
+    except Exception as error:
+        known = _translated(error, where)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _translated(error: BaseException, where: str) -> StoreError | None:
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return _translated(error.orig.__cause__ or error.orig, where)
+    if isinstance(error, _LATER):
+        return ConflictError(_said(error))
+    if isinstance(error, _NO_SCHEMA):
+        return SchemaMissingError(f"{_said(error)} at {where}: run `ordersaga migrate`")
+    if isinstance(error, _REFUSED):
+        return InputRefusedError(_refusal(error))
+    if isinstance(error, _AWAY) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)):
+        return StoreUnavailableError(f"Postgres at {where}: {_said(error)}")
+    return None
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _refusal(error: BaseException) -> str:
+    """Names the kind and the constraint; the message itself may show the value."""
+    constraint = getattr(error, "constraint_name", None)
+    return f"the database refuses it: {type(error).__name__}" + (f" ({constraint})" if constraint else "")

@@ -1,0 +1,110 @@
+"""How to reach Postgres: an URL with libpq's TLS words, or the same as settings of their own."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal, Self, get_args
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ordersaga.store.errors import SettingError
+
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+_TLS_WORDS: Final = {"sslmode": "sslmode", "sslrootcert": "ca", "sslcert": "certificate", "sslkey": "key"}
+_DRIVERS: Final = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Times are seconds. `url` never shows in a repr: it may hold the password. TLS words in it win over the fields."""
+
+    url: str = field(repr=False)
+    sslmode: SslMode = "prefer"
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    pool_size: int = 8
+    pool_wait: float = 30.0
+    connect_timeout: float = 10.0
+    statement_timeout: float = 30.0
+    application_name: str = "ordersaga"
+
+    def checked(self) -> Self:
+        """With the words of the URL; SettingError says what can't be used."""
+        found = self._with_words_of_url()
+        if found.sslmode not in get_args(SslMode):
+            raise SettingError(f"database sslmode {found.sslmode!r} isn't one of {', '.join(get_args(SslMode))}")
+        return found
+
+    def arguments(self) -> dict[str, Any]:
+        """For asyncpg.connect."""
+        url = self._parsed()
+        return {
+            "host": url.host,
+            "port": url.port,
+            "user": url.username,
+            "password": url.password,
+            "database": url.database,
+            "ssl": self._tls(),
+            "timeout": self.connect_timeout,
+            "command_timeout": self.statement_timeout + 5,  # for a server that vanished without a word
+            "server_settings": self._server_settings(),
+        }
+
+    def where(self) -> str:
+        """For messages: without user and password."""
+        url = self._parsed()
+        return f"{url.host or 'the default host'}:{url.port or 5432}/{url.database or ''}"
+
+    def _server_settings(self) -> Mapping[str, str]:
+        milliseconds = str(int(self.statement_timeout * 1000))
+        return {
+            "application_name": self.application_name,
+            "statement_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds,
+            "jit": "off",  # compiling takes longer than any of our statements runs
+            "timezone": "UTC",
+        }
+
+    def _parsed(self) -> URL:
+        try:
+            url = make_url(self.url)
+        except (ArgumentError, ValueError):
+            raise SettingError("the database URL can't be read; it is like postgresql://user@host:5432/name") from None
+        if url.drivername not in _DRIVERS:
+            raise SettingError(f"the database URL begins with {url.drivername}://, only postgresql:// will do")
+        return url
+
+    def _with_words_of_url(self) -> Self:
+        words = self._parsed().query
+        unknown = sorted(words.keys() - _TLS_WORDS.keys())
+        if unknown:
+            raise SettingError(f"the database URL has parameters that aren't known: {', '.join(unknown)}")
+        found: dict[str, Any] = {
+            _TLS_WORDS[name]: str(value) if name == "sslmode" else Path(str(value)) for name, value in words.items()
+        }
+        return replace(self, **found)
+
+    def _tls(self) -> ssl.SSLContext | str | bool:
+        match self.sslmode:
+            case "disable":
+                return False
+            case "prefer" if self.ca is None and self.certificate is None:
+                return "prefer"
+            case _:
+                return self._context()
+
+    def _context(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(str(file) for file in (self.ca, self.certificate, self.key) if file)
+            raise SettingError(f"database TLS files can't be used ({files}): {error}") from error
+        context.check_hostname = self.sslmode == "verify-full"
+        if self.sslmode in {"prefer", "require"} and self.ca is None:
+            context.verify_mode = ssl.CERT_NONE
+        return context

@@ -1,0 +1,243 @@
+"""The tables. Text columns of keys are ordered by bytes (COLLATE "C"), as Python orders strings."""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+SHARDS: Final = 32
+"""Of the outbox. Never changed: an order stays in its shard."""
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+def _word(name: str) -> Column[str]:
+    return Column(name, Text(collation="C"), nullable=False)
+
+
+def _time(name: str, *, optional: bool = False, now: bool = False) -> Column[Any]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=optional, server_default=func.now() if now else None)
+
+
+def _amount(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+orders: Final = Table(
+    "orders",
+    metadata,
+    _word("merchant"),
+    _word("kind"),
+    _word("subject"),
+    _word("provider"),
+    Column("provider_order_id", Text),
+    Column("status", Text, nullable=False),
+    Column("fraud_status", Text),
+    Column("currency", Text, nullable=False),
+    _amount("order_amount"),
+    _amount("captured_amount"),
+    _amount("released_amount"),
+    _amount("refunded_amount"),
+    _time("expires_at", optional=True),
+    Column("state", JSONB, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("sealed_key", LargeBinary),
+    _time("due_at", optional=True),
+    Column("lease_owner", Text),
+    _time("lease_until", optional=True),
+    Column("lease_token", BigInteger, nullable=False, server_default=text("0")),
+    _time("calling_since", optional=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("is_open", Boolean, nullable=False),  # an operation or an event waits: the order isn't at rest
+    Column("attention", Text),
+    Column("blocked", Uuid),
+    _time("created_at", now=True),
+    _time("updated_at", now=True),
+    PrimaryKeyConstraint("merchant", "kind", "subject"),
+    CheckConstraint(
+        "order_amount >= 0 AND captured_amount >= 0 AND released_amount >= 0 AND refunded_amount >= 0",
+        name="amounts_not_negative",
+    ),
+    CheckConstraint("captured_amount + released_amount <= order_amount", name="books_balance"),
+    CheckConstraint("refunded_amount <= captured_amount", name="refunded_within_captured"),
+    CheckConstraint(
+        "(lease_until IS NULL) = (calling_since IS NULL) AND (lease_owner IS NULL OR lease_until IS NOT NULL)",
+        name="lease_whole",
+    ),
+    CheckConstraint("calling_since IS NULL OR due_at IS NOT NULL OR attention IS NOT NULL", name="leased_is_due"),
+    Index("orders_due_idx", "merchant", "provider", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "orders_stuck_idx",
+        "merchant",
+        postgresql_where=text("is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL"),
+    ),
+    Index("orders_attention_idx", "merchant", "attention", postgresql_where=text("attention IS NOT NULL")),
+    postgresql_with={"fillfactor": "80"},
+)
+
+inbox: Final = Table(
+    "inbox",
+    metadata,
+    _word("merchant"),
+    _word("source"),
+    _word("id"),
+    Column("digest", LargeBinary, nullable=False),
+    _time("taken_at", now=True),
+    Column("dead_letter", Uuid),
+    PrimaryKeyConstraint("merchant", "source", "id"),
+    Index("inbox_taken_at_idx", "taken_at"),
+    Index("inbox_dead_letter_idx", "dead_letter", postgresql_where=text("dead_letter IS NOT NULL")),
+)
+
+intake_offsets: Final = Table(
+    "intake_offsets",
+    metadata,
+    _word("topic"),
+    Column("partition", Integer, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    _time("caught_up_at", optional=True),
+    PrimaryKeyConstraint("topic", "partition"),
+)
+
+journal: Final = Table(
+    "journal",
+    metadata,
+    _word("merchant"),
+    _word("kind"),
+    _word("subject"),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    _time("at"),
+    Column("what", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("event_id", Text),
+    Column("operation_id", Text),
+    Column("amount", BigInteger),
+    Column("note", Text),
+    Column("correlation_id", Text),
+    Column("status", Integer),
+    Column("duration", Float(53)),
+    PrimaryKeyConstraint("merchant", "kind", "subject", "id"),
+)
+
+provider_ids: Final = Table(
+    "provider_ids",
+    metadata,
+    _word("merchant"),
+    _word("provider"),
+    _word("id"),
+    _word("kind"),
+    _word("subject"),
+    Column("what", Text, nullable=False),
+    PrimaryKeyConstraint("merchant", "provider", "id"),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("shard", SmallInteger, nullable=False),
+    _word("merchant"),
+    _word("kind"),
+    _word("subject"),
+    Column("sequence", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("headers", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    _time("created_at", now=True),
+    UniqueConstraint("merchant", "kind", "subject", "sequence"),
+)
+
+dead_letters: Final = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("merchant", Text),
+    Column("subject", Text),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    _time("at", now=True),
+    CheckConstraint("state IN ('open', 'replayed', 'discarded')", name="state_known"),
+    Index("dead_letters_state_at_idx", "state", "at", "id"),
+    Index("dead_letters_place_idx", "topic", "partition", "offset"),
+)
+
+relay_shards: Final = Table(
+    "relay_shards",
+    metadata,
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text),
+    _time("lease_until", optional=True),
+)
+
+members: Final = Table(
+    "members",
+    metadata,
+    _word("role"),
+    _word("owner"),
+    _time("seen_until"),
+    PrimaryKeyConstraint("role", "owner"),
+)
+
+switches: Final = Table(
+    "switches",
+    metadata,
+    _word("name"),
+    _word("merchant"),  # '*': all
+    _word("provider"),  # '*': all
+    Column("paused", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    _time("at", now=True),
+    PrimaryKeyConstraint("name", "merchant", "provider"),
+)
+
+epoch: Final = Table(
+    "epoch",
+    metadata,
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    Column("epoch", Integer, nullable=False),
+    _time("raised_at", optional=True),
+    CheckConstraint("single", name="one_row"),
+)
+
+master_keys: Final = Table(
+    "master_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("proof", LargeBinary, nullable=False),
+    Column("proof_key", LargeBinary, nullable=False),
+)

@@ -1,0 +1,87 @@
+"""Encryption at rest: each sealed value has a random key of its own, which a master key wraps (AES-256-GCM both)."""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+import cramjam
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import Struct
+
+from ordersaga.store.errors import MasterKeyError
+
+KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_FORMAT: Final = b"\x01"  # lz4 block, data key of 32 bytes
+_LONGEST_ID: Final = 64
+
+
+class Sealed(Struct, frozen=True):
+    """`key` says which master key wraps the data key; without `key`, `data` is lost for ever (that is how one erases)."""
+
+    key: bytes
+    data: bytes
+
+
+class Vault:
+    """`keys`: master keys of 32 bytes by id; `current` is the one that seals, the others open what is older.
+
+    A data key is used once, so a rewritten value is wrapped by the current master key. One master key is good for 2^32
+    values (random nonces of 96 bits).
+    """
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        for name, key in keys.items():
+            if len(key) != KEY_BYTES:
+                raise MasterKeyError(f"master key {name!r} has {len(key)} bytes, not {KEY_BYTES}")
+            if not 1 <= len(name.encode()) <= _LONGEST_ID:
+                raise MasterKeyError(f"the id of a master key has 1 to {_LONGEST_ID} bytes, {name!r} hasn't")
+        if current not in keys:
+            raise MasterKeyError(f"the current master key {current!r} isn't among those given")
+        self.current: Final = current
+        self._masters: Final = {name.encode(): AESGCM(key) for name, key in keys.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name.decode() for name in self._masters)
+
+    def seal(self, payload: bytes, associated: bytes) -> Sealed:
+        """`associated` names what the value belongs to: it opens nowhere else."""
+        return self.seal_as(self.current, payload, associated)
+
+    def seal_as(self, name: str, payload: bytes, associated: bytes) -> Sealed:
+        """With another master key than the current one."""
+        tag = name.encode()
+        fresh = os.urandom(KEY_BYTES + 2 * _NONCE_BYTES)
+        data_key, nonce = fresh[:KEY_BYTES], fresh[KEY_BYTES:-_NONCE_BYTES]
+        wrap_nonce = fresh[-_NONCE_BYTES:]
+        wrapped = self._masters[tag].encrypt(wrap_nonce, data_key, associated)
+        packed = bytes(cramjam.lz4.compress_block(payload))
+        return Sealed(
+            _FORMAT + bytes((len(tag),)) + tag + wrap_nonce + wrapped,
+            nonce + AESGCM(data_key).encrypt(nonce, packed, associated),
+        )
+
+    def open(self, sealed: Sealed, associated: bytes) -> bytes:
+        """Raises MasterKeyError when the value is from another master key, another place, or damaged."""
+        name, wrapped = self._parts(sealed.key)
+        master = self._masters.get(name)
+        if master is None:
+            known = ", ".join(self.names)
+            raise MasterKeyError(f"it needs the master key {name.decode(errors='replace')!r}; given are: {known}")
+        try:
+            data_key = master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], associated)
+            packed = AESGCM(data_key).decrypt(sealed.data[:_NONCE_BYTES], sealed.data[_NONCE_BYTES:], associated)
+        except (InvalidTag, ValueError):
+            raise MasterKeyError(
+                f"the master key given as {name.decode()!r} isn't the one that sealed it, or the value is damaged"
+            ) from None
+        return bytes(cramjam.lz4.decompress_block(packed))
+
+    @staticmethod
+    def _parts(key: bytes) -> tuple[bytes, bytes]:
+        if key[:1] != _FORMAT or len(key) < 2:
+            raise MasterKeyError("it was sealed in a format that this version doesn't know")
+        end = 2 + key[1]
+        return key[2:end], key[end:]

@@ -1,0 +1,205 @@
+"""`make demo`: real orders of a real shop, from Kafka through the saga to the provider and out again. `make up`: the same without them."""
+
+import argparse
+import asyncio
+import os
+import signal
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ordersaga_local import accounts
+from ordersaga_local.outcomes import Books, following
+from ordersaga_local.parts import Parts
+from ordersaga_local.process import MissingPartError, PartFailedError
+from ordersaga_local.stage import Process, Stage, stage
+
+SAMPLE = Path("sample/events.ndjson.gz")
+EXPECTED = Path("sample/expected.json.gz")
+QUIET = 60.0
+"""Seconds without a new outcome after which what is missing counts as stuck."""
+
+SETTINGS = {
+    "ORDERSAGA_WAITS__ORDER": "30",
+    "ORDERSAGA_WAITS__SHIPMENT": "30",
+    "ORDERSAGA_REVIEW_POLL": "1",
+    "ORDERSAGA_LEASE": "10",
+    "ORDERSAGA_BACKOFF__FIRST": "0.2",
+    "ORDERSAGA_INTAKE__SESSION_TIMEOUT": "10",
+    "ORDERSAGA_LOG_LEVEL": "WARNING",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--without-sample", action="store_true", help="start everything and publish nothing")
+    parser.add_argument("--rate", type=float, default=400, help="events published a second (0: as fast as it goes)")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(stderr=False)
+    try:
+        with Parts.started(durable=True, say=lambda line: console.print(line, highlight=False)) as parts:
+            return _on_stage(parts, options, console)
+    except (MissingPartError, PartFailedError) as error:
+        console.print(f"[red]{error}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _on_stage(parts: Parts, options: argparse.Namespace, console: Console) -> int:
+    with stage(parts, settings=dict(SETTINGS)) as made:
+        service = made.service()
+        console.print(f"Sandbox of the provider at {made.sandbox}; service started, pid {service.pid}", highlight=False)
+        if options.without_sample:
+            _print_how_to_reach(made, console)
+            signal.pause()
+            return 0
+        made.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 2})
+        agrees = asyncio.run(_play(made, service, options.rate, console))
+        if sys.stdout.isatty() and not os.environ.get("ONCE"):
+            _print_how_to_reach(made, console)
+            signal.pause()
+        return 0 if agrees else 1
+
+
+def _print_how_to_reach(made: Stage, console: Console) -> None:
+    console.print("\nIt stays up until Ctrl-C. In another terminal:")
+    for name, value in made.environment.items():
+        console.print(f"  export {name}='{value}'", highlight=False, soft_wrap=True)
+    console.print("  .venv/bin/ordersaga publish sample/events.ndjson.gz")
+    console.print("  .venv/bin/ordersaga outcomes --from-beginning")
+    console.print("  .venv/bin/ordersaga order show 536365")
+    console.print(f"  curl -s {made.sandbox}/_sandbox/ledger/summary", highlight=False)
+
+
+async def _play(made: Stage, service: Process, rate: float, console: Console) -> bool:
+    expected = accounts.Expected.load(EXPECTED)
+    async with following(made.kafka, made.orders_topic, made.outcomes_topic) as books:
+        started = time.monotonic()
+        options = ["--rate", str(rate)] if rate else []
+        publisher = await asyncio.create_subprocess_exec(
+            *made.ordersaga("publish", str(SAMPLE), *options),
+            env={**os.environ, **made.environment},
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        await _watch(expected, books, service, console)
+        await publisher.wait()
+        seconds = time.monotonic() - started
+        effects = await asyncio.to_thread(read_ledger, made)
+    return _summary(made, expected, books, effects, seconds, console)
+
+
+async def _watch(expected: accounts.Expected, books: Books, service: Process, console: Console) -> None:
+    """Shows progress until every event has its final outcome, or nothing has come for a while."""
+    wanted = sum(outcome is not None for outcome in expected.finals().values())
+    last, quiet_since = -1, time.monotonic()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, refresh_per_second=4) as progress:
+        events = progress.add_task("events sent", total=expected.whole["events"])
+        finals = progress.add_task("final outcomes", total=wanted)
+        while len(books.finals) < wanted and time.monotonic() - quiet_since < QUIET:
+            await asyncio.sleep(0.25)
+            progress.update(events, completed=books.records)
+            progress.update(finals, completed=len(books.finals))
+            if len(books.seen) != last:
+                last, quiet_since = len(books.seen), time.monotonic()
+            if not service.pid:
+                console.print(f"[red]the service ended:[/red]\n{service.tail()}", highlight=False)
+                return
+
+
+def read_ledger(made: Stage) -> list[dict[str, Any]]:
+    """All effects, page by page."""
+    effects: list[dict[str, Any]] = []
+    while True:
+        after = effects[-1]["seq"] if effects else 0
+        page = made.control(f"ledger?after={after}&limit=5000")["effects"]
+        if not page:
+            return effects
+        effects += page
+
+
+def _summary(
+    made: Stage,
+    expected: accounts.Expected,
+    books: Books,
+    effects: list[dict[str, Any]],
+    seconds: float,
+    console: Console,
+) -> bool:
+    letters = Counter(letter["code"] for letter in _dead_letters(made))
+    facts = Table("what", "count", title="What came of it", title_justify="left")
+    facts.add_row("events in", str(expected.whole["events"]))
+    for what, count in sorted(books.by_type.items()):
+        facts.add_row(f"outcome {what}", str(count))
+    for code, count in sorted(letters.items()):
+        facts.add_row(f"dead letter {code}", str(count))
+    facts.add_row("events a second", f"{expected.whole['events'] / seconds:.0f}")
+    waited = [latency for latency in books.latencies if latency >= 0]
+    if len(waited) > 1:
+        cuts = statistics.quantiles(waited, n=100)
+        facts.add_row("event to final outcome, p50", f"{cuts[49] * 1000:.0f} ms")
+        facts.add_row("event to final outcome, p99", f"{cuts[98] * 1000:.0f} ms")
+    console.print(facts)
+    columns = expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(books)
+    agrees = _print_money(columns, console)
+    amiss = problems(expected, books, effects, letters)
+    for line in amiss[:20]:
+        console.print(f"[red]{line}", highlight=False)
+    if agrees and not amiss:
+        console.print("[green]Every event has one final outcome, and every penny is accounted for.")
+    return agrees and not amiss
+
+
+def problems(
+    expected: accounts.Expected, books: Books, effects: list[dict[str, Any]], letters: Counter[str]
+) -> list[str]:
+    """All that isn't as it must be; empty: nothing lost, doubled or stuck."""
+    amiss = accounts.differences(expected, books)
+    amiss += [f"taken twice: {reference}" for reference in accounts.doubled(effects)]
+    amiss += [f"sequence: {gap}" for gap in books.gaps]
+    amiss += [f"other bytes under the same outcome id: {one}" for one in books.differing]
+    wanted = expected.whole["dead_letters"]
+    if dict(letters) != wanted:
+        amiss.append(f"dead letters: {dict(letters)}, expected {wanted}")
+    return amiss
+
+
+def _print_money(columns: tuple[accounts.Money, accounts.Money, accounts.Money], console: Console) -> bool:
+    table = Table(title="Money, in minor units", title_justify="left")
+    for name in ("merchant", "", "events ask", "provider's ledger", "outcomes say", ""):
+        table.add_column(name, justify="right" if name not in {"merchant", ""} else "left")
+    agrees = True
+    for merchant in sorted(columns[0]):
+        for name in accounts.COLUMNS:
+            figures = [column.get(merchant, {}).get(name, 0) for column in columns]
+            same = len(set(figures)) == 1
+            agrees = agrees and same
+            table.add_row(merchant, name, *(f"{figure:,}" for figure in figures), "=" if same else "[red]differs")
+    console.print(table)
+    return agrees
+
+
+def _dead_letters(made: Stage) -> list[dict[str, Any]]:
+    import json
+
+    letters: list[dict[str, Any]] = json.loads(made.command("dead-letters", "list", "--json", "--limit", "100000"))
+    return letters
+
+
+if __name__ == "__main__":
+    sys.exit(main())

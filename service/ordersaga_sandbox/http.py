@@ -1,0 +1,71 @@
+"""What a handler is given and what it gives back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from ordersaga_sandbox.requests import Entry
+    from ordersaga_sandbox.world import World
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+JSON: Final = (b"content-type", b"application/json")
+BODILESS: Final = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+
+class Refused(Exception):  # noqa: N818 - an answer like any other, not a defect
+    """An error answer of the provider: HTTP status, error code, messages."""
+
+    def __init__(self, status: int, code: str, *messages: str) -> None:
+        super().__init__(status, code, messages)
+        self.status = status
+        self.code = code
+        self.messages: Sequence[str] = messages
+
+
+class Dropped(Exception):  # noqa: N818 - what a client of an app without a transport sees instead of a closed connection
+    """The connection ends without an answer."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of a provider's API, its account known. `at`: virtual seconds since the epoch."""
+
+    world: "World"
+    entry: "Entry"
+    account: str
+    params: Mapping[str, str]
+    body: bytes
+    key: str | None
+    base_url: str
+    correlation_id: str
+    at: float
+
+
+class _Error(Struct):
+    correlation_id: str
+    error_code: str
+    error_messages: Sequence[str]
+
+
+def error(refused: Refused, correlation_id: str) -> Answer:
+    body = _Error(correlation_id, refused.code, refused.messages)
+    return Answer(refused.status, (JSON,), msgspec.json.encode(body))
+
+
+def json(value: object, status: int = 200) -> Answer:
+    return Answer(status, (JSON,), msgspec.json.encode(value))
+
+
+NO_CONTENT: Final = Answer(204)

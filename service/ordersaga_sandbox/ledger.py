@@ -1,0 +1,101 @@
+"""The ledger of effects: what really happened to money and orders, each once, at the moment it happened."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal[
+    "authorize",
+    "cancel_authorization",
+    "capture",
+    "refund",
+    "cancel",
+    "release",
+    "update",
+    "extend",
+    "expire",
+    "close",
+    "fraud_decision",
+    "acknowledge",
+    "references",
+    "customer_details",
+    "shipping_info",
+    "send_out",
+    "due_date",
+]
+By = Literal["merchant", "portal", "klarna"]
+"""Whose hand: a call of the API, another hand in the portal (control plane), the provider by itself."""
+
+
+class Effect(Struct, gc=False):
+    """`amount` in minor units: captured, refunded; cancel, release and expire: what was let go; authorize and update: the order's amount."""
+
+    seq: int
+    at: float
+    account: str
+    kind: Kind
+    order_id: str | None
+    merchant_reference1: str | None
+    amount: int | None
+    currency: str | None
+    id: str | None
+    reference: str | None
+    idempotency_key: str | None
+    token: str | None
+    by: By
+
+
+class Total(Struct):
+    account: str
+    kind: Kind
+    currency: str | None
+    count: int
+    amount: int
+
+
+class Doubled(Struct):
+    """One reference that was captured, or refunded, more than once in an account."""
+
+    account: str
+    kind: Kind
+    reference: str
+    seqs: list[int]
+
+
+class Summary(Struct):
+    totals: list[Total]
+    doubled_references: list[Doubled]
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self._effects: list[Effect] = []
+
+    def __len__(self) -> int:
+        return len(self._effects)
+
+    def next_seq(self) -> int:
+        return len(self._effects) + 1
+
+    def add(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def after(self, seq: int, limit: int) -> Sequence[Effect]:
+        return self._effects[seq : seq + limit]
+
+    def summary(self) -> Summary:
+        counts: Counter[tuple[str, Kind, str | None]] = Counter()
+        amounts: Counter[tuple[str, Kind, str | None]] = Counter()
+        references: defaultdict[tuple[str, Kind, str], list[int]] = defaultdict(list)
+        for effect in self._effects:
+            group = (effect.account, effect.kind, effect.currency)
+            counts[group] += 1
+            amounts[group] += effect.amount or 0
+            if effect.reference is not None and effect.kind in {"capture", "refund"}:
+                references[effect.account, effect.kind, effect.reference].append(effect.seq)
+        return Summary(
+            [Total(*group, count, amounts[group]) for group, count in counts.items()],
+            [Doubled(*group, seqs) for group, seqs in references.items() if len(seqs) > 1],
+        )

@@ -1,0 +1,97 @@
+"""What Klarna's documents leave open, or say twice and differently: a switch for either reading.
+
+The defaults are the likelier or, where nothing speaks for one side, the stricter behaviour, so that a client which passes
+here passes either way. docs/sandbox.md has the table.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Status = Literal["AUTHORIZED", "PART_CAPTURED", "CAPTURED", "CANCELLED", "EXPIRED", "CLOSED"]
+Decision = Literal["ACCEPTED", "REJECTED"]
+PaymentMethod = Literal[
+    "invoice",
+    "fixed_amount",
+    "base_account",
+    "direct_debit",
+    "direct_bank_transfer",
+    "b2b_invoice",
+    "card",
+    "slice_it_by_card",
+    "pay_later_by_card",
+    "pay_by_card",
+    "fixed_sum_credit",
+    "alternative_payment_method",
+]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    # Payments: authorization tokens and what an order answers
+    token_seconds: Seconds = 3_600
+    """Life of an authorization token, from its first sight."""
+    sticky_token_errors: bool = True
+    """A token whose create order was refused answers the same error for ever."""
+    token_replay: Literal["answer", "consumed"] = "answer"
+    """The same body again after success: the same order, or 403 "Authorization token already consumed"."""
+    token_replay_after_expiry: bool = False
+    """The same body again when the token's life is over: the same order instead of 404."""
+    authorized_payment_method: Literal["object", "string"] = "object"
+    payment_method: PaymentMethod = "invoice"
+    auto_capture_allowed: bool = True
+    """The contract allows `auto_capture`; otherwise it is ignored."""
+    pending_decision_after: Seconds | None = None
+    """Virtual seconds after which a pending order is decided by itself; null: never."""
+    pending_decision: Decision = "ACCEPTED"
+
+    # Order Management: states
+    cancel_when_expired: bool = False
+    second_cancel: Literal[204, 403] = 403
+    second_release: Literal[204, 403] = 403
+    second_acknowledge: Literal[204, 403] = 204
+    acknowledge_statuses: tuple[Status, ...] = ("AUTHORIZED", "PART_CAPTURED", "CAPTURED")
+    refund_statuses: tuple[Status, ...] = ("PART_CAPTURED", "CAPTURED", "EXPIRED")
+    extend_statuses: tuple[Status, ...] = ("AUTHORIZED", "PART_CAPTURED")
+    references_statuses: tuple[Status, ...] = ("AUTHORIZED", "PART_CAPTURED", "CAPTURED", "EXPIRED", "CLOSED")
+    details_statuses: tuple[Status, ...] = ("AUTHORIZED", "PART_CAPTURED")
+    shipping_info_statuses: tuple[Status, ...] = ("AUTHORIZED", "PART_CAPTURED", "CAPTURED")
+    part_captured_at_expiry: Literal["EXPIRED", "CAPTURED"] = "EXPIRED"
+    expiry_keeps_remaining: bool = False
+    """An expired order still shows what could no longer be captured as `remaining_authorized_amount`."""
+    risk_refuses_increase: bool = False
+    risk_refuses_address: bool = False
+
+    # Order Management: amounts and lines
+    capture_of_zero: bool = False
+    refund_of_zero: bool = False
+    capture_lines_sum_checked: bool = True
+    """Lines of a capture must sum to `captured_amount`."""
+    line_formulae_checked: bool = True
+    """Totals and taxes of lines in captures, refunds and updates must follow the formulae of Payments."""
+    shipping_delay_allowed: bool = True
+    order_limits: bool = False
+    """At most 200 captures, 200 refunds and 500 operations an order."""
+
+    # Order Management: time
+    authorization_days: Annotated[int, Meta(ge=1, le=180)] = 28
+    extension_extra_days: Literal[0, 1] = 0
+    """Klarna's example extends 15 January by 28 days to 13 February; arithmetic says the 12th."""
+    partial_capture_renews_expiry: bool = False
+
+    # Order Management: answers
+    invalid_order_id_status: Literal[400, 404] = 400
+    refund_not_found_status: Literal[404, 400] = 404
+    location: Literal["absolute", "path"] = "absolute"
+
+    # Idempotency
+    key_seconds: Seconds = 86_400
+    """Life of an idempotency key, from the first attempt."""
+    replay_4xx: bool = True
+    replay_5xx: bool = False
+    key_in_flight: Literal["wait", "conflict"] = "wait"
+    """A key whose first request still runs: wait for its answer, or 409 CONFLICT."""
+
+    # Transport
+    rate_limits: Literal["off", "playground", "live"] = "off"
+    log_bodies: bool = False

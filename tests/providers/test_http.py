@@ -1,0 +1,438 @@
+"""One request, one attempt, one reply: against raw TCP servers that misbehave on purpose."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ordersaga.domain.order import Request
+from ordersaga.providers.http import Answer, Http, Lost, NotSent
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Behaviour = Callable[["Exchange"], Awaitable[None]]
+
+METHODS: tuple[Method, ...] = ("POST", "PATCH", "DELETE", "GET")
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Exchange:
+    """What the server does with the next request on a connection."""
+
+    def __init__(self, server: "RawServer", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.server = server
+        self.reader = reader
+        self.writer = writer
+
+    async def read(self) -> bytes:
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = next(
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+        )
+        request = head + await self.reader.readexactly(length)
+        self.server.requests.append(request)
+        return request
+
+    async def first_byte(self) -> None:
+        if await self.reader.read(1):
+            self.server.touched += 1
+
+    def drop(self) -> None:
+        self.writer.transport.abort()
+
+    async def answer(self, data: bytes = ANSWER) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+
+class RawServer:
+    """Counts connections and whole requests; the nth request gets the nth behaviour, the last one those that follow."""
+
+    def __init__(self, *behaviours: Behaviour) -> None:
+        self.behaviours = behaviours
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.touched = 0
+        self.port = 0
+        self._turn = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while not writer.transport.is_closing():
+                behaviour = self.behaviours[min(self._turn, len(self.behaviours) - 1)]
+                self._turn += 1
+                await behaviour(Exchange(self, reader, writer))
+
+
+@asynccontextmanager
+async def serving(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
+    raw = RawServer(*behaviours)
+    tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        tasks.add(asyncio.create_task(raw.serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    raw.port = server.sockets[0].getsockname()[1]
+    try:
+        yield raw
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def client(
+    port: int, *, scheme: str = "http", connections: int = 4, ca_file: str | None = None, most_bytes: int = 1 << 20
+) -> AsyncIterator[Http]:
+    url = f"{scheme}://127.0.0.1:{port}"
+    http = Http(url, "Basic dTpw", connections, ca_file=ca_file, most_bytes=most_bytes)
+    try:
+        yield http
+    finally:
+        await http.close()
+
+
+def request(method: Method = "POST", path: str = "/x") -> Request:
+    return Request(method, path, '{"a":1}' if method in {"POST", "PATCH"} else "")
+
+
+async def good(exchange: Exchange) -> None:
+    await exchange.read()
+    await exchange.answer()
+
+
+async def drop_before_reading(exchange: Exchange) -> None:
+    await exchange.first_byte()
+    exchange.drop()
+
+
+async def drop_after_reading(exchange: Exchange) -> None:
+    await exchange.read()
+    exchange.drop()
+
+
+async def close_after_reading(exchange: Exchange) -> None:
+    await exchange.read()
+    exchange.writer.close()
+
+
+async def hang(exchange: Exchange) -> None:
+    await exchange.read()
+    await asyncio.sleep(60)
+
+
+DROPS = (drop_before_reading, drop_after_reading, close_after_reading)
+
+
+@pytest.mark.parametrize("drop", DROPS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_drop_on_a_fresh_connection_leads_to_no_second_request(method: Method, drop: Behaviour) -> None:
+    async with serving(drop, good) as server, client(server.port) as http:
+        assert await http.send(request(method), 2.0) == Lost("disconnected")
+        await asyncio.sleep(0.02)
+        assert server.connections == 1
+        assert len(server.requests) + server.touched == 1
+
+
+@pytest.mark.parametrize("drop", DROPS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_drop_on_a_kept_connection_leads_to_no_second_request(method: Method, drop: Behaviour) -> None:
+    async with serving(good, drop, good) as server, client(server.port) as http:
+        assert isinstance(await http.send(request(method), 2.0), Answer)
+        assert await http.send(request(method), 2.0) == Lost("disconnected")
+        await asyncio.sleep(0.02)
+        assert server.connections == 1
+        assert len(server.requests) + server.touched == 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_drop_leaves_the_next_request_unharmed(method: Method) -> None:
+    async with serving(good, drop_after_reading, good) as server, client(server.port) as http:
+        replies = [await http.send(request(method), 2.0) for _ in range(3)]
+        assert [type(reply) for reply in replies] == [Answer, Lost, Answer]
+        assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_connection_that_closed_while_idle_is_replaced_before_anything_is_sent(method: Method) -> None:
+    async def good_then_close(exchange: Exchange) -> None:
+        await good(exchange)
+        exchange.writer.close()
+
+    async with serving(good_then_close, good) as server, client(server.port) as http:
+        assert isinstance(await http.send(request(method), 2.0), Answer)
+        await asyncio.sleep(0.05)
+        assert isinstance(await http.send(request(method), 2.0), Answer)
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
+async def test_the_request_is_on_the_wire_as_it_was_frozen() -> None:
+    path = "/payments/v1/authorizations/a%2Fb%3F%25%C3%A9~c/order"
+    async with serving(good) as server, client(server.port) as http:
+        frozen = Request("POST", path, '{"name":"é"}', "key-1")
+        reply = await http.send(frozen, 2.0, (("Klarna-Idempotency-Key", "key-1"),))
+    assert reply == Answer(200, {"content-type": "application/json", "content-length": "2"}, b"{}")
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == f"POST {path} HTTP/1.1"
+    assert body == '{"name":"é"}'.encode()
+    assert {line.lower() for line in lines[1:]} == {
+        f"host: 127.0.0.1:{server.port}",
+        "authorization: basic dtpw",
+        "accept: application/json",
+        "accept-encoding: identity",
+        "user-agent: ordersaga",
+        "klarna-idempotency-key: key-1",
+        "content-type: application/json",
+        "content-length: 13",
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_without_a_body_no_content_type_is_sent(method: Method) -> None:
+    async with serving(good) as server, client(server.port) as http:
+        await http.send(Request(method, "/x"), 2.0)
+    assert b"content-type" not in server.requests[0].lower()
+    assert b"transfer-encoding" not in server.requests[0].lower()
+
+
+async def test_an_empty_answer_is_whole() -> None:
+    async def no_content(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b"HTTP/1.1 204 No Content\r\nX-Id: 7\r\n\r\n")
+
+    async with serving(no_content) as server, client(server.port) as http:
+        assert await http.send(request(), 2.0) == Answer(204, {"x-id": "7"}, b"")
+        assert await http.send(request(), 2.0) == Answer(204, {"x-id": "7"}, b"")
+        assert server.connections == 1
+
+
+async def test_a_redirect_is_an_answer_and_cookies_are_not_kept() -> None:
+    async def redirect(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(
+            b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    async with serving(redirect) as server, client(server.port) as http:
+        for _ in range(2):
+            reply = await http.send(request("GET"), 2.0)
+            assert isinstance(reply, Answer)
+            assert reply.status == 302
+    assert all(sent.startswith(b"GET /x ") for sent in server.requests)
+    assert not any(b"cookie" in sent.lower() for sent in server.requests)
+
+
+async def test_proxies_and_credentials_of_the_environment_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(good) as server, client(server.port) as http:
+        assert isinstance(await http.send(request(), 2.0), Answer)
+    assert b"authorization: basic dtpw" in server.requests[0].lower()
+
+
+async def test_the_deadline_is_for_everything() -> None:
+    async def trickle(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            await exchange.answer(b" ")
+            await asyncio.sleep(0.02)
+
+    async with serving(trickle) as server, client(server.port) as http:
+        began = monotonic()
+        assert await http.send(request(), 0.3) == Lost("deadline")
+        assert monotonic() - began < 0.6
+
+
+async def test_a_late_answer_is_never_taken_for_the_next_one() -> None:
+    async def late(exchange: Exchange) -> None:
+        await exchange.read()
+        await asyncio.sleep(0.2)
+        await exchange.answer(ANSWER.replace(b"200", b"201"))
+
+    async with serving(late, good) as server, client(server.port, connections=1) as http:
+        assert await http.send(request(), 0.1) == Lost("deadline")
+        await asyncio.sleep(0.15)
+        reply = await http.send(request(), 2.0)
+        assert isinstance(reply, Answer)
+        assert reply.status == 200
+
+
+async def test_no_time_left_sends_nothing() -> None:
+    async with serving(good) as server, client(server.port) as http:
+        assert isinstance(await http.send(request(), 2.0), Answer)
+        assert await http.send(request(), 0.0) == NotSent("no_connection")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SMTP ready\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"\x16\x03\x01\r\n",
+    ],
+)
+async def test_an_answer_that_is_not_http_is_lost(answer: bytes) -> None:
+    async def garbage(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(answer)
+        exchange.writer.close()
+
+    async with serving(garbage) as server, client(server.port) as http:
+        assert isinstance(await http.send(request(), 2.0), Lost)
+        assert len(server.requests) == 1
+
+
+async def test_a_body_that_breaks_off_is_lost() -> None:
+    async def broken(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b'HTTP/1.1 201 Created\r\nCapture-Id: 7\r\nContent-Length: 100\r\n\r\n{"a":')
+        exchange.writer.close()
+
+    async with serving(broken) as server, client(server.port) as http:
+        assert await http.send(request(), 2.0) == Lost("protocol")
+
+
+async def test_an_answer_that_is_too_large_is_lost_and_its_connection_not_used_again() -> None:
+    async def large(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b" " * 300_000)
+
+    async with serving(large, good) as server, client(server.port, most_bytes=100_000) as http:
+        assert await http.send(request(), 2.0) == Lost("too_large")
+        assert isinstance(await http.send(request(), 2.0), Answer)
+        assert server.connections == 2
+
+
+async def test_a_full_pool_sends_nothing() -> None:
+    async with serving(hang) as server, client(server.port, connections=1) as http:
+        first = asyncio.create_task(http.send(request(), 0.6))
+        await asyncio.sleep(0.1)
+        assert await http.send(request(), 0.2) == NotSent("connect_timeout")
+        assert await first == Lost("deadline")
+        assert len(server.requests) == 1
+
+
+async def test_a_cancelled_call_gives_its_connection_up() -> None:
+    async with serving(hang, good) as server, client(server.port, connections=1) as http:
+        call = asyncio.create_task(http.send(request(), 5.0))
+        await asyncio.sleep(0.1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert isinstance(await http.send(request(), 2.0), Answer)
+        assert server.connections == 2
+
+
+async def test_a_refused_connection_sends_nothing() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        async with client(taken.getsockname()[1]) as http:
+            assert await http.send(request(), 2.0) == NotSent("refused")
+
+
+async def test_an_unknown_host_sends_nothing() -> None:
+    http = Http("http://nobody.invalid", "Basic dTpw", 1)
+    assert await http.send(request(), 5.0) == NotSent("dns")
+    await http.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """A server's TLS for 127.0.0.1 and the file of the CA that signed it."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
+    cert_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert_file, key_file)
+    return context, str(cert_file)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[ssl.SSLContext, str]) -> None:
+    async with serving(good, tls=certificate[0]) as server, client(server.port, scheme="https") as http:
+        assert await http.send(request(), 2.0) == NotSent("tls")
+        assert server.requests == []
+
+
+async def test_a_ca_can_be_added(certificate: tuple[ssl.SSLContext, str]) -> None:
+    context, ca_file = certificate
+    async with (
+        serving(good, tls=context) as server,
+        client(server.port, scheme="https", ca_file=ca_file) as http,
+    ):
+        assert isinstance(await http.send(request(), 2.0), Answer)
+
+
+async def test_a_server_without_tls_gets_nothing() -> None:
+    async def plain(exchange: Exchange) -> None:
+        await exchange.first_byte()
+        await exchange.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        exchange.writer.close()
+
+    async with serving(plain) as server, client(server.port, scheme="https") as http:
+        assert await http.send(request(), 2.0) == NotSent("tls")
+
+
+async def test_a_handshake_that_never_ends_sends_nothing() -> None:
+    async def silent(exchange: Exchange) -> None:
+        await asyncio.sleep(60)
+
+    async with serving(silent) as server, client(server.port, scheme="https") as http:
+        assert await http.send(request(), 0.4) == NotSent("connect_timeout")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host", "host", "https://", "https://user:secret@host", "https://host/?a=b", "https://host/#x"]
+)
+def test_a_base_url_that_cannot_be_one_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValueError, match="base_url") as caught:
+        Http(url, "Basic dTpw", 1)
+    assert "secret" not in str(caught.value)

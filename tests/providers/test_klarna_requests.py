@@ -1,0 +1,344 @@
+"""The requests that Klarna gets, byte for byte; amounts worked out by hand."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ordersaga.domain.events import Amended, Cause, LineType, OrderLine, Payment, Placed, Returned, ReturnFee, Shipped
+from ordersaga.domain.order import Capture, Details, Draw, Key, Line, Operation, OperationType, Order, Request
+from ordersaga.providers.klarna.terms import KlarnaTerms
+
+TERMS = KlarnaTerms()
+ORDER_ID = "f3392f8b-6116-4073-ab96-e330819e2c07"
+PATH = f"/ordermanagement/v1/orders/{ORDER_ID}"
+CAUSE = Cause("/shop", "e-1", "shop.order.shipped.v1")
+
+KINDS: tuple[LineType, ...] = ("physical", "digital", "shipping_fee", "surcharge")
+
+A = OrderLine(name="A", reference="a", quantity=2, unit_price=50, total_amount=100, tax_rate=2500)
+B = OrderLine(name="B", reference="b", quantity=1, unit_price=100, total_amount=100)
+SHIPPING = OrderLine(name="Post", reference="s", type="shipping_fee", quantity=1, unit_price=20, total_amount=20)
+VOUCHER = OrderLine(name="Voucher", reference="v", type="discount", quantity=1, unit_price=-40, total_amount=-40)
+
+
+def order(*lines: OrderLine, **fields: Any) -> Order:
+    given = {
+        "provider": "klarna",
+        "provider_order_id": ORDER_ID,
+        "currency": "EUR",
+        "country": "DE",
+        "order_amount": sum(line.total_amount for line in lines),
+        "lines": tuple(line_of(line) for line in lines),
+        "details": Details(lines=lines),
+    }
+    return Order(Key("default", "order", "536365"), **{**given, **fields})
+
+
+def line_of(line: OrderLine) -> Line:
+    return Line(line.reference, line.type, line.quantity, line.unit_price, line.tax_rate, line.total_amount)
+
+
+def operation(kind: OperationType, amount: int = 0, draws: tuple[Draw, ...] = (), **fields: Any) -> Operation:
+    return Operation("0c0a9b2e-op", kind, CAUSE, amount, 0.0, 0.0, draws, **fields)
+
+
+def body(request: Request) -> Any:
+    return msgspec.json.decode(request.body)
+
+
+def placed(**fields: Any) -> Placed:
+    given = {
+        "payment": Payment(provider="klarna", authorization_token="b4bd3423-24e3"),
+        "purchase_country": "GB",
+        "purchase_currency": "GBP",
+        "order_amount": 3060,
+        "order_lines": (
+            OrderLine(
+                name="Light holder", reference="85123A", quantity=6, unit_price=255, tax_rate=2000, total_amount=1530
+            ),
+            OrderLine(
+                name="Voucher code", type="digital", quantity=6, unit_price=255, total_amount=1530, quantity_unit="pcs"
+            ),
+        ),
+    }
+    return Placed(**{**given, **fields})
+
+
+def test_create_order_is_pinned() -> None:
+    data = placed(locale="en-GB", billing_address={"given_name": "Zoë", "city": "Hull"}, merchant_reference2="r2")
+    assert TERMS.freeze(order(), operation("create_order", 3060), data) == Request(
+        "POST",
+        "/payments/v1/authorizations/b4bd3423-24e3/order",
+        '{"billing_address":{"city":"Hull","given_name":"Zoë"},"locale":"en-GB",'
+        '"merchant_reference1":"536365","merchant_reference2":"r2","order_amount":3060,"order_lines":['
+        '{"name":"Light holder","quantity":6,"reference":"85123A","tax_rate":2000,"total_amount":1530,'
+        '"total_discount_amount":0,"total_tax_amount":255,"type":"physical","unit_price":255},'
+        '{"name":"Voucher code","quantity":6,"quantity_unit":"pcs","tax_rate":0,"total_amount":1530,'
+        '"total_discount_amount":0,"total_tax_amount":0,"type":"digital","unit_price":255}],'
+        '"order_tax_amount":255,"purchase_country":"GB","purchase_currency":"GBP"}',
+    )
+
+
+def test_create_order_passes_on_what_the_shop_gives() -> None:
+    extras: dict[str, Any] = {
+        "order_tax_amount": 254,
+        "customer": {"date_of_birth": "1970-01-01"},
+        "shipping_address": {"city": "York"},
+        "merchant_reference1": "own",
+        "merchant_data": "{}",
+        "merchant_urls": {"notification": "https://shop/{order.id}"},
+        "custom_payment_method_ids": ("m-1",),
+        "attachment": {"content_type": "application/x", "body": "{}"},
+        "auto_capture": True,
+    }
+    sent = body(TERMS.freeze(order(), operation("create_order"), placed(**extras)))
+    for name, value in extras.items():
+        assert sent[name] == (list(value) if isinstance(value, tuple) else value)
+    assert "payment" not in sent
+
+
+def test_a_tax_that_the_shop_gives_is_sent() -> None:
+    line = OrderLine(name="A", quantity=1, unit_price=125, total_amount=125, tax_rate=2500, total_tax_amount=24)
+    sent = body(TERMS.freeze(order(), operation("create_order"), placed(order_lines=(line,), order_amount=125)))
+    assert sent["order_lines"][0]["total_tax_amount"] == 24
+    assert sent["order_tax_amount"] == 24
+
+
+def test_a_token_stays_one_segment_of_the_path() -> None:
+    payment = Payment(provider="klarna", authorization_token="a/b?c#d%é ~")
+    data = placed(payment=payment)
+    create = TERMS.freeze(order(), operation("create_order"), data)
+    segment = "a%2Fb%3Fc%23d%25%C3%A9%20~"
+    assert create.path == f"/payments/v1/authorizations/{segment}/order"
+    withdraw = Request("DELETE", f"/payments/v1/authorizations/{segment}")
+    assert TERMS.revocation(create) == withdraw
+    assert TERMS.freeze(order(), operation("cancel_authorization"), data) == withdraw
+
+
+def test_capture_is_pinned() -> None:
+    data = Shipped(description="Part 1", shipping_info=({"tracking_number": "T1"},), shipping_delay=0)
+    draws = (Draw(0, 1, 50), Draw(2, 0, 5))
+    frozen = TERMS.freeze(order(A, B, SHIPPING), operation("capture", 55, draws), data)
+    assert frozen == Request(
+        "POST",
+        f"{PATH}/captures",
+        '{"captured_amount":55,"description":"Part 1","order_lines":['
+        '{"name":"A","quantity":1,"reference":"a","tax_rate":2500,"total_amount":50,'
+        '"total_discount_amount":0,"total_tax_amount":10,"type":"physical","unit_price":50},'
+        '{"name":"Post","quantity":1,"reference":"s","tax_rate":0,"total_amount":5,'
+        '"total_discount_amount":15,"total_tax_amount":0,"type":"shipping_fee","unit_price":20}],'
+        '"reference":"0c0a9b2e-op","shipping_delay":0,"shipping_info":[{"tracking_number":"T1"}]}',
+        "0c0a9b2e-op",
+    )
+
+
+def test_a_part_keeps_the_unit_price_and_shows_the_rest_as_discount() -> None:
+    line = OrderLine(
+        name="A", reference="a", quantity=3, unit_price=40, total_amount=100, total_discount_amount=20, tax_rate=1900
+    )
+    sent = body(TERMS.freeze(order(line), operation("capture", 33, (Draw(0, 1, 33),)), Shipped()))
+    part = sent["order_lines"][0]
+    assert (part["quantity"], part["unit_price"], part["total_discount_amount"], part["total_amount"]) == (1, 40, 7, 33)
+    assert part["total_tax_amount"] == 5  # 33 - 33 * 10000 / 11900 = 5.27
+
+
+def test_a_negative_discount_sends_the_amount_alone() -> None:
+    """The voucher's part of -10 would need a discount of 1 * -40 - -10 = -30."""
+    draws = (Draw(0, 1, 50), Draw(1, 0, -10))
+    sent = body(TERMS.freeze(order(A, VOUCHER), operation("capture", 40, draws), Shipped(description="x")))
+    assert sent == {"captured_amount": 40, "reference": "0c0a9b2e-op", "description": "x"}
+
+
+def test_a_whole_negative_line_is_sent() -> None:
+    draws = (Draw(0, 2, 100), Draw(1, 1, -40))
+    sent = body(TERMS.freeze(order(A, VOUCHER), operation("capture", 60, draws), None))
+    assert [line["total_amount"] for line in sent["order_lines"]] == [100, -40]
+
+
+def test_without_draws_or_with_others_than_the_amount_it_goes_alone() -> None:
+    for draws in ((), (Draw(0, 1, 50),)):
+        sent = body(TERMS.freeze(order(A), operation("capture", 51, draws), Shipped()))
+        assert sent == {"captured_amount": 51, "reference": "0c0a9b2e-op"}
+
+
+def test_lines_keep_their_further_fields() -> None:
+    extras: dict[str, Any] = {
+        "quantity_unit": "kg",
+        "merchant_data": "m",
+        "product_url": "https://p",
+        "image_url": "https://i",
+        "product_identifiers": {"brand": "B"},
+        "subscription": {"name": "S", "interval": "MONTH", "interval_count": 1},
+    }
+    line = OrderLine(name="A", reference="a", quantity=2, unit_price=50, total_amount=100, **extras)
+    sent = body(TERMS.freeze(order(line), operation("capture", 50, (Draw(0, 1, 50),)), Shipped()))
+    assert {name: sent["order_lines"][0][name] for name in extras} == extras
+
+
+def test_refund_is_pinned_with_its_return_fee() -> None:
+    data = Returned(description="Back", return_fee=ReturnFee(amount=10, name="Fee", tax_rate=2500))
+    frozen = TERMS.freeze(order(A), operation("refund", 90, (Draw(0, 2, 100),), kept=10), data)
+    assert frozen == Request(
+        "POST",
+        f"{PATH}/refunds",
+        '{"description":"Back","order_lines":['
+        '{"name":"A","quantity":2,"reference":"a","tax_rate":2500,"total_amount":100,'
+        '"total_discount_amount":0,"total_tax_amount":20,"type":"physical","unit_price":50},'
+        '{"name":"Fee","quantity":1,"tax_rate":2500,"total_amount":-10,"total_discount_amount":0,'
+        '"total_tax_amount":-2,"type":"return_fee","unit_price":-10}],"reference":"0c0a9b2e-op",'
+        '"refunded_amount":90}',
+        "0c0a9b2e-op",
+    )
+
+
+def test_a_refund_by_amount_has_no_lines_with_and_without_a_fee() -> None:
+    for kept in (0, 10):
+        data = Returned(return_fee=ReturnFee(amount=kept))
+        sent = body(TERMS.freeze(order(A), operation("refund", 30, kept=kept), data))
+        assert sent == {"refunded_amount": 30, "reference": "0c0a9b2e-op"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [("cancel", f"{PATH}/cancel"), ("release", f"{PATH}/release-remaining-authorization")]
+)
+def test_cancel_and_release_have_no_body(kind: OperationType, path: str) -> None:
+    assert TERMS.freeze(order(A), operation(kind, 100), None) == Request("POST", path, "", "0c0a9b2e-op")
+
+
+def test_amend_tells_all_that_was_captured_or_still_may_be() -> None:
+    """One A of two cancelled, B cancelled whole, a quarter of the fee gone with them."""
+    lines = (
+        replace(line_of(A), captured_quantity=1, captured=50, cancelled_quantity=1, cancelled=50),
+        replace(line_of(B), cancelled_quantity=1, cancelled=100),
+        replace(line_of(SHIPPING), cancelled=15),
+    )
+    frozen = TERMS.freeze(order(A, B, SHIPPING, lines=lines), operation("amend", 165, target=55), None)
+    assert frozen == Request(
+        "PATCH",
+        f"{PATH}/authorization",
+        '{"order_amount":55,"order_lines":['
+        '{"name":"A","quantity":1,"reference":"a","tax_rate":2500,"total_amount":50,'
+        '"total_discount_amount":0,"total_tax_amount":10,"type":"physical","unit_price":50},'
+        '{"name":"Post","quantity":1,"reference":"s","tax_rate":0,"total_amount":5,'
+        '"total_discount_amount":15,"total_tax_amount":0,"type":"shipping_fee","unit_price":20}]}',
+        "0c0a9b2e-op",
+    )
+
+
+def test_amend_by_new_lines_sends_them_with_the_description() -> None:
+    data = Amended(order_amount=120, order_lines=(A, SHIPPING), description="Less")
+    sent = body(TERMS.freeze(order(A, SHIPPING), operation("amend", 120, target=120), data))
+    assert (sent["order_amount"], sent["description"]) == (120, "Less")
+    assert [line["total_amount"] for line in sent["order_lines"]] == [100, 20]
+
+
+def test_amend_whose_lines_differ_from_the_amount_sends_the_amount_alone() -> None:
+    assert body(TERMS.freeze(order(A), operation("amend", 1, target=99), None)) == {"order_amount": 99}
+
+
+def test_what_cannot_be_frozen_says_why() -> None:
+    with pytest.raises(ValueError, match="no request to freeze"):
+        TERMS.freeze(order(A), operation("take_over"), placed())
+    with pytest.raises(ValueError, match="'536365': create_order needs the placed event"):
+        TERMS.freeze(order(A), operation("create_order"), None)
+    with pytest.raises(ValueError, match="'536365' has no Klarna order id"):
+        TERMS.freeze(order(A, provider_order_id=None), operation("cancel"), None)
+
+
+def test_the_same_arguments_give_the_same_bytes() -> None:
+    first, second = ({"b": 1, "a": 2}, {"a": 2, "b": 1})
+    frozen = {
+        TERMS.freeze(order(), operation("create_order"), placed(customer=given)).body for given in (first, second)
+    }
+    assert len(frozen) == 1
+
+
+def test_keys_are_trusted_for_less_than_klarna_keeps_them() -> None:
+    trusted = {kind: TERMS.key_seconds(kind) for kind in ("create_order", "cancel_authorization", "capture", "amend")}
+    assert trusted == {"create_order": 3_300, "cancel_authorization": 0, "capture": 82_800, "amend": 82_800}
+
+
+def test_the_authorization_ends_at_midnight() -> None:
+    assert TERMS.expiry(1657273680.0) == 1659657600.0  # 2022-07-08T09:48Z, 2022-08-05T00:00Z
+    assert TERMS.expiry(1657238400.0) == 1659657600.0  # 2022-07-08T00:00Z
+    assert KlarnaTerms(60).expiry(1657273680.0) == 1659657600.0 + 32 * 86_400
+
+
+def test_return_fee_needs_one_whole_capture_in_a_market_that_has_it() -> None:
+    whole = order(A, captures=(Capture("c", 100),), captured_amount=100)
+    assert TERMS.return_fee_refusals(whole) == []
+    assert TERMS.return_fee_refusals(replace(whole, country="GB")) == ["$.return_fee: not in GB"]
+    for captures in ((), (Capture("c", 99),), (Capture("c", 50), Capture("d", 50))):
+        refusals = TERMS.return_fee_refusals(replace(whole, captures=captures))
+        assert refusals == ["$.return_fee: only for an order that one capture took whole"]
+
+
+def test_supports_what_is_built() -> None:
+    token, own = placed(), placed(payment=Payment(provider="klarna", order_id="o"))
+    assert TERMS.supports("capture")
+    assert TERMS.supports("create_order", token)
+    assert not TERMS.supports("take_over", token)
+    assert TERMS.supports("take_over", own)
+    assert not TERMS.supports("create_order", own)
+    for payment in (
+        Payment(provider="klarna", customer_token="c"),
+        Payment(provider="klarna", checkout_order_id="c"),
+        Payment(provider="klarna", authorization_token="t", tokenize={}),
+        Payment(provider="klarna"),
+    ):
+        assert not TERMS.supports("create_order", placed(payment=payment))
+
+
+@st.composite
+def part_draws(draw: st.DrawFn) -> tuple[Order, tuple[Draw, ...]]:
+    lines, draws = [], []
+    for position in range(draw(st.integers(1, 5))):
+        quantity = draw(st.integers(1, 20))
+        price = draw(st.integers(0, 5_000))
+        discount = draw(st.integers(0, quantity * price))
+        rate = draw(st.sampled_from([0, 700, 1900, 2000, 2500, 10_000]))
+        kind = draw(st.sampled_from(KINDS))
+        total = quantity * price - discount
+        line = OrderLine(
+            name="x",
+            type=kind,
+            reference=str(position),
+            quantity=quantity,
+            unit_price=price,
+            total_amount=total,
+            total_discount_amount=discount,
+            tax_rate=rate,
+        )
+        lines.append(line)
+        gone = draw(st.integers(0, quantity))
+        draws.append(Draw(position, gone, draw(st.integers(0, total))))
+    return order(*lines), tuple(draws)
+
+
+@given(part_draws(), st.sampled_from(["capture", "refund"]))
+def test_lines_as_sent_keep_klarnas_formulae(case: tuple[Order, tuple[Draw, ...]], kind: OperationType) -> None:
+    given_order, draws = case
+    amount = sum(draw.amount for draw in draws)
+    sent = body(TERMS.freeze(given_order, operation(kind, amount, draws), None))
+    if "order_lines" not in sent:
+        drawn = [(draw, given_order.lines[draw.position]) for draw in draws]
+        assert any((draw.quantity or line.quantity) * line.unit_price < draw.amount for draw, line in drawn)
+        return
+    assert sum(line["total_amount"] for line in sent["order_lines"]) == amount
+    for line in sent["order_lines"]:
+        assert line["quantity"] >= 1
+        assert line["total_discount_amount"] >= 0
+        assert line["total_amount"] == line["quantity"] * line["unit_price"] - line["total_discount_amount"]
+        exact = line["total_amount"] - line["total_amount"] * 10_000 / (10_000 + line["tax_rate"])
+        assert abs(line["total_tax_amount"] - exact) <= 1
+
+
+def test_no_field_is_sent_that_the_shop_did_not_give() -> None:
+    sent = TERMS.freeze(order(), operation("create_order"), placed(locale=UNSET)).body
+    assert "locale" not in sent
+    assert "null" not in sent
