@@ -88,7 +88,11 @@ class Armed:
     def strikes(self, method: str, template: str, account: str) -> bool:
         """Draws once for each request that matches."""
         fault = self.fault
-        if fault.method not in {None, method} or fault.route not in {"*", template} or fault.account not in {None, account}:
+        if (
+            fault.method not in {None, method}
+            or fault.route not in {"*", template}
+            or fault.account not in {None, account}
+        ):
             return False
         self.figures.matched += 1
         drawn = self._random.random() < fault.probability
@@ -100,7 +104,9 @@ class Armed:
     def answer(self, correlation_id: str) -> Answer:
         """What a `status` fault answers instead."""
         fault = self.fault
-        headers = tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fault.headers.items())
+        headers = tuple(
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fault.headers.items()
+        )
         if fault.status in BODILESS or (fault.body is UNSET and fault.status < 400):
             return Answer(fault.status, headers)
         if fault.body is UNSET:
@@ -108,7 +114,9 @@ class Armed:
             standard = error(Refused(fault.status, code, *messages), correlation_id)
             return Answer(fault.status, standard.headers + headers, standard.body)
         body = fault.body.encode() if isinstance(fault.body, str) else msgspec.json.encode(fault.body)
-        return Answer(fault.status, headers if any(name == b"content-type" for name, _ in headers) else (JSON, *headers), body)
+        return Answer(
+            fault.status, headers if any(name == b"content-type" for name, _ in headers) else (JSON, *headers), body
+        )
 
     def shown(self) -> dict[str, Any]:
         return {**msgspec.to_builtins(self.fault), **msgspec.to_builtins(self.figures)}

@@ -29,22 +29,24 @@ By = Literal["merchant", "portal", "klarna"]
 """Whose hand: a call of the API, another hand in the portal (control plane), the provider by itself."""
 
 
-class Effect(Struct, gc=False):
-    """`amount` in minor units: captured, refunded; cancel, release and expire: what was let go; authorize and update: the order's amount."""
+class Effect(Struct, gc=False, kw_only=True):
+    """`amount` in minor units: captured, refunded; cancel, release, expire and close: what was let go; authorize and
+    update: the order's amount. `at`: virtual seconds since the epoch.
+    """
 
-    seq: int
+    seq: int = 0
     at: float
     account: str
     kind: Kind
-    order_id: str | None
-    merchant_reference1: str | None
-    amount: int | None
-    currency: str | None
-    id: str | None
-    reference: str | None
-    idempotency_key: str | None
-    token: str | None
-    by: By
+    order_id: str | None = None
+    merchant_reference1: str | None = None
+    amount: int | None = None
+    currency: str | None = None
+    id: str | None = None
+    reference: str | None = None
+    idempotency_key: str | None = None
+    token: str | None = None
+    by: By = "merchant"
 
 
 class Total(Struct):
@@ -76,11 +78,11 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._effects)
 
-    def next_seq(self) -> int:
-        return len(self._effects) + 1
-
-    def add(self, effect: Effect) -> None:
+    def add(self, effect: Effect) -> int:
+        """Its `seq`, given here: 1, 2, 3 …"""
         self._effects.append(effect)
+        effect.seq = len(self._effects)
+        return effect.seq
 
     def after(self, seq: int, limit: int) -> Sequence[Effect]:
         return self._effects[seq : seq + limit]

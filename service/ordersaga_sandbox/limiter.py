@@ -16,7 +16,9 @@ class Limiter:
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, limits: Literal["playground", "live"], account: str, operation: str, now: float) -> tuple[bool, Headers]:
+    def take(
+        self, limits: Literal["playground", "live"], account: str, operation: str, now: float
+    ) -> tuple[bool, Headers]:
         """Whether the request is within the limit, and the headers that tell of it."""
         session, other = _LIMITS[limits]
         limit = session if operation.endswith(_CREATION) else other

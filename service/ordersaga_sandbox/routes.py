@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
-H = TypeVar("H", bound=Callable[..., object])
+H_co = TypeVar("H_co", bound=Callable[..., object], covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Route(Generic[H]):
+class Route(Generic[H_co]):
     method: str
     template: str
-    handler: H
+    handler: H_co
     idempotent: bool = False
     """Takes `Klarna-Idempotency-Key`."""
 
@@ -21,22 +21,24 @@ class Route(Generic[H]):
         return tuple(self.template.strip("/").split("/"))
 
 
-class Router(Generic[H]):
-    def __init__(self, routes: Iterable[Route[H]]) -> None:
-        self._by_length: dict[int, list[tuple[tuple[str | None, ...], tuple[str, ...], Route[H]]]] = {}
+class Router(Generic[H_co]):
+    def __init__(self, routes: Iterable[Route[H_co]]) -> None:
+        self._by_length: dict[int, list[tuple[tuple[str | None, ...], tuple[str, ...], Route[H_co]]]] = {}
         for route in routes:
             literals = tuple(None if segment.startswith("{") else segment for segment in route.segments)
             names = tuple(segment.strip("{}") for segment in route.segments if segment.startswith("{"))
             self._by_length.setdefault(len(literals), []).append((literals, names, route))
 
-    def find(self, method: str, raw_path: str) -> tuple[Route[H], Mapping[str, str]] | frozenset[str]:
+    def find(self, method: str, raw_path: str) -> tuple[Route[H_co], Mapping[str, str]] | frozenset[str]:
         """The route with its parameters, or the methods which the path does have (none: no such path)."""
         segments = raw_path.strip("/").split("/")
         methods = set()
         for literals, names, route in self._by_length.get(len(segments), ()):
             if all(literal is None or literal == segment for literal, segment in zip(literals, segments, strict=True)):
                 if route.method == method:
-                    found = (unquote(segment) for literal, segment in zip(literals, segments, strict=True) if literal is None)
+                    found = (
+                        unquote(segment) for literal, segment in zip(literals, segments, strict=True) if literal is None
+                    )
                     return route, dict(zip(names, found, strict=True))
                 methods.add(route.method)
         return frozenset(methods)

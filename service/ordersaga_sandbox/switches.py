@@ -33,9 +33,9 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Life of an authorization token, from its first sight."""
     sticky_token_errors: bool = True
     """A token whose create order was refused answers the same error for ever."""
-    token_replay: Literal["answer", "consumed"] = "answer"
+    replayed_create: Literal["answer", "consumed"] = "answer"
     """The same body again after success: the same order, or 403 "Authorization token already consumed"."""
-    token_replay_after_expiry: bool = False
+    completed_token_outlives_expiry: bool = False
     """The same body again when the token's life is over: the same order instead of 404."""
     authorized_payment_method: Literal["object", "string"] = "object"
     payment_method: PaymentMethod = "invoice"

@@ -237,6 +237,18 @@ def test_a_gate_keeps_the_rate(clock: Clock) -> None:
     assert gate.room() == 1
 
 
+def test_a_call_that_was_not_made_gives_its_share_of_the_rate_back(clock: Clock) -> None:
+    gate = Gate(64, clock, per_second=5)
+    gate.started(5)
+    for _ in range(3):
+        gate.ended(None)
+    assert gate.room() == 3
+    clock.now += 60
+    for _ in range(2):
+        gate.ended(None)
+    assert gate.room() == 5
+
+
 def test_a_gate_says_when_to_come_back(clock: Clock) -> None:
     gate = Gate(8, clock)
     assert gate.retry_at == clock.now

@@ -1,145 +1,30 @@
 """One request, one attempt, one reply: against raw TCP servers that misbehave on purpose."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Literal
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ordersaga.domain.order import Request
 from ordersaga.providers.http import Answer, Http, Lost, NotSent
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
-Behaviour = Callable[["Exchange"], Awaitable[None]]
-
-METHODS: tuple[Method, ...] = ("POST", "PATCH", "DELETE", "GET")
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-
-
-class Exchange:
-    """What the server does with the next request on a connection."""
-
-    def __init__(self, server: "RawServer", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.server = server
-        self.reader = reader
-        self.writer = writer
-
-    async def read(self) -> bytes:
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-        )
-        request = head + await self.reader.readexactly(length)
-        self.server.requests.append(request)
-        return request
-
-    async def first_byte(self) -> None:
-        if await self.reader.read(1):
-            self.server.touched += 1
-
-    def drop(self) -> None:
-        self.writer.transport.abort()
-
-    async def answer(self, data: bytes = ANSWER) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-
-class RawServer:
-    """Counts connections and whole requests; the nth request gets the nth behaviour, the last one those that follow."""
-
-    def __init__(self, *behaviours: Behaviour) -> None:
-        self.behaviours = behaviours
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.touched = 0
-        self.port = 0
-        self._turn = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while not writer.transport.is_closing():
-                behaviour = self.behaviours[min(self._turn, len(self.behaviours) - 1)]
-                self._turn += 1
-                await behaviour(Exchange(self, reader, writer))
-
-
-@asynccontextmanager
-async def serving(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
-    raw = RawServer(*behaviours)
-    tasks: set[asyncio.Task[None]] = set()
-    writers: list[asyncio.StreamWriter] = []
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        tasks.add(asyncio.create_task(raw.serve(reader, writer)))
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    raw.port = server.sockets[0].getsockname()[1]
-    try:
-        yield raw
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def client(
-    port: int, *, scheme: str = "http", connections: int = 4, ca_file: str | None = None, most_bytes: int = 1 << 20
-) -> AsyncIterator[Http]:
-    url = f"{scheme}://127.0.0.1:{port}"
-    http = Http(url, "Basic dTpw", connections, ca_file=ca_file, most_bytes=most_bytes)
-    try:
-        yield http
-    finally:
-        await http.close()
-
-
-def request(method: Method = "POST", path: str = "/x") -> Request:
-    return Request(method, path, '{"a":1}' if method in {"POST", "PATCH"} else "")
-
-
-async def good(exchange: Exchange) -> None:
-    await exchange.read()
-    await exchange.answer()
-
-
-async def drop_before_reading(exchange: Exchange) -> None:
-    await exchange.first_byte()
-    exchange.drop()
-
-
-async def drop_after_reading(exchange: Exchange) -> None:
-    await exchange.read()
-    exchange.drop()
-
-
-async def close_after_reading(exchange: Exchange) -> None:
-    await exchange.read()
-    exchange.writer.close()
-
-
-async def hang(exchange: Exchange) -> None:
-    await exchange.read()
-    await asyncio.sleep(60)
-
+from .raw import (
+    ANSWER,
+    METHODS,
+    Behaviour,
+    Exchange,
+    Method,
+    client,
+    close_after_reading,
+    drop_after_reading,
+    drop_before_reading,
+    good,
+    hang,
+    request,
+    serving,
+)
 
 DROPS = (drop_before_reading, drop_after_reading, close_after_reading)
 
@@ -365,68 +250,6 @@ async def test_an_unknown_host_sends_nothing() -> None:
     http = Http("http://nobody.invalid", "Basic dTpw", 1)
     assert await http.send(request(), 5.0) == NotSent("dns")
     await http.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
-    """A server's TLS for 127.0.0.1 and the file of the CA that signed it."""
-    folder = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
-    cert_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert_file, key_file)
-    return context, str(cert_file)
-
-
-async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[ssl.SSLContext, str]) -> None:
-    async with serving(good, tls=certificate[0]) as server, client(server.port, scheme="https") as http:
-        assert await http.send(request(), 2.0) == NotSent("tls")
-        assert server.requests == []
-
-
-async def test_a_ca_can_be_added(certificate: tuple[ssl.SSLContext, str]) -> None:
-    context, ca_file = certificate
-    async with (
-        serving(good, tls=context) as server,
-        client(server.port, scheme="https", ca_file=ca_file) as http,
-    ):
-        assert isinstance(await http.send(request(), 2.0), Answer)
-
-
-async def test_a_server_without_tls_gets_nothing() -> None:
-    async def plain(exchange: Exchange) -> None:
-        await exchange.first_byte()
-        await exchange.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        exchange.writer.close()
-
-    async with serving(plain) as server, client(server.port, scheme="https") as http:
-        assert await http.send(request(), 2.0) == NotSent("tls")
-
-
-async def test_a_handshake_that_never_ends_sends_nothing() -> None:
-    async def silent(exchange: Exchange) -> None:
-        await asyncio.sleep(60)
-
-    async with serving(silent) as server, client(server.port, scheme="https") as http:
-        assert await http.send(request(), 0.4) == NotSent("connect_timeout")
 
 
 @pytest.mark.parametrize(

@@ -2,71 +2,16 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.events import Amended, Cause, LineType, OrderLine, Payment, Placed, Returned, ReturnFee, Shipped
-from ordersaga.domain.order import Capture, Details, Draw, Key, Line, Operation, OperationType, Order, Request
-from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga.domain.events import Amended, OrderLine, Payment, Returned, ReturnFee, Shipped
+from ordersaga.domain.order import Draw, OperationType, Order, Request
 
-TERMS = KlarnaTerms()
-ORDER_ID = "f3392f8b-6116-4073-ab96-e330819e2c07"
-PATH = f"/ordermanagement/v1/orders/{ORDER_ID}"
-CAUSE = Cause("/shop", "e-1", "shop.order.shipped.v1")
-
-KINDS: tuple[LineType, ...] = ("physical", "digital", "shipping_fee", "surcharge")
-
-A = OrderLine(name="A", reference="a", quantity=2, unit_price=50, total_amount=100, tax_rate=2500)
-B = OrderLine(name="B", reference="b", quantity=1, unit_price=100, total_amount=100)
-SHIPPING = OrderLine(name="Post", reference="s", type="shipping_fee", quantity=1, unit_price=20, total_amount=20)
-VOUCHER = OrderLine(name="Voucher", reference="v", type="discount", quantity=1, unit_price=-40, total_amount=-40)
-
-
-def order(*lines: OrderLine, **fields: Any) -> Order:
-    given = {
-        "provider": "klarna",
-        "provider_order_id": ORDER_ID,
-        "currency": "EUR",
-        "country": "DE",
-        "order_amount": sum(line.total_amount for line in lines),
-        "lines": tuple(line_of(line) for line in lines),
-        "details": Details(lines=lines),
-    }
-    return Order(Key("default", "order", "536365"), **{**given, **fields})
-
-
-def line_of(line: OrderLine) -> Line:
-    return Line(line.reference, line.type, line.quantity, line.unit_price, line.tax_rate, line.total_amount)
-
-
-def operation(kind: OperationType, amount: int = 0, draws: tuple[Draw, ...] = (), **fields: Any) -> Operation:
-    return Operation("0c0a9b2e-op", kind, CAUSE, amount, 0.0, 0.0, draws, **fields)
-
-
-def body(request: Request) -> Any:
-    return msgspec.json.decode(request.body)
-
-
-def placed(**fields: Any) -> Placed:
-    given = {
-        "payment": Payment(provider="klarna", authorization_token="b4bd3423-24e3"),
-        "purchase_country": "GB",
-        "purchase_currency": "GBP",
-        "order_amount": 3060,
-        "order_lines": (
-            OrderLine(
-                name="Light holder", reference="85123A", quantity=6, unit_price=255, tax_rate=2000, total_amount=1530
-            ),
-            OrderLine(
-                name="Voucher code", type="digital", quantity=6, unit_price=255, total_amount=1530, quantity_unit="pcs"
-            ),
-        ),
-    }
-    return Placed(**{**given, **fields})
+from .orders import KINDS, PATH, SHIPPING, TERMS, VOUCHER, A, B, body, line_of, operation, order, placed
 
 
 def test_create_order_is_pinned() -> None:
@@ -256,42 +201,6 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
         TERMS.freeze(order(), operation("create_order"), placed(customer=given)).body for given in (first, second)
     }
     assert len(frozen) == 1
-
-
-def test_keys_are_trusted_for_less_than_klarna_keeps_them() -> None:
-    trusted = {kind: TERMS.key_seconds(kind) for kind in ("create_order", "cancel_authorization", "capture", "amend")}
-    assert trusted == {"create_order": 3_300, "cancel_authorization": 0, "capture": 82_800, "amend": 82_800}
-
-
-def test_the_authorization_ends_at_midnight() -> None:
-    assert TERMS.expiry(1657273680.0) == 1659657600.0  # 2022-07-08T09:48Z, 2022-08-05T00:00Z
-    assert TERMS.expiry(1657238400.0) == 1659657600.0  # 2022-07-08T00:00Z
-    assert KlarnaTerms(60).expiry(1657273680.0) == 1659657600.0 + 32 * 86_400
-
-
-def test_return_fee_needs_one_whole_capture_in_a_market_that_has_it() -> None:
-    whole = order(A, captures=(Capture("c", 100),), captured_amount=100)
-    assert TERMS.return_fee_refusals(whole) == []
-    assert TERMS.return_fee_refusals(replace(whole, country="GB")) == ["$.return_fee: not in GB"]
-    for captures in ((), (Capture("c", 99),), (Capture("c", 50), Capture("d", 50))):
-        refusals = TERMS.return_fee_refusals(replace(whole, captures=captures))
-        assert refusals == ["$.return_fee: only for an order that one capture took whole"]
-
-
-def test_supports_what_is_built() -> None:
-    token, own = placed(), placed(payment=Payment(provider="klarna", order_id="o"))
-    assert TERMS.supports("capture")
-    assert TERMS.supports("create_order", token)
-    assert not TERMS.supports("take_over", token)
-    assert TERMS.supports("take_over", own)
-    assert not TERMS.supports("create_order", own)
-    for payment in (
-        Payment(provider="klarna", customer_token="c"),
-        Payment(provider="klarna", checkout_order_id="c"),
-        Payment(provider="klarna", authorization_token="t", tokenize={}),
-        Payment(provider="klarna"),
-    ):
-        assert not TERMS.supports("create_order", placed(payment=payment))
 
 
 @st.composite

@@ -1,7 +1,5 @@
 """The port's contract, the same for every adapter, against the sandbox over real TCP; expectations by hand."""
 
-import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -9,15 +7,15 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
 from msgspec.structs import replace
 
-from ordersaga.domain.events import Cause, Data, OrderLine, Payment, Placed, Returned, Shipped
+from ordersaga.domain.events import Cause, Data, OrderLine, Payment, Placed, Returned, ReturnFee, Shipped
 from ordersaga.domain.order import Details, Draw, Key, Line, Operation, OperationType, Order
 from ordersaga.domain.outcomes import Read, Revoke, Send
 from ordersaga.domain.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.providers.accounts import KlarnaAccount, providers_of
 from ordersaga.providers.port import Provider
+from ordersaga_sandbox import running
 
 LINES = (
     OrderLine(name="A", reference="a", quantity=2, unit_price=50, total_amount=100, tax_rate=2500),
@@ -29,18 +27,8 @@ DEADLINE = 5.0
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[str]:
     """The URL of a sandbox of this module's own."""
-    from ordersaga_sandbox import create_app
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(), log_level="critical", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
+    with running() as url:
+        yield url
 
 
 class Shop:
@@ -108,9 +96,8 @@ class Shop:
     async def effects(self, kind: str) -> list[dict[str, Any]]:
         """The account's effects of a kind, by the sandbox's ledger."""
         answer = await self.control.get("/ledger", params={"limit": 10_000})
-        entries = answer.json()
-        listed = entries if isinstance(entries, list) else next(v for v in entries.values() if isinstance(v, list))
-        return [entry for entry in listed if entry["account"] == self.account and entry["kind"] == kind]
+        effects = answer.json()["effects"]
+        return [effect for effect in effects if effect["account"] == self.account and effect["kind"] == kind]
 
 
 @pytest.fixture(params=["klarna"])
@@ -187,6 +174,31 @@ async def test_a_repeat_with_the_same_key_takes_effect_once(shop: Shop) -> None:
     assert all(isinstance(result, Succeeded) for result in results)
     assert [effect["amount"] for effect in await shop.effects("capture")] == [200]
     assert [effect["amount"] for effect in await shop.effects("refund")] == [100]
+
+
+async def test_a_return_fee_is_kept_back(shop: Shop) -> None:
+    await shop.create()
+    await shop.capture(200, Draw(0, 2, 100), Draw(1, 1, 100))
+    returned = Returned(return_fee=ReturnFee(amount=15, tax_rate=2500))
+    refund = shop.send("refund", 85, returned, draws=(Draw(1, 1, 100),), kept=15)
+    assert isinstance(await shop.call(refund), Succeeded)
+    seen = await shop.read()
+    assert seen.refunded_amount == 85
+    assert sorted(seen.refunds[0].lines) == [("", 1, -15), ("b", 1, 100)]
+
+
+async def test_lines_that_follow_are_captured_in_part(shop: Shop) -> None:
+    """The fee of 20 is sent as a quantity of 1 with a discount of 15."""
+    fee = OrderLine(name="Post", reference="s", type="shipping_fee", quantity=1, unit_price=20, total_amount=20)
+    line = Line("s", "shipping_fee", 1, 20, 0, 20)
+    details = Details(lines=(*LINES, fee))
+    shop.order = replace(shop.order, lines=(*shop.order.lines, line), details=details, order_amount=220)
+    placed = shop.placed(order_lines=details.lines, order_amount=220)
+    result = await shop.call(shop.send("create_order", 220, placed))
+    assert isinstance(result, Succeeded)
+    shop.order = replace(shop.order, provider_order_id=result.provider_id)
+    await shop.capture(55, Draw(0, 1, 50), Draw(2, 0, 5))
+    assert (await shop.read()).captures[0].lines == (("a", 1, 50), ("s", 1, 5))
 
 
 async def test_an_order_is_cancelled(shop: Shop) -> None:

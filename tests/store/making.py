@@ -36,7 +36,9 @@ def order(subject: str = "1", *, lines: int = 2, **fields: object) -> Order:
         for number in range(lines)
     )
     cause = Cause("/shop", f"placed-{subject}", "shop.order.placed.v1")
-    operation = Operation(f"operation-{subject}", "create_order", cause, 1530 * lines, 1_764_000_000.25, 1_764_000_000.5)
+    operation = Operation(
+        f"operation-{subject}", "create_order", cause, 1530 * lines, 1_764_000_000.25, 1_764_000_000.5
+    )
     request = Request("POST", "/payments/v1/authorizations/t/order", f'{{"name":"{SECRET}"}}')
     details = Details(lines=bought, requests={operation.id: request})
     made = {

@@ -1,5 +1,5 @@
 import asyncio
-from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,9 +14,8 @@ from .conftest import Eyes
 from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, order, outcome, put
 
 
-@dataclass
-class Fault(Exception):
-    """Of the caller's, within a transaction."""
+class CallerError(Exception):
+    """Raised by the caller within a transaction."""
 
 
 async def read(store: Store, subject: str = "1") -> Order:
@@ -76,12 +75,15 @@ async def test_details_that_are_gone_are_gone_from_the_row(store: Store, eyes: E
 
 
 async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
-    with pytest.raises(Fault):
+    async def fail() -> None:
         async with store.taking_in() as tx:
             await tx.remember([inbox("a")])
             await tx.write([Change(order(), None, 0.0)], OWNER, LEASE)
             await tx.journal([(key(), entry())])
-            raise Fault
+            raise CallerError
+
+    with pytest.raises(CallerError):
+        await fail()
     for table in ("inbox", "orders", "journal"):
         assert await eyes.fetchval(f"SELECT count(*) FROM {table}") == 0
 
@@ -206,7 +208,7 @@ async def test_only_what_was_asked_for_is_leased(store: Store) -> None:
         {"refunded_amount": -1},
     ],
 )
-async def test_books_that_break_the_rules_are_refused(store: Store, broken: dict[str, int]) -> None:
+async def test_books_that_break_the_rules_are_refused(store: Store, broken: dict[str, Any]) -> None:
     with pytest.raises(InputRefusedError, match=r"CheckViolationError \(orders_"):
         await put(store, order(**broken))
 
@@ -265,7 +267,9 @@ async def test_a_sequence_is_published_once(store: Store) -> None:
 
 async def test_an_order_is_found_by_an_id_of_the_provider(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.note_ids([ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")])
+        await tx.note_ids(
+            [ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
+        )
         await tx.note_ids([ProviderId(key("3"), "klarna", "c-1", "capture")])
     assert await store.find("default", "klarna", "c-1") == key("2")
     assert await store.find("m2", "klarna", "c-1") is None
@@ -283,10 +287,14 @@ async def test_offsets_go_on_from_where_the_batch_began(store: Store) -> None:
 async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, eyes: Eyes) -> None:
     async with store.taking_in() as tx:
         await tx.move_offsets([Progress("shop.orders", 0, 0, 10)])
-    with pytest.raises(OffsetsMovedError, match=r"shop.orders\[0\] .* beyond offset 9"):
+
+    async def take_in_from_nine() -> None:
         async with store.taking_in() as tx:
             await tx.remember([inbox("a")])
             await tx.move_offsets([Progress("shop.orders", 0, 9, 20), Progress("shop.orders", 1, 0, 1)])
+
+    with pytest.raises(OffsetsMovedError, match=r"shop.orders\[0\] .* beyond offset 9"):
+        await take_in_from_nine()
     assert await eyes.fetchval("SELECT count(*) FROM inbox") == 0
     assert await store.offsets("shop.orders") == {0: 10}
 
@@ -308,5 +316,5 @@ async def waiting_for_a_lock(eyes: Eyes) -> None:
     """Until another connection to this database stands in line."""
     waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(10):
-        while not await eyes.fetchval(waits):
+        while not await eyes.fetchval(waits):  # noqa: ASYNC110 - the event is the server's
             await asyncio.sleep(0.01)

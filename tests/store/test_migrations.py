@@ -9,6 +9,7 @@ from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
 from ordersaga_local.admin import create_database, drop_database
 from ordersaga_local.parts import Postgres
+
 from .conftest import Eyes
 
 

@@ -38,9 +38,16 @@ def _lines_amiss(lines: Sequence[OrderLine]) -> list[str]:
                 f"but {line.quantity} x {line.unit_price} - {line.total_discount_amount} = {worth}"
             )
         given = line.total_tax_amount
-        if given is not UNSET and abs(given - (tax := tax_of(line.total_amount, line.tax_rate))) > 1:
+        if given is not UNSET and _tax_off(line, given):
+            tax = tax_of(line.total_amount, line.tax_rate)
             amiss.append(
                 f"$.order_lines[{position}].total_tax_amount: {given}, "
                 f"but {line.total_amount} at rate {line.tax_rate} has {tax}"
             )
     return amiss
+
+
+def _tax_off(line: OrderLine, tax: int) -> bool:
+    """More than 1 from the exact tax, before any rounding."""
+    whole = 10_000 + line.tax_rate
+    return abs(tax * whole - line.total_amount * line.tax_rate) > abs(whole)

@@ -87,7 +87,7 @@ def created(work: Work, operation: Operation, result: Succeeded) -> None:
     work.change(
         accepted=True,
         provider_order_id=result.provider_id,
-        fraud_status=result.fraud_status or "ACCEPTED",
+        fraud_status=result.fraud_status or "PENDING",
         expires_at=work.terms.expiry(work.now),
         at_once=operation.at_once,
     )
@@ -103,13 +103,13 @@ def created(work: Work, operation: Operation, result: Succeeded) -> None:
 
 def _by_review(work: Work, cause: Cause, moved: Moved | None, result: dict[str, str] | None = None) -> None:
     match work.order.fraud_status:
-        case "PENDING":
-            work.change(status="pending_review", review_due=work.now + work.rules.review_poll)
-            work.say("review_pending", cause, final=False, moved=moved, result=result)
+        case "ACCEPTED":
+            accept_placed(work, cause, moved, result)
         case "REJECTED":
             refuse_review(work, cause)
         case _:
-            accept_placed(work, cause, moved, result)
+            work.change(status="pending_review", review_due=work.now + work.rules.review_poll)
+            work.say("review_pending", cause, final=False, moved=moved, result=result)
 
 
 def accept_placed(work: Work, cause: Cause, moved: Moved | None, result: dict[str, str] | None = None) -> None:
@@ -142,9 +142,8 @@ def refused(work: Work, operation: Operation, refusal: Refusal) -> None:
 
 
 def authorization_cancelled(work: Work, operation: Operation) -> None:
-    """The authorization ended before an order was made of it."""
-    order = work.order
-    work.change(status="cancelled", released_amount=order.order_amount, placed=None)
+    """The authorization ended before an order was made of it: this `placed` counts as rejected."""
+    work.change(status="rejected", placed=None)
     work.say("cancelled", operation.cause, moved=told(operation, None, operation.amount))
     if operation.also:
         refusal = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))

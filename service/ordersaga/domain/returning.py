@@ -104,8 +104,10 @@ def _worked_out(order: Order, data: Returned, kept: int) -> tuple[int, tuple[Dra
         wanted = given + kept
     else:
         draws, wanted = lines.draw_all([lines.captured_pool(line) for line in order.lines]), order.refundable
-        if not wanted and (not draws or any(draw.amount for draw in draws)):
+        if not wanted and (not draws or sum(draw.amount for draw in draws) != 0):
             raise Refused("over_refund", "nothing is left to refund")
+        if sum(draw.amount for draw in draws) != wanted:
+            draws = ()
     if wanted > order.refundable:
         raise Refused("over_refund", f"{wanted} asked for, {order.refundable} left to refund")
     if kept > wanted:

@@ -53,9 +53,9 @@ def _worked_out(order: Order, data: Shipped) -> tuple[int, tuple[Draw, ...]]:
             raise Refused("over_capture", f"{given} asked for, {order.remaining} left of the order")
         return given, ()
     draws = lines.draw_all([lines.open_pool(line) for line in order.lines])
-    if not order.remaining and (not draws or any(draw.amount for draw in draws)):
+    if not order.remaining and (not draws or sum(draw.amount for draw in draws) != 0):
         raise Refused("nothing_left_to_capture", "nothing is left of the order")
-    return order.remaining, draws
+    return order.remaining, draws if sum(draw.amount for draw in draws) == order.remaining else ()
 
 
 def _of_lines(order: Order, data: Shipped) -> tuple[int, tuple[Draw, ...]]:

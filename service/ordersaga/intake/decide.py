@@ -85,7 +85,8 @@ def _accept(verdicts: Verdicts, record: Record, event: Event, rules_of: RulesOf,
 
 
 def _refuse(verdicts: Verdicts, record: Record, read: Unreadable, rules_of: RulesOf, now: float) -> None:
-    letter = letter_of(record, read, read.code, read.messages)
+    code = "invalid_event" if read.code in ANSWERED else read.code
+    letter = letter_of(record, read, code, read.messages)
     verdicts.letters.append(letter)
     key = key_of(read)
     if key is None or read.cause is None:
@@ -105,12 +106,10 @@ def _count(verdicts: Verdicts, key: Key, decision: Decision) -> None:
 
 
 def letter_of(record: Record, read: Read, code: str, messages: Sequence[str]) -> DeadLetter:
-    """The record, kept whole. Letters of the same code and event type have the same fingerprint."""
-    if isinstance(read, Readable):
-        merchant, subject, cause = read.event.merchant, read.event.subject, read.event.cause
-    else:
-        merchant, subject, cause = read.merchant, read.subject, read.cause
+    """The record, kept whole. Letters of the same kind of trouble and event type have the same fingerprint."""
+    named = read.event if isinstance(read, Readable) else read
     content = Content(record.key, record.value, tuple(record.headers))
-    fingerprint = f"{code} {cause.type if cause else ''}".rstrip()
+    trouble = read.code if isinstance(read, Unreadable) else code
+    fingerprint = f"{trouble} {named.cause.type if named.cause else ''}".rstrip()
     place = (record.topic, record.partition, record.offset)
-    return DeadLetter(*place, content, code, "; ".join(messages), fingerprint, merchant, subject)
+    return DeadLetter(*place, content, code, "; ".join(messages), fingerprint, named.merchant, named.subject)

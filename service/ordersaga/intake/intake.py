@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from ordersaga import telemetry
 from ordersaga.bus.cloudevents import Readable, read
-from ordersaga.outbox import outbox_row
-from ordersaga.bus.records import Record
+from ordersaga.bus.records import Place, Record
 from ordersaga.domain import saga
 from ordersaga.domain.order import Key, Order
 from ordersaga.domain.outcomes import Read, Revoke, Send
-from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of
 from ordersaga.intake.decide import Read as Input
+from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of
+from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import intake as store_intake
 from ordersaga.store.errors import ConflictError, OffsetsMovedError, StoreUnavailableError
@@ -28,15 +28,18 @@ _CONFLICTS = 5
 
 
 Batch = Sequence[tuple[Record, Input]]
-AtEnd = Mapping[tuple[str, int], float]
+AtEnd = Mapping[Place, float]
 """Of the partitions that the batch empties: how many seconds ago that was seen."""
 
 
 class Desk(Protocol):
     """A worker in the same process, which takes orders over in memory as far as it has room."""
 
-    owner: str
-    lease: float
+    @property
+    def owner(self) -> str: ...
+
+    @property
+    def lease(self) -> float: ...
 
     def mark(self) -> tuple[float, float]: ...
 
@@ -206,9 +209,9 @@ def _inbox_row(one: Input) -> InboxRow | None:
 
 
 def _moves(batch: Batch, at_end: AtEnd) -> list[Progress]:
-    spans: dict[tuple[str, int], tuple[int, int]] = {}
+    spans: dict[Place, tuple[int, int]] = {}
     for record, _ in batch:
-        place = (record.topic, record.partition)
+        place = Place(record.topic, record.partition)
         first, last = spans.get(place, (record.offset, record.offset))
         spans[place] = (min(first, record.offset), max(last, record.offset))
     return [Progress(*place, first, last + 1, at_end.get(place)) for place, (first, last) in sorted(spans.items())]

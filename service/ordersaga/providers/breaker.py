@@ -144,9 +144,10 @@ class Rate:
         self._refill()
         return max(int(self._level + 1e-9), 0)
 
-    def taken(self) -> None:
+    def taken(self, calls: int = 1) -> None:
+        """Takes for calls that begin; a negative number gives back for calls that weren't made."""
         self._refill()
-        self._level -= 1
+        self._level = min(self._level - calls, max(self._per_second, 1.0))
 
     @property
     def retry_at(self) -> float:
@@ -192,15 +193,16 @@ class Gate:
 
     def started(self, calls: int = 1) -> None:
         self._under_way += calls
-        for _ in range(calls):
-            self.breaker.started()
-            if self.rate is not None:
-                self.rate.taken()
+        self.breaker.started()
+        if self.rate is not None:
+            self.rate.taken(calls)
 
     def ended(self, result: Result | None) -> None:
         """A call has ended; None: it wasn't made after all."""
         self._under_way -= 1
-        if result is None:
-            self.breaker.dropped()
-        else:
+        if result is not None:
             self.breaker.record(result)
+            return
+        self.breaker.dropped()
+        if self.rate is not None:
+            self.rate.taken(-1)

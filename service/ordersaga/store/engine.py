@@ -14,6 +14,10 @@ from ordersaga.store.session import Counts, Session, in_own_words
 from ordersaga.store.settings import Database
 
 _TRIES: Final = 3
+_ARRAYS: Final = ("text", "bytea", "bigint", "int", "smallint", "float8", "boolean", "uuid")
+_TYPES: Final = "SELECT " + ", ".join(f"${place}::{name}[]" for place, name in enumerate(_ARRAYS, 1))
+_KNOWS_TYPES: Final = "knows_types"
+"""asyncpg asks the server about types it meets: once per connection, before its first statement."""
 
 
 class Engine:
@@ -70,4 +74,8 @@ class Engine:
 
 async def _driver_of(connection: AsyncConnection) -> "asyncpg.Connection[Record]":
     proxied = await connection.get_raw_connection()
-    return cast("asyncpg.Connection[Record]", proxied.driver_connection)
+    driver = cast("asyncpg.Connection[Record]", proxied.driver_connection)
+    if _KNOWS_TYPES not in proxied.info and not driver.is_closed():
+        await driver.prepare(_TYPES)
+        proxied.info[_KNOWS_TYPES] = True
+    return driver

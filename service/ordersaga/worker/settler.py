@@ -62,10 +62,13 @@ class Settler:
         self._wake = wake
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue()
         self._busy = 0
-        self.carry_on: Callable[[Held], None] = lambda held: None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.carry_on: Callable[[Held], None] = _nobody
         self.open = True
 
     def put(self, settlement: Settlement) -> None:
+        self._idle.clear()
         self._queue.put_nowait(settlement)
 
     async def run(self) -> None:
@@ -79,11 +82,12 @@ class Settler:
                 await self._settle(batch)
             finally:
                 self._busy -= 1
+                if not self._busy and self._queue.empty():
+                    self._idle.set()
 
     async def drained(self) -> None:
         """Returns when nothing is left to settle."""
-        while self._busy or not self._queue.empty():
-            await asyncio.sleep(0.005)
+        await self._idle.wait()
 
     async def _settle(self, batch: Sequence[Settlement]) -> None:
         """Until it is done: a store that is away is waited for, a batch that fails is halved."""
@@ -96,7 +100,7 @@ class Settler:
                 log.warning("store away, results wait", reason=str(error), results=len(batch))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is one order's fault: find which
                 if len(batch) > 1:
                     middle = len(batch) // 2
                     await self._settle(batch[:middle])
@@ -178,6 +182,10 @@ class Settler:
 
     def _free(self, held: Held) -> None:
         self._lanes.must(*held.lane).free()
+
+
+def _nobody(held: Held) -> None:
+    raise RuntimeError(f"no worker takes on the order {held.order.key.subject!r}")
 
 
 class _Composed:

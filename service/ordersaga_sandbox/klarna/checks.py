@@ -107,9 +107,8 @@ def _bad_lines(lines: Sequence[Line]) -> Iterator[str]:
     for index, line in enumerate(lines):
         if line.unit_price < 0 and line.type not in MAY_BE_NEGATIVE:
             yield f"order_lines[{index}].unit_price"
-        if line.total_amount != line.quantity * line.unit_price - (line.total_discount_amount or 0):
-            yield f"order_lines[{index}].total_amount"
-        elif line.total_amount < 0 and line.type not in MAY_BE_NEGATIVE:
+        worth = line.quantity * line.unit_price - (line.total_discount_amount or 0)
+        if line.total_amount != worth or (worth < 0 and line.type not in MAY_BE_NEGATIVE):
             yield f"order_lines[{index}].total_amount"
         if line.total_tax_amount is not None and not _tax_fits(line, line.total_tax_amount):
             yield f"order_lines[{index}].total_tax_amount"

@@ -1,9 +1,7 @@
 """An order with its books, and what its state allows (providers' state table as data)."""
 
 from dataclasses import dataclass, field
-from typing import Final
-
-import msgspec
+from typing import Any, Final
 
 from ordersaga_sandbox.klarna.schema import Address, Line, ShippingInfo
 from ordersaga_sandbox.switches import PaymentMethod, Status
@@ -64,7 +62,7 @@ class Order:
     lines: list[Line]
     billing_address: Address | None
     shipping_address: Address | None
-    customer: msgspec.Raw | None
+    customer: dict[str, Any] | None
     merchant_data: str | None
     merchant_reference1: str | None
     merchant_reference2: str | None

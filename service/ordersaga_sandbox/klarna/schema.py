@@ -3,9 +3,8 @@
 Unknown fields are ignored. Amounts are integers in minor units, `tax_rate` has two implied decimals.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 Price = Annotated[int, Meta(le=200_000_000)]
@@ -119,7 +118,7 @@ class Purchase(Struct, omit_defaults=True, kw_only=True):
     auto_capture: bool | None = None
     billing_address: Address | None = None
     shipping_address: Address | None = None
-    customer: msgspec.Raw | None = None
+    customer: dict[str, Any] | None = None
     locale: Locale | None = None
     merchant_data: Annotated[str, Meta(max_length=6000)] | None = None
     merchant_reference1: Text255 | None = None

@@ -6,7 +6,8 @@
 | 401                             | retryable `unauthorized` (the credentials, not the order)  | the same  |
 | 429                             | retryable, after what its headers say                      | the same  |
 | 409                             | Payments: rejected; Order Management (CONFLICT): unknown   | retryable |
-| other 4xx, JSON or not          | rejected                                                   | rejected  |
+| other 4xx with Klarna's body    | rejected                                                   | rejected  |
+| other 4xx without it            | unknown (a gateway's or firewall's word)                   | retryable |
 | 408, 3xx, 5xx, anything else    | unknown                                                    | retryable |
 | nothing sent                    | retryable                                                  | retryable |
 | the answer was lost             | unknown                                                    | retryable |
@@ -79,6 +80,8 @@ def _answered(operation: OperationType, answer: Answer, now: float) -> Result:
     error = _error(answer)
     correlation_id = _correlation_id(answer, error)
     match meaning:
+        case "rejected" if not isinstance(error.error_code, str):
+            return _doubtful(operation, f"http_{answer.status}", correlation_id, answer.status)
         case "rejected":
             return Rejected(_code(answer, error), _messages(error), correlation_id, answer.status)
         case "unauthorized":

@@ -1,0 +1,59 @@
+"""Topics."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # it ships no types
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code  # type: ignore[import-untyped]  # as above
+
+from ordersaga.bus.kafka import KafkaSettings, client_options
+
+_DEADLINE: Final = 30.0  # seconds
+_BY_BROKER: Final = -1
+
+
+class KafkaUnavailable(Exception):  # noqa: N818 - it names a state
+    """Kafka can't be reached or doesn't let us in. Try again later."""
+
+
+class TopicsMissingError(Exception):
+    """Topics aren't there and weren't to be made, or Kafka refused to make them. An operator has to."""
+
+
+async def ensure_topics(settings: KafkaSettings, topics: Sequence[str], partitions: int | None = None) -> list[str]:
+    """Makes the topics that are missing, with so many partitions (None: makes none); returns those it made.
+
+    Topics that exist stay as they are; how often a new one is replicated is the brokers' default.
+    Raises KafkaUnavailable or TopicsMissingError.
+    """
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            return await _ensure(settings, topics, partitions)
+    except (KafkaError, OSError) as error:
+        raise KafkaUnavailable(f"Kafka at {settings.bootstrap}: {type(error).__name__}: {error}") from error
+
+
+async def _ensure(settings: KafkaSettings, topics: Sequence[str], partitions: int | None) -> list[str]:
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        there = await admin.list_topics()
+        missing = [topic for topic in topics if topic not in there]
+        if not missing:
+            return []
+        if partitions is None:
+            raise TopicsMissingError(
+                f"Kafka at {settings.bootstrap} lacks the topics {', '.join(missing)}: create them"
+            )
+        answer = await admin.create_topics([NewTopic(topic, partitions, _BY_BROKER) for topic in missing])
+    finally:
+        await admin.close()
+    refused = [f"{topic} ({for_code(code).__name__})" for topic, code, *_ in answer.topic_errors if _failed(code)]
+    if refused:
+        raise TopicsMissingError(f"Kafka at {settings.bootstrap} refused to create {', '.join(refused)}: create them")
+    return missing
+
+
+def _failed(code: int) -> bool:
+    return code != 0 and for_code(code) is not TopicAlreadyExistsError

@@ -1,0 +1,151 @@
+"""Publishes records: acknowledged by all replicas, in order, or told which failed."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
+from aiokafka.errors import (  # type: ignore[import-untyped]  # as above
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    RecordListTooLargeError,
+)
+from msgspec import Struct
+
+from ordersaga.bus.kafka import KafkaSettings, client_options
+
+log = structlog.get_logger(__name__)
+
+_BATCH: Final = 900_000  # bytes; the brokers take 1 MiB
+_OVERHEAD: Final = 64  # bytes a record, at least what its frame needs
+_LARGEST_REQUEST: Final = 64 * 1024 * 1024  # how large a record may be is the broker's say
+_CLOSING: Final = 2.0  # seconds
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class OutRecord(Struct, frozen=True):
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes in a batch, estimated from above."""
+        headers = sum([len(name.encode()) + len(value) + 10 for name, value in self.headers])
+        return _OVERHEAD + headers + len(self.key or b"") + len(self.value or b"")
+
+
+class NotSentError(Exception):
+    """Wasn't tried, as one before it failed or time ran out."""
+
+
+class Producer:
+    """Use it in one event loop. `linger`: how long a record waits for company; `deadline`: of a whole `send_all`; seconds."""
+
+    def __init__(self, settings: KafkaSettings, *, linger: float = 0.0, deadline: float = 15.0) -> None:
+        self._settings = settings
+        self._linger = linger
+        self._deadline = deadline
+        self._part = _BATCH
+        self._turn = asyncio.Lock()
+        self._open: AIOKafkaProducer | None = None
+
+    async def send_all(self, records: Sequence[OutRecord]) -> list[Exception | None]:
+        """Publishes the records of a key in their order. None for each that is acknowledged, else why it isn't.
+
+        A record that failed may be published nevertheless. None that comes after a failed one of its partition is.
+        """
+        results: list[Exception | None] = [NotSentError("not sent: one before it failed") for _ in records]
+        async with self._turn:
+            try:
+                async with asyncio.timeout(self._deadline):
+                    await self._send(records, results)
+            except TimeoutError:
+                log.warning("Kafka didn't acknowledge in time", seconds=self._deadline)
+            except (KafkaError, OSError) as error:
+                results = [error if isinstance(one, NotSentError) else one for one in results]
+            finally:
+                if any(result is not None for result in results):
+                    await self._discard()
+        return results
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._discard()
+
+    async def _send(self, records: Sequence[OutRecord], results: list[Exception | None]) -> None:
+        """In parts of which each is at most one batch per partition, so that no batch can overtake a failed one."""
+        producer = await self._producer()
+        for topic in {record.topic for record in records}:
+            await producer.partitions_for(topic)  # else a send would pause for it, and its part could be split
+        for first, last in _parts(records, self._part):
+            futures: list[asyncio.Future[object]] = []
+            try:
+                for record in records[first:last]:
+                    futures.append(await self._hand_over(producer, record))  # noqa: PERF401 - those so far must be known
+                await asyncio.wait(futures)
+            finally:
+                for position, future in enumerate(futures, first):
+                    results[position] = _result(future)
+            failed = [result for result in results[first:last] if result is not None]
+            if any(isinstance(error, _TOO_LARGE) for error in failed):
+                self._part = max(1, self._part // 4)
+            if failed:
+                return
+
+    async def _hand_over(self, producer: AIOKafkaProducer, record: OutRecord) -> "asyncio.Future[object]":
+        sent: asyncio.Future[object] = await producer.send(
+            record.topic, record.value, record.key, headers=record.headers
+        )
+        return sent
+
+    async def _producer(self) -> AIOKafkaProducer:
+        if self._open is None:
+            self._open = AIOKafkaProducer(
+                **client_options(self._settings),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=round(self._linger * 1000),
+                max_batch_size=_BATCH,
+                max_request_size=_LARGEST_REQUEST,
+                request_timeout_ms=max(1000, round(self._deadline * 1000)),
+            )
+            await self._open.start()
+        return self._open
+
+    async def _discard(self) -> None:
+        """Drops the producer with all that it still holds, so that nothing of it is sent later."""
+        producer, self._open = self._open, None
+        if producer is None:
+            return
+        sender = producer._sender.sender_task  # noqa: SLF001 - stop() would go on sending what we tell as failed
+        if sender is not None:
+            sender.cancel()
+        with contextlib.suppress(TimeoutError, KafkaError, OSError):
+            async with asyncio.timeout(_CLOSING):
+                await producer.client.close()
+                producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - stop() waits for what it holds
+                await producer.stop()
+
+
+def _result(future: "asyncio.Future[object]") -> Exception | None:
+    if not future.done() or future.cancelled():
+        future.cancel()
+        return NotSentError("not acknowledged in time")
+    error = future.exception()
+    return error if error is None or isinstance(error, Exception) else NotSentError(type(error).__name__)
+
+
+def _parts(records: Sequence[OutRecord], most: int) -> Iterator[tuple[int, int]]:
+    first, size = 0, 0
+    for position, record in enumerate(records):
+        size += record.size
+        if size > most and position > first:
+            yield first, position
+            first, size = position, record.size
+    if first < len(records):
+        yield first, len(records)

@@ -1,0 +1,27 @@
+"""Kafka records as the rest of ordersaga sees them."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Record(Struct, frozen=True, gc=False):
+    """A record as it came. `timestamp`: Kafka's, in seconds since the epoch. A header without a value has an empty one.
+
+    A header name that isn't UTF-8 holds U+FFFD where it couldn't be read.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()

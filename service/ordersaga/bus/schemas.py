@@ -1,0 +1,117 @@
+"""The contract's JSON Schemas: what is wrong with an event, all of it. Slow; for events that are known to be bad."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import ordersaga
+
+if TYPE_CHECKING:
+    from jsonschema import TypeChecker
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+_MOST: Final = 100
+_PREFIX: Final = "shop.order."
+_DIGITS: Final = 20
+
+
+class NotJsonError(ValueError):
+    """The data isn't JSON."""
+
+
+@cache
+def types() -> frozenset[str]:
+    """The shop events of the contract."""
+    return frozenset(path.stem for path in _folder().glob(f"{_PREFIX}*.json"))
+
+
+def problems(event_type: str, data: bytes) -> tuple[str, ...]:
+    """A message with its JSON path for each thing that breaks the schema (the first 100); empty: nothing does.
+
+    Messages quote the schema, never the data. Raises NotJsonError.
+    """
+    try:
+        value = json.loads(data, parse_int=_integer, parse_constant=_no_number)
+    except RecursionError:
+        return ("$: is nested too deeply",)
+    except ValueError as error:
+        raise NotJsonError from error
+    errors = _validator(event_type).iter_errors(value)
+    messages = [f"{error.json_path}: {_said(error)}" for error in islice(errors, _MOST)]
+    if next(errors, None) is not None:
+        messages.append(f"$: and more; the first {_MOST} are told")
+    return tuple(messages)
+
+
+def _integer(digits: str) -> int:
+    # Python refuses to read thousands of digits; all beyond 20 are too many for the contract alike.
+    return int(digits[:_DIGITS])
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _folder() -> Path:
+    """In an installed wheel within the package, in a checkout beside it."""
+    package = Path(ordersaga.__file__).parent
+    within = package / "_contracts"
+    return (within if within.is_dir() else package.parents[1] / "contracts") / "schemas"
+
+
+@cache
+def _validator(event_type: str) -> "Validator":
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    strict = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]  # as the stubs have it
+    found = [(path.name, DRAFT202012.create_resource(_plain(path))) for path in sorted(_folder().glob("*.json"))]
+    empty: Registry[Any] = Registry()
+    validator: Validator = strict({"$ref": f"{event_type}.json"}, registry=empty.with_resources(found))
+    return validator
+
+
+def _plain(path: Path) -> dict[str, Any]:
+    # At a $schema jsonschema changes over to its own class for that draft, which takes 1.0 for an integer.
+    schema: dict[str, Any] = json.loads(path.read_bytes())
+    return {name: value for name, value in schema.items() if name != "$schema"}
+
+
+def _is_integer(_: "TypeChecker", value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_SAID: Final[Mapping[str, str]] = {
+    "type": "must be of type {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minItems": "must have at least {} entries",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "enum": "must be one of {}",
+    "const": "must be {}",
+}
+
+
+def _said(error: "ValidationError") -> str:
+    name, rule = str(error.validator), cast("Any", error.validator_value)
+    if name == "pattern":
+        return "must hold no NUL" if rule == r"^[^\u0000]*$" else f"must match {rule}"
+    if name in {"required", "dependentRequired"}:
+        return f"{error.message.split(chr(39))[1]} is missing"
+    if name == "oneOf":
+        return f"must have exactly one of {', '.join(_names(rule))}"
+    shown = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
+    return _SAID.get(name, f"breaks the rule {name}").format(shown)
+
+
+def _names(branches: list[Mapping[str, Any]]) -> Iterator[str]:
+    for branch in branches:
+        yield from branch.get("required", [])

@@ -1,0 +1,46 @@
+"""`ordersaga settings` and `ordersaga version`."""
+
+import sys
+from importlib.metadata import version as version_of
+from typing import Any
+
+
+def installed_version() -> str:
+    return version_of("ordersaga")
+
+
+def version() -> None:
+    sys.stdout.write(f"{installed_version()}\n")
+
+
+def settings(*, json: bool = False) -> None:
+    """Print the effective settings, secrets masked.
+
+    Parameters
+    ----------
+    json
+        As one JSON object instead of a line each.
+
+    """
+    from ordersaga import config
+
+    masked = config.shown(config.load())
+    if json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(masked)).decode() + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in _lines(masked))
+
+
+def _lines(values: dict[str, Any], place: tuple[str, ...] = ()) -> list[str]:
+    from ordersaga.config.fields import name_of
+
+    lines = []
+    for name, value in values.items():
+        here = (*place, name)
+        if isinstance(value, dict):
+            lines += _lines(value, here)
+        elif value is not None:
+            lines.append(f"{name_of(here)}={str(value).lower() if isinstance(value, bool) else value}")
+    return lines

@@ -1,0 +1,116 @@
+"""Shop events in a file: from its lines to Kafka records.
+
+A line is a CloudEvent in JSON, or `{"raw": {"key", "headers", "value"}}`, a record that is sent as it stands.
+"""
+
+import gzip
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ordersaga.bus.producer import OutRecord
+from ordersaga.cli.output import CommandError
+
+_GZIP: Final = b"\x1f\x8b"
+_BLOCK: Final = 256 * 1024
+_STRUCTURED: Final = ("content-type", b"application/cloudevents+json")
+_NO_ATTRIBUTES: Final = frozenset({"data", "data_base64", "datacontenttype"})
+ReadLine = Callable[[bytes, str], OutRecord]
+
+
+class _Given(Struct, frozen=True, forbid_unknown_fields=True):
+    """A record as it is to be."""
+
+    key: str | None = None
+    headers: dict[str, str] = {}
+    value: str | None = None
+
+
+class _Line(Struct, frozen=True):
+    raw: _Given
+
+
+_decode_event: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_raw: Final = msgspec.json.Decoder(_Line).decode
+_decode_text: Final = msgspec.json.Decoder(str).decode
+_decode_bytes: Final = msgspec.json.Decoder(bytes).decode
+
+
+def blocks(path: str) -> Iterator[list[tuple[int, bytes]]]:
+    """Lines with their numbers, as many at once as are there without waiting. `-`: standard input; gzip is told by itself."""
+    with _opened(path) as file:
+        number, rest = 0, b""
+        while block := _read(file, path):
+            *lines, rest = (rest + block).split(b"\n")
+            yield list(enumerate(lines, number + 1))
+            number += len(lines)
+        yield [(number + 1, rest)]
+
+
+def _opened(path: str) -> IO[bytes]:
+    try:
+        file = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - whoever asks closes it
+    except OSError as error:
+        raise CommandError(f"{path} can't be read: {error.strerror}") from error
+    packed = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
+    return gzip.GzipFile(fileobj=file) if packed else file
+
+
+def _read(file: IO[bytes], path: str) -> bytes:
+    try:
+        return file.read1(_BLOCK) if isinstance(file, io.BufferedReader | gzip.GzipFile) else file.read(_BLOCK)
+    except (OSError, EOFError) as error:
+        raise CommandError(f"{path} can't be read: {error}") from error
+
+
+def records(lines: list[tuple[int, bytes]], topic: str, *, structured: bool) -> Iterator[OutRecord]:
+    """Empty lines are passed over. CommandError names the line that holds no event."""
+    for number, line in lines:
+        if line.strip():
+            try:
+                yield _record(line, topic, structured=structured)
+            except msgspec.MsgspecError as error:
+                raise CommandError(f"line {number} holds no event: {error}") from error
+
+
+def _record(line: bytes, topic: str, *, structured: bool) -> OutRecord:
+    attributes = _decode_event(line)
+    if attributes.keys() == {"raw"}:
+        given = _decode_raw(line).raw
+        headers = [(name, value.encode()) for name, value in given.headers.items()]
+        return OutRecord(topic, _encoded(given.key), _encoded(given.value), headers)
+    subject = _text(attributes["subject"]) if "subject" in attributes else None
+    if structured:
+        return OutRecord(topic, subject, line.strip(), [_STRUCTURED])
+    return OutRecord(topic, subject, _data(attributes), list(_headers(attributes)))
+
+
+def _headers(attributes: dict[str, Raw]) -> Iterator[tuple[str, bytes]]:
+    media_type = attributes.get("datacontenttype")
+    yield "content-type", (_text(media_type) if media_type else None) or b"application/json"
+    for name, raw in attributes.items():
+        if name not in _NO_ATTRIBUTES and (value := _text(raw)) is not None:
+            yield f"ce_{name}", value
+
+
+def _data(attributes: dict[str, Raw]) -> bytes | None:
+    if "data_base64" in attributes:
+        return _decode_bytes(attributes["data_base64"])
+    return bytes(attributes["data"]) if "data" in attributes else None
+
+
+def _text(raw: Raw) -> bytes | None:
+    """A string's characters, null as nothing, anything else as it is written."""
+    written = bytes(raw)
+    if written.startswith(b'"'):
+        return _decode_text(written).encode()
+    return None if written == b"null" else written
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

@@ -1,0 +1,105 @@
+"""Every setting by its name: what it is, what it is by default, and how it is set."""
+
+import types
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from msgspec import Struct
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from ordersaga.config.parts import SECONDS
+from ordersaga.config.settings import PREFIX, Settings
+
+ANY: Final = "<NAME>"
+"""Stands for a merchant's name."""
+
+
+class Setting(Struct, frozen=True):
+    """`place`: the names that lead to it; `default`: None where there is none."""
+
+    place: tuple[str, ...]
+    description: str
+    default: str | None
+    required: bool
+    secret: bool
+    seconds: bool
+    choices: tuple[str, ...]
+    example: str | None
+
+    @property
+    def name(self) -> str:
+        return name_of(self.place)
+
+
+def name_of(place: Sequence[object]) -> str:
+    """As an environment variable."""
+    return PREFIX + "__".join(str(part) for part in place).upper()
+
+
+def all_settings(model: type[BaseModel] = Settings, place: tuple[str, ...] = ()) -> Iterator[Setting]:
+    """The leaves, in the order of the classes."""
+    for name, field in model.model_fields.items():
+        here = (*place, name)
+        part = _part_of(field.annotation)
+        if part is None or field.examples:
+            yield _setting(here, field)
+        if part is not None:
+            yield from all_settings(part, (*here, ANY) if get_origin(field.annotation) is dict else here)
+
+
+def find(place: Sequence[object]) -> Setting | None:
+    """`place`: with any merchant's name in it."""
+    wanted = tuple(str(part) for part in place)
+    return next((one for one in all_settings() if _leads_to(one.place, wanted)), None)
+
+
+def _leads_to(place: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    return len(place) == len(wanted) and all(ours in {ANY, theirs} for ours, theirs in zip(place, wanted, strict=True))
+
+
+def _setting(place: tuple[str, ...], field: FieldInfo) -> Setting:
+    kinds = list(_kinds(field.annotation))
+    words = [str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    return Setting(
+        place=place,
+        description=(field.description or "").replace("\n", " "),
+        default=_default(field),
+        required=field.is_required(),
+        secret=SecretStr in kinds,
+        seconds=field.json_schema_extra == SECONDS,
+        choices=tuple(words),
+        example=field.examples[0] if field.examples else None,
+    )
+
+
+def _default(field: FieldInfo) -> str | None:
+    if field.default_factory is not None:
+        return "the host's name"
+    if field.is_required() or field.default is None:
+        return None
+    value = field.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types within an annotation, through unions and `Annotated`."""
+    origin = get_origin(annotation)
+    if origin in {Union, types.UnionType}:
+        for one in get_args(annotation):
+            yield from _kinds(one)
+    elif hasattr(annotation, "__metadata__"):
+        yield from _kinds(annotation.__origin__)
+    else:
+        yield annotation
+
+
+def _part_of(annotation: Any) -> type[BaseModel] | None:
+    for kind in _kinds(annotation):
+        if get_origin(kind) is dict:
+            return _part_of(get_args(kind)[1])
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None

@@ -1,0 +1,131 @@
+"""Settings or a clear end: one line for each that is bad or missing. Values are never shown."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from json import JSONDecodeError
+from tomllib import TOMLDecodeError
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from ordersaga.config.fields import ANY, all_settings, find, name_of
+from ordersaga.config.settings import CONFIG, PREFIX, SECRETS_DIR, Settings, Sources
+
+_S = TypeVar("_S", bound=Sources)
+_BY_KUBERNETES: Final = re.compile(r"(_SERVICE_(HOST|PORT)|_PORT)(_.*)?$")
+"""Variables that it makes for a Service whose name begins as ours do."""
+_IN_OUR_WORDS: Final = {
+    "missing": "is missing",
+    "float_parsing": "isn't a number",
+    "int_parsing": "isn't a whole number",
+    "bool_parsing": "isn't true or false",
+    "finite_number": "isn't a finite number",
+    "string_too_short": "is empty",
+    "too_short": "is empty",
+}
+
+
+def load(kind: type[_S] | None = None) -> _S:
+    """The settings of that kind; all of them where none is named.
+
+    A bad or missing one ends the process with exit code 2 and one line that names it.
+    """
+    wanted: Any = kind or Settings
+    try:
+        settings: _S = wanted()
+    except ValidationError as error:
+        lines = problems(error)
+    except (SettingsError, OSError, ValueError) as error:
+        lines = [_source_problem(error)]
+    else:
+        _tell(unknown_variables(os.environ))
+        return settings
+    _tell(unknown_variables(os.environ))
+    _tell(lines)
+    raise SystemExit(2)
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+
+
+def problems(error: ValidationError) -> list[str]:
+    """One line for each bad setting: its name, what is wrong, how it is set."""
+    return [_problem(dict(one)) for one in error.errors(include_url=False, include_input=False)]
+
+
+def _problem(one: dict[str, Any]) -> str:
+    place = tuple(part for part in one["loc"] if part != "[key]")
+    if one["type"] == "extra_forbidden":
+        return _unknown(place)
+    message = _IN_OUR_WORDS.get(one["type"]) or _said(one["msg"])
+    return f"{name_of(place)} {message}{_how(place, message)}"
+
+
+def _said(message: str) -> str:
+    """Pydantic's sentences, made to follow the name of a setting."""
+    message = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("Input", "it")
+    if message.startswith("String should match pattern"):
+        return "has characters that it can't have"
+    return message
+
+
+def _how(place: tuple[object, ...], message: str) -> str:
+    setting = find(place)
+    if setting is None or ": " in message:
+        return ""
+    if setting.example is not None:
+        return f": set it to {setting.example}"
+    unit = " seconds" if setting.seconds else ""
+    default = f"; the default is {setting.default}{unit}" if setting.default else ""
+    return f" ({setting.description.rstrip('.')}{default})"
+
+
+def _unknown(place: tuple[object, ...]) -> str:
+    """Of the file, or within a part that is given as JSON."""
+    name = ".".join(str(part) for part in place)
+    near = get_close_matches(name, [".".join(_like(one.place, place)) for one in all_settings()], 1)
+    source = "" if len(place) > 1 else f" in {CONFIG}"
+    return f"{name}{source} isn't a setting" + (f": did you mean {near[0]}?" if near else ": take it out")
+
+
+def _like(place: tuple[str, ...], wanted: tuple[object, ...]) -> tuple[str, ...]:
+    """`place` with the merchant's name of `wanted`."""
+    return tuple(str(wanted[at]) if part == ANY and at < len(wanted) else part for at, part in enumerate(place))
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """A line for each variable that looks like a setting and is none."""
+    names = [one.name for one in all_settings()]
+    parts = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    lines = []
+    for variable in sorted(environment):
+        name = variable.upper()
+        known = name in {CONFIG, SECRETS_DIR, *parts, *names} or (name.partition("__")[0] in parts and "__" in name)
+        if not name.startswith(PREFIX) or known or _BY_KUBERNETES.search(name):
+            continue
+        near = get_close_matches(name, [*names, CONFIG, SECRETS_DIR], 1)
+        lines.append(f"{variable} isn't a setting and is ignored" + (f": did you mean {near[0]}?" if near else ""))
+    return lines
+
+
+def _source_problem(error: Exception) -> str:
+    """A source as a whole that can't be read."""
+    cause = error.__cause__
+    if isinstance(error, SettingsError) and (field := re.search(r'field "(\w+)"', str(error))):
+        where = f" (line {cause.lineno}, column {cause.colno})" if isinstance(cause, JSONDecodeError) else ""
+        place = (field[1],)
+        return f"{name_of(place)} isn't JSON{where}{_how(place, '')}"
+    if isinstance(error, TOMLDecodeError):
+        return f"{CONFIG} isn't TOML: {error}"
+    if isinstance(error, SettingsError):
+        return f"{SECRETS_DIR}: {error}"
+    if isinstance(error, OSError):
+        name = SECRETS_DIR if os.environ.get(SECRETS_DIR, "\0") in str(error.filename) else CONFIG
+        return f"{name} can't be read ({error.filename}: {error.strerror})"
+    return f"{SECRETS_DIR} or {CONFIG} holds a file that isn't UTF-8 text"

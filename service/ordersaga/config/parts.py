@@ -1,0 +1,138 @@
+"""The settings that belong together. Durations are seconds."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
+
+SECONDS: Final[JsonDict] = {"unit": "seconds"}
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, json_schema_extra=SECONDS)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
+
+def _is_file(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"names a file that can't be read ({path}: {error.strerror})") from error
+
+
+def _is_http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("isn't an address like https://api.klarna.com")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("may hold neither user, password, query nor fragment")
+    return url
+
+
+File = Annotated[Path, AfterValidator(_is_file)]
+HttpUrl = Annotated[str, AfterValidator(_is_http)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Klarna(Part):
+    """An account with Klarna; its credentials are of one region and one environment."""
+
+    username: Annotated[str, Field(min_length=1, examples=["the account's API username"])]
+    """API username."""
+    password: Annotated[SecretStr, Field(min_length=1, examples=["the account's API password"])]
+    """API password."""
+    region: Literal["eu", "na", "oc"] = "eu"
+    """Where the account is."""
+    environment: Literal["live", "playground"] = "playground"
+    """Real money or none."""
+    base_url: HttpUrl | None = None
+    """Instead of Klarna's own address for region and environment: a sandbox, or Kustom's host."""
+    slots: Annotated[int, Field(ge=1, le=2_000)] = 64
+    """Orders of this account that one worker process acts for at once."""
+    call_deadline: Seconds = 10.0
+    """For a call in all; at most half of the lease."""
+    rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Calls a second, of each worker process."""
+    authorization_days: Annotated[int, Field(ge=1, le=365)] = 28
+    """Days for which an authorization holds, by the contract with Klarna."""
+    ca_file: File | None = None
+    """Certificates to trust instead of the system's (PEM)."""
+
+
+class Merchant(Part):
+    """A merchant and the accounts that pay its orders."""
+
+    klarna: Klarna | None = None
+
+
+class KafkaSecurity(Part):
+    """TLS and SASL for Kafka."""
+
+    tls: bool = False
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    sasl_mechanism: SaslMechanism | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_token_file: Path | None = None
+
+
+class DatabaseTls(Part):
+    """TLS for Postgres."""
+
+    sslmode: SslMode = "prefer"
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+
+class Waits(Part):
+    order: Seconds = 86_400.0
+    """How long an event waits for its order to be placed."""
+    shipment: Seconds = 86_400.0
+    """How long a return waits for the shipment of its lines."""
+
+
+class Evidence(Part):
+    absent_after: Seconds = 300.0
+    """After the last send, when a read that doesn't show its effect begins to count."""
+    absent_again: Seconds = 30.0
+    """Between two such reads."""
+    attention_after: Seconds = 3_600.0
+    """An operation that is open for longer tells somebody."""
+
+
+class Backoff(Part):
+    first: Seconds = 1.0
+    """Before the first repeat of a call; doubles with each."""
+    most: Seconds = 300.0
+    """Between two repeats at most."""
+
+
+class Intake(Part):
+    max_records: Annotated[int, Field(ge=1, le=5_000)] = 500
+    """Events in one transaction at most."""
+    session_timeout: Annotated[float, Field(ge=6, le=1_800, json_schema_extra=SECONDS)] = 45.0
+    """After which Kafka gives a silent process's partitions to others."""
+
+
+class Worker(Part):
+    poll: Seconds = 0.1
+    """Between two looks for orders that are due."""
+    settlers: Annotated[int, Field(ge=1, le=8)] = 2
+    """Settle transactions at once."""
+
+
+class Relay(Part):
+    poll: Seconds = 0.05
+    """Between two looks for outcomes to publish, where nothing wakes the relay."""
+    batch: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Outcomes published at once."""

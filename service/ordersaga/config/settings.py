@@ -1,0 +1,320 @@
+"""The settings, from the environment (`ORDERSAGA_…`), secrets as files and a TOML file; the earlier wins."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from ordersaga.config.keys import key_of, keys_of
+from ordersaga.config.parts import (
+    Backoff,
+    DatabaseTls,
+    Evidence,
+    File,
+    Intake,
+    KafkaSecurity,
+    LogLevel,
+    Merchant,
+    Port,
+    Relay,
+    SaslMechanism,
+    Seconds,
+    SslMode,
+    Topic,
+    Waits,
+    Worker,
+)
+
+PREFIX: Final = "ORDERSAGA_"
+CONFIG: Final = "ORDERSAGA_CONFIG"
+SECRETS_DIR: Final = "ORDERSAGA_SECRETS_DIR"
+_BROKER: Final = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[^\s:/@\[\]]+):(\d{1,5})$")
+_MOST_PORT: Final = 65_535
+Misfit = tuple[tuple[str, ...], str]
+"""Where, and what is wrong there."""
+
+
+class Sources(BaseSettings):
+    """What all kinds of settings share: where they come from, and that all that doesn't fit together is told at once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there are no dotenv files here
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        sources = [init_settings, env_settings]
+        if folder := os.environ.get(SECRETS_DIR):
+            sources.append(
+                NestedSecretsSettingsSource(
+                    file_secret_settings,
+                    secrets_dir=folder,
+                    secrets_dir_missing="error",
+                    secrets_prefix="",
+                    secrets_nested_delimiter="__",
+                )
+            )
+        if file := os.environ.get(CONFIG):
+            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_existing(file)))
+        return tuple(sources)
+
+    def misfits(self) -> Iterator[Misfit]:
+        """What is right by itself and wrong together."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        wrong = [
+            InitErrorDetails(type=PydanticCustomError("misfit", message), loc=place, input=None)
+            for place, message in self.misfits()
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+        return self
+
+
+class KafkaSettings(Sources):
+    """What is needed to send events and to read outcomes."""
+
+    kafka: Annotated[str, Field(examples=["host:9092[,host:9092]"])]
+    """Kafka's brokers."""
+    kafka_tls: bool = False
+    """TLS by the system's certificates; any of the three files below asks for TLS too."""
+    kafka_tls_ca: File | None = None
+    """Certificates to trust (PEM)."""
+    kafka_tls_cert: File | None = None
+    """The client's own certificate (PEM)."""
+    kafka_tls_key: File | None = None
+    """Its key (PEM)."""
+    kafka_sasl_mechanism: SaslMechanism | None = None
+    """How to log in."""
+    kafka_sasl_username: str | None = None
+    """For PLAIN and SCRAM."""
+    kafka_sasl_password: SecretStr | None = None
+    """For PLAIN and SCRAM."""
+    kafka_sasl_token_file: File | None = None
+    """For OAUTHBEARER: the file with the token, read again for each login."""
+    orders_topic: Topic = "shop.orders"
+    """Where the shop's events come from."""
+    outcomes_topic: Topic = "payments.orders"
+    """Where outcomes go to."""
+    instance: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._~-]+$")] = Field(
+        default_factory=socket.gethostname
+    )
+    """This process's name: in the source of its outcomes and as the owner of its leases. No two may share it."""
+
+    @field_validator("kafka")
+    @classmethod
+    def _are_brokers(cls, brokers: str) -> str:
+        for broker in brokers.split(","):
+            found = _BROKER.match(broker.strip())
+            if not found or not 0 < int(found[2]) <= _MOST_PORT:
+                raise ValueError("isn't a list of host:port")
+        return brokers
+
+    @property
+    def kafka_security(self) -> KafkaSecurity:
+        files = (self.kafka_tls_ca, self.kafka_tls_cert, self.kafka_tls_key)
+        given = {name: getattr(self, f"kafka_{name}") for name in KafkaSecurity.model_fields}
+        return KafkaSecurity.model_construct(**given | {"tls": self.kafka_tls or any(files)})
+
+    def misfits(self) -> Iterator[Misfit]:
+        yield from super().misfits()
+        if self.kafka_tls_key and not self.kafka_tls_cert:
+            yield ("kafka_tls_cert",), "is missing beside ORDERSAGA_KAFKA_TLS_KEY"
+        if self.orders_topic == self.outcomes_topic:
+            yield ("outcomes_topic",), "is the same as ORDERSAGA_ORDERS_TOPIC"
+        yield from self._sasl_misfits()
+
+    def _sasl_misfits(self) -> Iterator[Misfit]:
+        given = {name for name in ("username", "password", "token_file") if getattr(self, f"kafka_sasl_{name}")}
+        match self.kafka_sasl_mechanism:
+            case None:
+                if given:
+                    yield ("kafka_sasl_mechanism",), f"is missing beside ORDERSAGA_KAFKA_SASL_{min(given).upper()}"
+                return
+            case "OAUTHBEARER":
+                needed = {"token_file"}
+            case _:
+                needed = {"username", "password"}
+        for name in sorted(needed - given):
+            yield (f"kafka_sasl_{name}",), f"is missing: {self.kafka_sasl_mechanism} needs it"
+
+
+class DatabaseSettings(Sources):
+    """What is needed to reach Postgres."""
+
+    database: Annotated[SecretStr, Field(examples=["postgresql://user:password@host:5432/name"])]
+    """Postgres, as an URL."""
+    database_password: SecretStr | None = None
+    """Its password, where the URL has none."""
+    database_sslmode: SslMode = "prefer"
+    """As libpq's; words in the URL win (sslmode, sslrootcert, sslcert, sslkey)."""
+    database_tls_ca: File | None = None
+    """Certificates to trust (PEM)."""
+    database_tls_cert: File | None = None
+    """The client's own certificate (PEM)."""
+    database_tls_key: File | None = None
+    """Its key (PEM)."""
+
+    @field_validator("database")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            readable = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
+        except ValueError:
+            readable = False
+        if not readable:
+            raise ValueError("isn't the URL of a Postgres database")
+        return url
+
+    @property
+    def database_tls(self) -> DatabaseTls:
+        return DatabaseTls.model_construct(
+            sslmode=self.database_sslmode,
+            **{name: getattr(self, f"database_{name}") for name in ("tls_ca", "tls_cert", "tls_key")},
+        )
+
+    def database_url(self, *, masked: bool = False) -> str:
+        """With its password, or with `***` for it."""
+        parts = urlsplit(self.database.get_secret_value())
+        password = self.database_password.get_secret_value() if self.database_password else None
+        login, at, host = parts.netloc.rpartition("@")
+        user, colon, _ = login.partition(":")
+        if masked:
+            login = f"{user}:***" if colon or password else login
+        elif password is not None:
+            login = f"{user}:{quote(password, safe='')}"
+        return urlunsplit(parts._replace(netloc=f"{login}{at or ('@' if login else '')}{host}"))
+
+    def misfits(self) -> Iterator[Misfit]:
+        yield from super().misfits()
+        login = urlsplit(self.database.get_secret_value()).netloc.rpartition("@")[0]
+        if self.database_password and ":" in login:
+            yield ("database_password",), "is given beside a password in ORDERSAGA_DATABASE: take one of them away"
+        if self.database_tls_key and not self.database_tls_cert:
+            yield ("database_tls_cert",), "is missing beside ORDERSAGA_DATABASE_TLS_KEY"
+
+
+class StoreSettings(DatabaseSettings):
+    """What is needed to read and write orders."""
+
+    encryption_key: Annotated[SecretStr, Field(examples=["the output of `openssl rand -base64 32`"])]
+    """The master key of what may be personal data: base64 of 32 bytes, or `id:key`. Without an id it is `1`."""
+    former_encryption_keys: SecretStr | None = None
+    """Earlier master keys, which still open what they sealed: a list of `id:key` with commas."""
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr) -> SecretStr:
+        key_of(key.get_secret_value())
+        return key
+
+    @field_validator("former_encryption_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            keys_of(keys.get_secret_value())
+        return keys
+
+    def encryption_keys(self) -> dict[str, bytes]:
+        """Key id -> 32 bytes; the first is the current one."""
+        return dict(self._keys())
+
+    def _keys(self) -> list[tuple[str, bytes]]:
+        former = self.former_encryption_keys
+        current = key_of(self.encryption_key.get_secret_value())
+        return [current, *keys_of(former.get_secret_value() if former else "")]
+
+    def misfits(self) -> Iterator[Misfit]:
+        yield from super().misfits()
+        names = [name for name, _ in self._keys()]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield (
+                ("former_encryption_keys",),
+                f"has a key with the id {name}, which another key has too: give the new key an id of its own, as in 2:key",
+            )
+
+
+class Settings(KafkaSettings, StoreSettings):
+    """All of them: what the service needs."""
+
+    model_config = SettingsConfigDict(extra="forbid")
+
+    merchants: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=255)], Merchant],
+        Field(min_length=1, examples=['{"default": {"klarna": {"username": "…", "password": "…"}}}']),
+    ]
+    """The merchants and their accounts, by name. An event names its merchant, else it is `default`."""
+    group: Annotated[str, Field(min_length=1, max_length=255)] = "ordersaga"
+    """The consumer group at Kafka."""
+    lease: Seconds = 30.0
+    """How long one worker has an order before another may take it over."""
+    waits: Waits = Waits()
+    evidence: Evidence = Evidence()
+    backoff: Backoff = Backoff()
+    review_poll: Seconds = 30.0
+    """Between two reads of an order that the provider reviews, at first."""
+    inbox_retention: Seconds = 30 * 86_400.0
+    """How long events are remembered, to know a repeat; older ones are refused."""
+    intake: Intake = Intake()
+    worker: Worker = Worker()
+    relay: Relay = Relay()
+    shutdown_timeout: Seconds = 25.0
+    """For what is under way, after SIGTERM; a little less than the platform gives."""
+    log_level: LogLevel = "INFO"
+    """Lines below it are left out."""
+    log_format: Literal["json", "console"] = "json"
+    """For machines or for people."""
+    metrics_port: Port | None = None
+    """Where Prometheus reads the metrics; 0: any free port."""
+
+    def misfits(self) -> Iterator[Misfit]:
+        yield from super().misfits()
+        for name, merchant in self.merchants.items():
+            if merchant.klarna is None:
+                yield ("merchants", name), "has no account with any provider"
+            elif merchant.klarna.call_deadline > self.lease / 2:
+                place = ("merchants", name, "klarna", "call_deadline")
+                yield place, f"must be at most half of the lease ({self.lease:g} s)"
+        if self.backoff.first > self.backoff.most:
+            yield ("backoff", "first"), "must be at most ORDERSAGA_BACKOFF__MOST"
+
+
+def _existing(file: str) -> str:
+    """A file that is asked for and isn't there is no empty one."""
+    with open(file, "rb"):  # noqa: PTH123 - only to see that it can be read
+        return file
+
+
+def shown(settings: Sources) -> dict[str, Any]:
+    """The effective settings with their secrets masked."""
+    masked = settings.model_dump(mode="json")
+    if isinstance(settings, DatabaseSettings):
+        masked["database"] = settings.database_url(masked=True)
+    return masked

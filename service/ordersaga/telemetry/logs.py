@@ -1,0 +1,171 @@
+"""One line for each log entry, to stderr. It holds only fields that are known to be free of personal data."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, BinaryIO, Final, Literal
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor
+
+Form = Literal["json", "console"]
+
+# A field that isn't named here is left out of the line, as it might hold personal data or a secret.
+KNOWN_FIELDS: Final = frozenset(
+    [
+        "event",
+        "level",
+        "logger",
+        "timestamp",
+        "exception",
+        "merchant",
+        "provider",
+        "subject",
+        "operation",
+        "code",
+        "dead_letter",
+        "reason",
+        "records",
+        "results",
+        "outcomes",
+        "orders",
+        "topic",
+        "partition",
+        "partitions",
+        "offset",
+        "seconds",
+        "attempt",
+        "role",
+        "roles",
+        "owner",
+        "instance",
+        "at",
+        "host",
+        "port",
+        "database",
+        "version",
+        "signal",
+        "statement",
+        "status",
+        "correlation_id",
+        "route",
+        "shards",
+        "slots",
+    ]
+)
+_LONGEST: Final = 500
+_FRAMES: Final = 8
+_SPEAKS_OF_PLACES_ONLY: Final = ("aiokafka", "alembic")
+"""Foreign loggers whose messages name hosts, topics and revisions; of others only the first line of the template is taken."""
+
+
+def only_known_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> EventDict:
+    """Known names with plain values; of another value only its type."""
+    return {name: _plain(value) for name, value in fields.items() if name in KNOWN_FIELDS}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case str():
+            return value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
+        case None | bool() | int() | float():
+            return value
+        case list() | tuple() | set() | frozenset():
+            return [_plain(one) for one in value]
+        case _:
+            return f"<{type(value).__name__}>"
+
+
+def safe_exception(_logger: object, _method: str, fields: EventDict) -> EventDict:
+    """The kind of an exception, its causes and where it came from, without their texts: those may quote data."""
+    info = fields.pop("exc_info", None)
+    error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
+        kinds = " from ".join(type(one).__name__ for one in _with_causes(error))
+        fields["exception"] = f"{kinds} at {where}" if where else kinds
+    return fields
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__
+
+
+class _Foreign(logging.Handler):
+    """Lines of the standard library's loggers, in the same form."""
+
+    def __init__(self, processors: list[Processor], write: Callable[[bytes], object]) -> None:
+        super().__init__()
+        self._processors = processors
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            fields: Any = {
+                "event": _message_of(record),
+                "logger": record.name,
+                "level": record.levelname.lower(),
+                "exc_info": record.exc_info,
+            }
+            for processor in self._processors:
+                fields = processor(None, record.levelname.lower(), fields)
+            self._write(fields)
+        except Exception:  # noqa: BLE001 - a log line never ends what it tells of
+            self.handleError(record)
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    if record.name.split(".", 1)[0] in _SPEAKS_OF_PLACES_ONLY:
+        return record.getMessage()
+    line = next(iter(str(record.msg).splitlines()), "")
+    error = record.exc_info[1] if record.exc_info else None
+    return line.replace(str(error), "…") if error is not None and str(error) else line
+
+
+def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | None = None) -> None:
+    """Sends structlog and the standard library's loggers to `file`, else to stderr."""
+    lowest = logging.getLevelNamesMapping()[level]
+    factory = structlog.BytesLoggerFactory(file or sys.stderr.buffer)
+    finish: list[Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        safe_exception,
+        only_known_fields,
+        *_renderer(form, file),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.add_logger_name, structlog.processors.add_log_level, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Foreign(finish, factory().msg)]
+    # Below WARNING clients tell of each request, and at DEBUG what is in it.
+    root.setLevel(max(lowest, logging.WARNING))
+    logging.getLogger("alembic").setLevel(max(lowest, logging.INFO))
+
+
+def _renderer(form: Form, file: BinaryIO | None) -> list[Processor]:
+    if form == "json":
+        return [_to_json]
+    colors = (file or sys.stderr).isatty()
+    return [structlog.dev.ConsoleRenderer(colors=colors), _to_bytes]
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def _to_json(_logger: object, _method: str, fields: EventDict) -> bytes:
+    return _encode(fields)
+
+
+def _to_bytes(_logger: object, _method: str, line: Any) -> bytes:
+    return str(line).encode()

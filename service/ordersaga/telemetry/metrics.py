@@ -1,0 +1,90 @@
+"""What is counted as it happens. What is only looked at from time to time is in `watching`."""
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from prometheus_client import Counter, Histogram
+
+from ordersaga.domain.outcomes import Call, Outcome, Read, Revoke
+from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+
+_BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+# shop events
+TAKEN_IN: Final = Counter("ordersaga_events_taken_in_total", "Shop events decided or set waiting")
+DUPLICATES: Final = Counter("ordersaga_events_duplicate_total", "Shop events that came again and were dropped")
+DEAD_LETTERS: Final = Counter("ordersaga_dead_letters_total", "Inputs that couldn't be processed", ["code"])
+FOREIGN_KEYS: Final = Counter("ordersaga_events_foreign_key_total", "Records whose key isn't their order id")
+INTAKE_BATCH: Final = Histogram("ordersaga_intake_batch_records", "Records in an intake batch", buckets=_BATCHES)
+# provider calls; those with the result `unknown` are operations whose answer was lost
+CALLS: Final = Counter("ordersaga_calls_total", "Provider calls", ["provider", "operation", "result"])
+CALL_SECONDS: Final = Histogram("ordersaga_call_seconds", "Duration of provider calls", ["provider"], buckets=_SECONDS)
+SETTLE_BATCH: Final = Histogram("ordersaga_settle_batch_orders", "Orders in a settle batch", buckets=_BATCHES)
+# leases
+LEASES_LOST: Final = Counter("ordersaga_leases_lost_total", "Leases that were lost before the send or the settle")
+DOUBTS: Final = Counter("ordersaga_doubts_total", "Leases that had ended unsettled: their call may have been sent")
+# outcomes
+OUTCOMES: Final = Counter("ordersaga_outcomes_total", "Outcomes decided", ["outcome"])
+RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes published")
+RELAY_FAILED: Final = Counter(
+    "ordersaga_outcomes_publish_failed_total", "Outcomes whose publication failed, to be repeated"
+)
+# the invariants of money: anything above 0 is an alert of the same name
+Invariant = Literal["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]
+INVARIANTS: Final[tuple[Invariant, ...]] = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10")
+VIOLATIONS: Final = Counter("ordersaga_invariant_violations_total", "Broken invariants", ["invariant"])
+for _name in INVARIANTS:
+    VIOLATIONS.labels(_name)
+
+
+def taken_in(records: int, taken: int, duplicates: int, letters: Sequence[str]) -> None:
+    """One intake batch; `letters` are the codes of its dead letters."""
+    INTAKE_BATCH.observe(records)
+    TAKEN_IN.inc(taken)
+    DUPLICATES.inc(duplicates)
+    for code, count in Tally(letters).items():
+        DEAD_LETTERS.labels(code).inc(count)
+
+
+def called(provider: str, call: Call, result: Result, seconds: float) -> None:
+    CALLS.labels(provider, operation_of(call), result_of(result)).inc()
+    CALL_SECONDS.labels(provider).observe(seconds)
+
+
+def settled(orders: int) -> None:
+    SETTLE_BATCH.observe(orders)
+
+
+def decided(outcomes: Sequence[Outcome]) -> None:
+    for what, count in Tally(outcome.what for outcome in outcomes).items():
+        OUTCOMES.labels(what).inc(count)
+
+
+def relayed(published: int, failed: int) -> None:
+    RELAYED.inc(published)
+    RELAY_FAILED.inc(failed)
+
+
+def operation_of(call: Call) -> str:
+    name = call.operation.type if call.operation else "refresh"
+    match call:
+        case Read():
+            return f"read_{name}"
+        case Revoke():
+            return f"revoke_{name}"
+        case _:
+            return str(name)
+
+
+def result_of(result: Result) -> Literal["succeeded", "rejected", "retryable", "unknown"]:
+    match result:
+        case Succeeded():
+            return "succeeded"
+        case Rejected():
+            return "rejected"
+        case Retryable():
+            return "retryable"
+        case Unknown():
+            return "unknown"

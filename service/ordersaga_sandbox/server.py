@@ -1,0 +1,104 @@
+"""Serving the sandbox by uvicorn (uvloop, httptools)."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ordersaga_sandbox.app import Sandbox, create_app
+from ordersaga_sandbox.connection import ABORT
+
+_GRACE: Final = 2
+"""Seconds that answers under way get at the stop; what a fault holds is dropped at once."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the app close the connection as it stands: ASGI itself has no way to send nothing."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: Sandbox, host: str, port: int, ready: str | None = None) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            loop="uvloop",
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_GRACE,
+            backlog=4096,
+        )
+        super().__init__(config)
+        self._sandbox = app
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._ready:
+            print(self._ready, flush=True)  # noqa: T201 - the one line by which a parent knows that it is ready
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._sandbox.close()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end `serve` as a return, not by the signal."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+def serve(host: str = "127.0.0.1", port: int = 8100) -> None:
+    """Serves until SIGTERM or SIGINT; prints one line when it is ready."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    ready = (
+        f"sandbox ready at http://{host}:{port} (Klarna Payments, Klarna Order Management; control plane /_sandbox/)"
+    )
+    _Server(create_app(), host, port, ready).run()
+
+
+@contextlib.contextmanager
+def running(app: Sandbox | None = None) -> Iterator[str]:
+    """A sandbox on a free port of this machine, in a thread of its own; its base URL. For tests."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port: int = listener.getsockname()[1]
+    server = _Server(app or create_app(), "127.0.0.1", port)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox")
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the sandbox didn't start")
+            threading.Event().wait(0.005)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)

@@ -1,0 +1,146 @@
+"""Reads that no operation asked for: expiry, what the provider did by itself, books that differ."""
+
+import pytest
+
+from ordersaga.domain.outcomes import Outcome, Read, Wait
+from ordersaga.domain.results import Rejected, Retryable, Succeeded, Unknown
+
+from .shop import DAY, START, Story, code, line, what
+
+A = line("A", 2, 50)
+EXPIRES = START + 28 * DAY
+
+
+def near_expiry() -> Story:
+    story = Story(A)
+    story.eager = False
+    assert story.next() == Wait(EXPIRES - 2 * DAY)
+    story.wait()
+    assert isinstance(story.next(), Read)
+    return story
+
+
+def reason(outcomes: list[Outcome]) -> str:
+    (outcome,) = outcomes
+    assert (outcome.what, outcome.final, outcome.cause) == ("attention_required", False, None)
+    assert outcome.refusal is not None
+    return outcome.refusal.code
+
+
+def test_an_authorization_is_read_two_days_before_its_end_and_somebody_is_told() -> None:
+    story = near_expiry()
+    assert reason(story.seen()) == "authorization_expires"
+    assert story.next() == Wait(EXPIRES)
+
+
+def test_an_authorization_that_lives_longer_than_estimated_is_read_again_later() -> None:
+    story = near_expiry()
+    assert story.seen(expires_at=EXPIRES + 10 * DAY) == []
+    assert story.next() == Wait(EXPIRES + 8 * DAY)
+
+
+def test_an_authorization_that_is_captured_in_time_needs_nobody_any_more() -> None:
+    story = near_expiry()
+    story.seen()
+    story.eager = True
+    story.shipped()
+    assert story.order.attention is None
+
+
+def test_an_order_that_has_expired_says_so() -> None:
+    story = near_expiry()
+    story.seen()
+    story.wait()
+    (outcome,) = story.seen(status="expired")
+    assert (outcome.what, outcome.cause, outcome.final) == ("expired", None, True)
+    assert outcome.books is not None
+    assert (outcome.books.status, outcome.books.released_amount) == ("expired", 100)
+    story.eager = True
+    assert code(story.shipped("A:1")) == "nothing_left_to_capture"
+    assert code(story.cancelled("A:1")) == "nothing_left_to_cancel"
+    assert code(story.cancelled()) == "already_cancelled"
+    assert code(story.placed(A)) == "order_exists"
+
+
+def test_what_was_captured_before_the_expiry_can_still_be_returned() -> None:
+    story = Story(A)
+    story.shipped("A:1")
+    story.eager = False
+    story.wait()
+    assert what(story.seen(status="expired")) == ["expired"]
+    assert (story.order.status, story.order.released_amount) == ("captured", 50)
+    story.eager = True
+    assert what(story.returned("A:1")) == ["refunded"]
+
+
+def test_an_authorization_past_its_end_that_is_still_open_is_looked_at_now_and_then() -> None:
+    story = near_expiry()
+    story.seen()
+    story.wait()
+    for _ in range(5):
+        assert story.seen() == []
+        assert story.order.expires_at == EXPIRES
+        assert story.next() == Wait(story.now + 300)
+        story.wait()
+
+
+def test_a_cancel_by_another_hand_is_told() -> None:
+    story = near_expiry()
+    (outcome,) = story.seen(status="cancelled")
+    assert (outcome.what, outcome.cause) == ("cancelled", None)
+    assert story.order.status == "cancelled"
+
+
+def test_a_review_decision_taken_back_is_told() -> None:
+    story = near_expiry()
+    (outcome,) = story.seen(fraud_status="REJECTED")
+    assert (outcome.what, outcome.cause, outcome.refusal) == ("review_rejected", None, None)
+    assert story.order.status == "rejected"
+
+
+@pytest.mark.parametrize("other", [{"captured_amount": 7}, {"refunded_amount": 7}, {"remaining_amount": 7}])
+def test_books_that_differ_are_told_once_until_they_agree(other: dict[str, int]) -> None:
+    story = Story(A)
+    story.eager = False
+    story.shipped("A:1")
+    story.answer(Rejected("NOT_ALLOWED", status=403))
+    assert reason(story.seen(**other)) == "books_differ"
+    for _ in range(2):
+        story.shipped("A:1")
+        story.answer(Rejected("NOT_ALLOWED", status=403))
+        assert story.seen(**other) == []
+    story.shipped("A:1")
+    story.answer(Rejected("NOT_ALLOWED", status=403))
+    assert story.seen() == []
+    assert story.order.attention is None
+
+
+def test_a_read_that_fails_is_made_again_without_haste() -> None:
+    story = near_expiry()
+    for result in (Unknown("lost"), Retryable("busy"), Succeeded()):
+        assert story.answer(result) == []
+        assert story.next() == Wait(story.now + 30)
+        story.wait()
+
+
+def test_an_order_that_cannot_be_read_is_told_once_and_looked_at_without_haste() -> None:
+    story = near_expiry()
+    assert reason(story.answer(Rejected("NO_SUCH_ORDER", status=404))) == "order_unreadable"
+    for _ in range(3):
+        assert story.next() == Wait(story.now + 900)
+        story.wait()
+        assert story.answer(Rejected("NO_SUCH_ORDER", status=404)) == []
+    story.wait()
+    assert reason(story.seen()) == "authorization_expires"
+
+
+def test_a_failing_read_during_a_review_does_not_end_it() -> None:
+    story = Story(eager=False)
+    story.placed(A)
+    story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    story.wait()
+    story.answer(Unknown("lost"))
+    story.wait()
+    story.answer(Rejected("NO_SUCH_ORDER", status=404))
+    story.wait()
+    assert what(story.seen(fraud_status="ACCEPTED")) == ["authorized"]

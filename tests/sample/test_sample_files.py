@@ -1,0 +1,178 @@
+"""The committed sample: its totals agree with each other, it holds what it claims, and no personal data."""
+
+import ast
+import gzip
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample.carts import CUSTOMERS
+from sample.expected import expected
+from sample.oracle import read, replay
+from sample.timing import same_whatever_the_timing
+
+Json = dict[str, Any]
+SAMPLE = Path(__file__).resolve().parents[2] / "sample"
+EVENTS, EXPECTED = SAMPLE / "events.ndjson.gz", SAMPLE / "expected.json.gz"
+
+
+@cache
+def records() -> list[Json]:
+    return [json.loads(line) for line in gzip.decompress(EVENTS.read_bytes()).splitlines()]
+
+
+@cache
+def summary() -> Json:
+    return dict(json.loads(gzip.decompress(EXPECTED.read_bytes())))
+
+
+def test_the_files_are_small_and_hold_no_time() -> None:
+    assert EVENTS.stat().st_size + EXPECTED.stat().st_size <= 2_000_000
+    assert EVENTS.read_bytes()[4:8] == EXPECTED.read_bytes()[4:8] == bytes(4)
+
+
+def test_the_expectations_are_what_the_oracle_says_of_the_events() -> None:
+    kinds = {(order["merchant"], order["subject"]): order["history"] for order in summary()["orders"]}
+    assert json.loads(json.dumps(expected(read(records()), kinds))) == summary()
+
+
+def test_counts_agree() -> None:
+    said, events = summary(), [e for order in summary()["orders"] for e in order["events"].values()]
+    assert said["events"] == len(records())
+    no_new_event = said["dead_letters"]["id_reused"] + said["dead_letters"]["invalid_envelope"]
+    assert said["events"] == said["distinct"] + said["duplicates"] + no_new_event
+    assert said["distinct"] == len(events) + said["dead_letters"]["unknown_merchant"]
+    final = [event for event in events if event.get("final", True)]
+    assert Counter(event["type"] for event in final) == said["outcomes"]
+    assert Counter(event["code"] for event in final if "code" in event) == said["codes"]
+    assert said["open"]["invalid_event"] == said["dead_letters"]["invalid_event"] == len(events) - len(final)
+
+
+def test_the_money_agrees_with_the_books_and_with_what_the_outcomes_moved() -> None:
+    books: Counter[tuple[str, str, str]] = Counter()
+    moved: Counter[tuple[str, str, str]] = Counter()
+    names = {"authorized": "authorized", "captured": "captured", "refunded": "refunded"}
+    names |= dict.fromkeys(("released", "cancelled", "lines_cancelled"), "released")
+    for order in summary()["orders"]:
+        key = (order["merchant"], order["currency"])
+        for name in ("captured", "refunded", "released"):
+            books[(*key, name)] += order[name] or 0
+        for event in order["events"].values():
+            if event["type"] in names:
+                moved[(*key, names[event["type"]])] += event.get("amount", 0)
+    for merchant, currencies in summary()["money"].items():
+        for currency, sums in currencies.items():
+            assert {name: moved[merchant, currency, name] for name in sums} == sums
+            assert all(books[merchant, currency, name] == sums[name] for name in sums if name != "authorized")
+
+
+def test_the_books_of_every_order_balance() -> None:
+    for order in summary()["orders"]:
+        if order["order_amount"] is None:
+            continue
+        remaining = order["order_amount"] - order["captured"] - order["released"]
+        assert 0 <= order["refunded"] <= order["captured"], order
+        assert remaining >= 0, order
+        assert (remaining > 0) == (order["status"] in {"authorized", "part_captured"}), order
+
+
+def test_histories_do_not_depend_on_timing() -> None:
+    for events in list(read(records()).events.values())[::5]:
+        assert same_whatever_the_timing(events), events[0].subject
+
+
+def test_what_comes_early_is_awaited_for_few_records_only() -> None:
+    """So that no deadline passes while the sample is being published."""
+    first_seen: dict[tuple[str, str], int] = {}
+    for number, record in enumerate(records()):
+        if record.get("type") == "shop.order.address_changed.v1":
+            continue  # only ever an id used again, of a type whose schema the oracle doesn't know
+        for events in read([record]).events.values():
+            first_seen.setdefault((events[0].merchant, events[0].id), number)
+    waits = []
+    for events in read(records()).events.values():
+        history = replay(events)
+        if history.order is None and not history.refused:
+            continue
+        seen = [first_seen[event.merchant, event.id] for event in events]
+        decided = list(history.outcomes)
+        for index, event in enumerate(events):
+            later = [
+                i for i, other in enumerate(events) if decided.index(other.id) < decided.index(event.id) and i > index
+            ]
+            if later and history.outcomes[event.id].code != "over_refund":
+                waits.append(seen[max(later)] - seen[index])
+    assert waits
+    assert max(waits) <= 200
+
+
+@pytest.mark.parametrize("what", ["placed", "shipped", "returned", "cancelled", "closed", "amended"])
+def test_every_type_of_event_is_there_for_both_merchants(what: str) -> None:
+    kinds = Counter((r["merchant"], r["type"]) for r in records() if "raw" not in r)
+    assert kinds["default", f"shop.order.{what}.v1"] > 5
+    assert kinds["gifts", f"shop.order.{what}.v1"] > 5
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "REJECTED", "already_cancelled", "already_captured", "amounts_do_not_add_up", "cancelled_before_authorized",
+        "not_acceptable_to_provider", "nothing_left_to_cancel", "nothing_left_to_capture", "order_exists",
+        "order_rejected", "order_unknown", "over_cancel", "over_capture", "over_refund", "return_exists",
+        "shipment_exists", "unknown_line",
+    ],
+)  # fmt: skip
+def test_every_refusal_is_there(code: str) -> None:
+    assert summary()["codes"][code] >= 5
+
+
+def test_every_dead_letter_and_outcome_is_there() -> None:
+    assert set(summary()["dead_letters"]) == {"id_reused", "invalid_envelope", "invalid_event", "unknown_merchant"}
+    outcomes = {"authorized", "captured", "refunded", "cancelled", "lines_cancelled", "released", "amended", "rejected"}
+    assert set(summary()["outcomes"]) == outcomes
+    assert summary()["duplicates"] > 100
+
+
+def test_the_untidy_orders_are_there() -> None:
+    carts = [r["data"] for r in records() if r.get("type") == "shop.order.placed.v1" and r["data"].get("order_lines")]
+    lines = [line for cart in carts for line in cart["order_lines"]]
+    assert any(line.get("unit_price") == 0 for line in lines)
+    assert any(line["quantity"] < 0 for line in lines)
+    assert any(not line["name"] for line in lines)
+    assert any(len(cart["order_lines"]) > 1000 for cart in carts)
+    assert any(200 < len(cart["order_lines"]) <= 1000 for cart in carts)
+    assert any(
+        Counter(line.get("reference") for line in cart["order_lines"]).most_common(1)[0][1] > 1 for cart in carts
+    )
+    assert any(cart["order_amount"] == 0 for cart in carts)
+    kinds = {line.get("type", "physical") for line in lines}
+    assert kinds >= {"physical", "shipping_fee", "discount", "gift_card", "store_credit", "surcharge"}
+    tokens = [cart["payment"]["authorization_token"] for cart in carts if "payment" in cart]
+    assert {token.split("-")[1] for token in tokens} >= {"default", "gifts", "reject", "pending"}
+
+
+def test_both_content_modes_and_records_without_an_envelope_are_there() -> None:
+    raw = [record["raw"] for record in records() if "raw" in record]
+    assert any("ce_type" in one["headers"] for one in raw)
+    assert any(one["headers"].get("content-type") == "application/cloudevents+json" for one in raw)
+    assert any(not one["headers"] for one in raw)
+
+
+def test_the_only_people_are_made_up() -> None:
+    made_up = {(given, family) for given, family, *_ in CUSTOMERS}
+    carts = [r["data"] for r in records() if r.get("type") == "shop.order.placed.v1"]
+    addresses = [cart[name] for cart in carts for name in ("billing_address", "shipping_address") if name in cart]
+    assert addresses
+    assert all((address["given_name"], address["family_name"]) in made_up for address in addresses)
+    assert all(address["email"].endswith("@example.com") for address in addresses)
+
+
+def test_the_sample_knows_nothing_of_the_service() -> None:
+    for script in SAMPLE.glob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[0].startswith("ordersaga") for name in names), script

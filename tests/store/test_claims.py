@@ -1,0 +1,203 @@
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.domain.order import Key
+from ordersaga.store.claims import Aside, HandBack, Lane
+from ordersaga.store.intake import Change
+from ordersaga.store.rows import Leased
+from ordersaga.store.settle import Settled
+from ordersaga.store.store import Store
+
+from .conftest import Eyes
+from .making import LANE, LEASE, OWNER, claim, key, order, put
+
+
+async def put_at(store: Store, merchant: str, provider: str, *subjects: str) -> None:
+    made = [replace(order(subject), key=Key(merchant, "order", subject), provider=provider) for subject in subjects]
+    await put(store, *made)
+
+
+async def lose_lease(eyes: Eyes) -> None:
+    """As if the lease's seconds had gone by."""
+    await eyes.execute(
+        "UPDATE orders SET lease_until = now(), due_at = now(), calling_since = least(calling_since, now() - interval '30 s')"
+    )
+
+
+async def settled(store: Store, leased: Leased, due_at: float | None = None) -> bool:
+    async with store.settling() as tx:
+        _, rows = await tx.lock([leased.order.key])
+        row = rows[leased.order.key]
+        return bool(await tx.write([Settled(row.order, row, leased.token, due_at)], OWNER, LEASE))
+
+
+async def test_a_claim_leases_what_is_due_once(store: Store) -> None:
+    await put(store, order())
+    claimed = await claim(store)
+    [leased] = claimed.leases
+    assert leased.order == order()
+    assert (leased.version, leased.token, leased.previous_since, leased.previous_until) == (1, 1, None, None)
+    assert leased.until == pytest.approx(claimed.clock.now + LEASE, abs=0.001)
+    assert (await claim(store)).leases == []
+
+
+async def test_a_claim_that_finds_nothing_tells_the_time(store: Store, eyes: Eyes) -> None:
+    claimed = await claim(store)
+    assert claimed.leases == []
+    assert claimed.clock.now == pytest.approx(await eyes.fetchval("SELECT extract(epoch FROM now())::float8"), abs=5)
+
+
+async def test_what_is_due_later_or_at_rest_is_left(store: Store) -> None:
+    now = (await claim(store)).clock.now
+    await put(store, order("later"), due_at=now + 60)
+    await put(store, order("at rest"), due_at=None)
+    assert (await claim(store)).leases == []
+
+
+async def test_a_lane_takes_what_it_has_room_for_the_longest_due_first(store: Store) -> None:
+    for subject, due_at in (("new", 300.0), ("old", 100.0), ("middle", 200.0)):
+        await put(store, order(subject), due_at=due_at)
+    first = await claim(store, lanes=[Lane("default", "klarna", 2)])
+    assert {leased.order.key.subject for leased in first.leases} == {"old", "middle"}
+
+
+async def test_a_lane_does_not_take_the_room_of_another(store: Store) -> None:
+    await put_at(store, "m1", "klarna", *map(str, range(20)))
+    await put_at(store, "m2", "klarna", "a", "b")
+    await put_at(store, "m1", "", "unplaced")
+    await put_at(store, "m3", "klarna", "nobody's")
+    lanes = [Lane("m1", "klarna", 3), Lane("m2", "klarna", 5), Lane("m1", "", 1), Lane("m2", "", 1)]
+    claimed = await claim(store, lanes=lanes)
+    taken = [(leased.order.key.merchant, leased.order.provider) for leased in claimed.leases]
+    assert sorted(taken) == [("m1", ""), *[("m1", "klarna")] * 3, *[("m2", "klarna")] * 2]
+
+
+async def test_no_lanes_and_no_room_claim_nothing(store: Store) -> None:
+    await put(store, order())
+    assert (await claim(store, lanes=[])).leases == []
+    assert (await claim(store, lanes=[Lane("default", "klarna", 0)])).leases == []
+
+
+@pytest.mark.parametrize(
+    ("merchant", "provider"), [("*", "*"), ("default", "*"), ("*", "klarna"), ("default", "klarna")]
+)
+async def test_what_is_paused_is_not_claimed_until_it_is_resumed(store: Store, merchant: str, provider: str) -> None:
+    await put(store, order())
+    await put_at(store, "m2", "mollie", "other")
+    await store.pause("ada", merchant, provider)
+    [switch] = await store.paused()
+    assert (switch.merchant, switch.provider, switch.by) == (merchant, provider, "ada")
+    lanes = [LANE, Lane("m2", "mollie", 5)]
+    claimed = await claim(store, lanes=lanes)
+    assert [leased.order.key.merchant for leased in claimed.leases] == ([] if merchant == provider == "*" else ["m2"])
+    await store.resume("ada", merchant, provider)
+    assert await store.paused() == []
+    assert key() in [leased.order.key for leased in (await claim(store, lanes=lanes)).leases]
+
+
+async def test_many_workers_at_once_share_the_orders(store: Store) -> None:
+    await put(store, *(order(str(number)) for number in range(60)))
+    lanes = [Lane("default", "klarna", 10)]
+    claims = await asyncio.gather(*(claim(store, f"worker-{number}", lanes=lanes) for number in range(8)))
+    taken = [leased.order.key for one in claims for leased in one.leases]
+    assert len(taken) == len(set(taken)) == 60
+
+
+async def test_an_order_that_the_intake_has_locked_is_passed_by(store: Store) -> None:
+    await put(store, order("locked"), order("free"))
+    async with store.taking_in() as tx:
+        await tx.lock([key("locked")])
+        assert [leased.order.key.subject for leased in (await claim(store)).leases] == ["free"]
+
+
+async def test_an_expired_lease_says_since_when_a_call_may_have_been_sent(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    first = (await claim(store)).leases[0]
+    await lose_lease(eyes)
+    [second] = (await claim(store, "worker-2")).leases
+    assert second.token == first.token + 1
+    assert second.previous_since is not None
+    assert second.previous_until is not None
+    assert second.previous_since < second.previous_until < second.until
+    await lose_lease(eyes)
+    [third] = (await claim(store)).leases
+    assert third.previous_since == second.previous_since
+
+
+async def test_a_settled_order_has_no_previous_lease(store: Store) -> None:
+    await put(store, order())
+    first = (await claim(store)).leases[0]
+    assert await settled(store, first, due_at=0.0)
+    [second] = (await claim(store)).leases
+    assert (second.previous_since, second.previous_until) == (None, None)
+    assert second.token > first.token
+
+
+async def test_work_handed_back_is_due_at_once_as_if_never_claimed(store: Store) -> None:
+    await put(store, order())
+    first = (await claim(store)).leases[0]
+    assert await store.hand_back([HandBack(key(), first.token)]) == {key()}
+    [second] = (await claim(store, "worker-2")).leases
+    assert second.previous_since is None
+
+
+async def test_work_handed_back_keeps_what_an_earlier_lease_left_open(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    await claim(store)
+    await lose_lease(eyes)
+    second = (await claim(store)).leases[0]
+    back = HandBack(key(), second.token, second.previous_since, second.previous_until)
+    assert await store.hand_back([back]) == {key()}
+    third = (await claim(store)).leases[0]
+    assert (third.previous_since, third.previous_until) == (second.previous_since, second.previous_until)
+
+
+async def test_a_lost_lease_can_neither_be_handed_back_nor_set_aside(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    lost = (await claim(store)).leases[0]
+    await lose_lease(eyes)
+    held = (await claim(store, "worker-2")).leases[0]
+    assert await store.hand_back([HandBack(key(), lost.token)]) == set()
+    assert await store.set_aside([Aside(key(), lost.token, "internal_error")]) == set()
+    assert await store.hand_back([HandBack(key(), held.token)]) == {key()}
+    assert await store.hand_back([HandBack(key(), held.token)]) == set()
+    assert await store.hand_back([]) == set()
+
+
+async def test_an_order_set_aside_waits_for_a_person_or_an_event(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    assert await store.set_aside([Aside(key(), leased.token, "internal_error")]) == {key()}
+    shown = await store.show_order(key())
+    assert shown is not None
+    assert (shown.attention, shown.due_at, shown.lease_owner) == ("internal_error", None, None)
+    assert await store.stuck() == []
+    async with store.taking_in() as tx:
+        row = (await tx.lock([key()]))[key()]
+        await tx.write([Change(row.order, row, None)], OWNER, LEASE)
+    again = (await claim(store)).leases[0]
+    assert again.previous_since is not None, "what was called before has to be found out"
+
+
+async def test_an_order_set_aside_for_a_while_comes_again(store: Store, eyes: Eyes) -> None:
+    await put(store, order("a"), order("b"))
+    tokens = {leased.order.key: leased.token for leased in (await claim(store)).leases}
+    pauses = {key("a"): 0.0, key("b"): 60.0}
+    aside = [Aside(one, token, "internal_error", pauses[one]) for one, token in tokens.items()]
+    assert await store.set_aside(aside) == tokens.keys()
+    assert [leased.order.key for leased in (await claim(store)).leases] == [key("a")]
+
+
+async def test_one_row_that_cannot_be_read_leaves_the_others(store: Store, eyes: Eyes) -> None:
+    await put(store, order("newer"), order("sound"), order("damaged"))
+    await eyes.execute("UPDATE orders SET state = jsonb_set(state, '{version}', '99') WHERE subject = 'newer'")
+    await eyes.execute("UPDATE orders SET sealed = sealed || 'x' WHERE subject = 'damaged'")
+    claimed = await claim(store)
+    assert [leased.order.key.subject for leased in claimed.leases] == ["sound"]
+    reasons = {bad.key.subject: bad.reason for bad in claimed.unreadable}
+    assert "order 'newer' of merchant 'default' can't be read: its state is of version 99" in reasons["newer"]
+    assert "damaged" in reasons["damaged"]
+    aside = [Aside(bad.key, bad.token, "unreadable") for bad in claimed.unreadable]
+    assert await store.set_aside(aside) == {key("newer"), key("damaged")}

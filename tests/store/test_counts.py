@@ -1,0 +1,139 @@
+"""Statements and commits of a unit are constants, whether it holds 1 or 500."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from asyncpg.connection import LoggedQuery
+from msgspec.structs import replace
+
+from ordersaga.store.claims import HandBack
+from ordersaga.store.dead_letters import Content, DeadLetter
+from ordersaga.store.engine import Engine
+from ordersaga.store.intake import Change, Progress
+from ordersaga.store.rows import ProviderId
+from ordersaga.store.settings import Database
+from ordersaga.store.settle import Settled
+from ordersaga.store.store import Store
+from ordersaga.store.tables import SHARDS
+from ordersaga.store.vault import Vault
+
+from .making import LEASE, OWNER, claim, entry, inbox, key, order, outcome
+
+
+class Log:
+    """What was sent to the server, seen by asyncpg itself."""
+
+    def __init__(self) -> None:
+        self._sent: list[str] = []
+
+    def __call__(self, query: LoggedQuery) -> None:
+        self._sent.append(query.query.split()[0])
+
+    async def taken(self) -> list[str]:
+        """Since it was last asked."""
+        await asyncio.sleep(0)  # asyncpg tells it on the loop's next turn
+        sent, self._sent = self._sent, []
+        return sent
+
+
+@pytest.fixture
+async def one(database: str, vault: Vault) -> AsyncIterator[Store]:
+    """A store with a single connection, so that all of it is seen."""
+    async with Store(Engine(Database(url=database, pool_size=1)), vault) as store:
+        yield store
+
+
+@pytest.fixture
+async def log(one: Store) -> Log:
+    log = Log()
+    async with one.engine.session("test") as session:
+        session._driver.add_query_logger(log)
+    return log
+
+
+async def take_in(store: Store, size: int) -> None:
+    names = [str(number) for number in range(size)]
+    letters = [DeadLetter("t", 0, number, Content(None, b"x"), "code", "reason", "f") for number in range(size)]
+    async with store.taking_in() as tx:
+        await tx.remember([inbox(name) for name in names])
+        rows = await tx.lock([key(name) for name in names])
+        assert len(rows) in {0, size // 2}
+        changes = [
+            Change(replace(rows[key(n)].order, sequence=2) if key(n) in rows else order(n), rows.get(key(n)), 0.0)
+            for n in names
+        ]
+        await tx.write(changes, OWNER, LEASE)
+        await tx.journal([(key(name), entry()) for name in names for _ in range(3)])
+        await tx.publish([outcome(key(name)) for name in names])
+        await tx.bury(letters)
+        await tx.note_ids([ProviderId(key(name), "klarna", name, "order") for name in names])
+        await tx.move_offsets([Progress("t", partition, 0, size) for partition in range(min(size, 12))])
+
+
+@pytest.mark.parametrize("size", [1, 500])
+async def test_intake_is_nine_statements_and_a_commit(one: Store, log: Log, size: int) -> None:
+    if size > 1:
+        async with one.taking_in() as tx:
+            await tx.write([Change(order(str(n)), None, None) for n in range(size // 2)], OWNER, LEASE)
+        await log.taken()
+    before = counted(one, "intake")
+    await take_in(one, size)
+    sent = await log.taken()
+    assert len(sent) == 9 + 1
+    assert (sent[0], sent[-1]) == ("BEGIN", "COMMIT")
+    assert counted(one, "intake") == (before[0] + 9, before[1] + 1)
+
+
+@pytest.mark.parametrize("size", [1, 500])
+async def test_claim_is_one_and_settle_is_six_and_a_commit(one: Store, log: Log, size: int) -> None:
+    await take_in(one, size)
+    await log.taken()
+    leases = (await claim(one)).leases
+    assert len(leases) == size
+    assert len(await log.taken()) == 1
+    tokens = {leased.order.key: leased.token for leased in leases}
+    async with one.settling() as tx:
+        _, rows = await tx.lock(tokens)
+        await tx.write([Settled(row.order, row, tokens[name], 0.0) for name, row in rows.items()], OWNER, LEASE)
+        await tx.journal([(name, entry()) for name in rows])
+        await tx.publish([outcome(name, 2) for name in rows])
+        await tx.note_ids([ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows])
+    sent = await log.taken()
+    assert len(sent) == 6 + 1
+    assert (sent[0], sent[-1]) == ("BEGIN", "COMMIT")
+    assert counted(one, "settle") == (6, 1)
+    again = (await claim(one)).leases
+    await log.taken()
+    await one.hand_back([HandBack(leased.order.key, leased.token) for leased in again])
+    assert len(await log.taken()) == 1
+
+
+@pytest.mark.parametrize("size", [1, 500])
+async def test_relay_is_three(one: Store, log: Log, size: int) -> None:
+    await take_in(one, size)
+    await log.taken()
+    shards = await one.take_shards("r1", 30)
+    assert len(shards) == SHARDS
+    rows = await one.read_outbox(shards, 500)
+    assert await one.delete_outbox([row.id for row in rows], "r1") == size
+    assert len(await log.taken()) == 3
+    assert counted(one, "relay") == (3, 0)
+
+
+async def test_what_holds_nothing_costs_nothing_more(one: Store, log: Log) -> None:
+    async with one.taking_in() as tx:
+        await tx.remember([inbox("a")])
+        assert await tx.lock([]) == {}
+        assert await tx.write([], OWNER, LEASE) == []
+        await tx.journal([])
+        await tx.publish([])
+        await tx.bury([])
+        await tx.note_ids([])
+        await tx.move_offsets([])
+    assert await log.taken() == ["BEGIN", "WITH", "COMMIT"]
+
+
+def counted(store: Store, kind: str) -> tuple[int, int]:
+    counts = store.engine.counts[kind]
+    return counts.statements, counts.commits

@@ -1,0 +1,152 @@
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.domain.order import Key
+from ordersaga.store.claims import HandBack
+from ordersaga.store.errors import InputRefusedError, UnreadableError
+from ordersaga.store.intake import Change
+from ordersaga.store.rows import Lease
+from ordersaga.store.settle import Settled
+from ordersaga.store.store import Store
+
+from .conftest import Eyes
+from .making import LEASE, OWNER, claim, entry, key, order, outcome, put
+from .test_claims import lose_lease
+
+
+async def settle(
+    store: Store, token: int | None, due_at: float | None = None, *, keep: bool = False, **fields: object
+) -> dict[Key, Lease | None]:
+    async with store.settling() as tx:
+        _, rows = await tx.lock([key()])
+        row = rows[key()]
+        done = replace(row.order, **fields)
+        return await tx.write([Settled(done, row, token, due_at, keep)], OWNER, LEASE)
+
+
+async def test_a_settle_writes_the_state_and_ends_the_lease(store: Store) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    assert await settle(store, leased.token, operations=(), status="authorized") == {key(): None}
+    shown = await store.show_order(key())
+    assert shown is not None
+    assert (shown.order.status, shown.version) == ("authorized", 2)
+    assert (shown.lease_owner, shown.lease_until, shown.calling_since, shown.due_at) == (None, None, None, None)
+
+
+async def test_the_next_call_goes_on_under_a_new_lease(store: Store) -> None:
+    await put(store, order())
+    first = (await claim(store)).leases[0]
+    kept = (await settle(store, first.token, keep=True))[key()]
+    assert kept is not None
+    assert kept.token > first.token
+    assert (await claim(store)).leases == []
+    assert await settle(store, first.token) == {}
+    assert await settle(store, kept.token) == {key(): None}
+
+
+async def test_an_event_that_came_during_the_call_is_settled_upon(store: Store) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    async with store.taking_in() as tx:
+        row = (await tx.lock([key()]))[key()]
+        await tx.write([Change(replace(row.order, shipments=("s1",)), row, 0.0, lease=True)], "worker-2", LEASE)
+    assert await settle(store, leased.token, status="authorized") == {key(): None}
+    shown = await store.show_order(key())
+    assert shown is not None
+    assert (shown.order.shipments, shown.order.status, shown.version) == (("s1",), "authorized", 3)
+
+
+async def test_an_event_that_comes_while_the_settle_holds_the_row_waits_for_it(store: Store) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+
+    async def ship() -> None:
+        async with store.taking_in() as tx:
+            row = (await tx.lock([key()]))[key()]
+            await tx.write([Change(replace(row.order, shipments=("s1",)), row, 0.0)], OWNER, LEASE)
+
+    async with store.settling() as tx:
+        _, rows = await tx.lock([key()])
+        event = asyncio.create_task(ship())
+        await asyncio.sleep(0.05)
+        done = replace(rows[key()].order, status="authorized")
+        await tx.write([Settled(done, rows[key()], leased.token, None)], OWNER, LEASE)
+    await event
+    shown = await store.show_order(key())
+    assert shown is not None
+    assert (shown.order.shipments, shown.order.status) == (("s1",), "authorized")
+
+
+async def test_a_lost_lease_writes_nothing(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    lost = (await claim(store)).leases[0]
+    await lose_lease(eyes)
+    held = (await claim(store, "worker-2")).leases[0]
+    assert await settle(store, lost.token, status="rejected") == {}
+    assert await settle(store, held.token, status="authorized") == {key(): None}
+
+
+async def test_an_answer_after_the_end_still_counts_while_nobody_else_has_the_order(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    late = (await claim(store)).leases[0]
+    await lose_lease(eyes)
+    assert await settle(store, late.token, status="authorized") == {key(): None}
+
+
+async def test_a_settle_is_done_once(store: Store) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    assert await settle(store, leased.token) == {key(): None}
+    assert await settle(store, leased.token) == {}, "a COMMIT whose answer was lost is repeated"
+    assert await store.hand_back([HandBack(key(), leased.token)]) == set()
+
+
+async def test_without_a_token_the_order_becomes_due_and_a_lease_stays(store: Store) -> None:
+    await put(store, order(), due_at=None)
+    assert await settle(store, None, due_at=0.0) == {key(): None}
+    leased = (await claim(store)).leases[0]
+    assert await settle(store, None, due_at=0.0, keep=True) == {key(): None}
+    assert (await claim(store)).leases == []
+    assert await settle(store, leased.token) == {key(): None}
+
+
+async def test_one_lost_lease_among_many_settles_the_others(store: Store, eyes: Eyes) -> None:
+    await put(store, *(order(str(number)) for number in range(5)))
+    tokens = {leased.order.key: leased.token for leased in (await claim(store)).leases}
+    tokens[key("3")] += 7
+    async with store.settling() as tx:
+        clock, rows = await tx.lock([*tokens, key("absent")])
+        assert rows.keys() == tokens.keys()
+        assert clock.epoch == 1
+        given = [Settled(row.order, row, tokens[one], None) for one, row in rows.items()]
+        written = await tx.write(given, OWNER, LEASE)
+        await tx.journal([(one, entry()) for one in written])
+        await tx.publish([outcome(one) for one in written])
+    assert written.keys() == tokens.keys() - {key("3")}
+    assert await eyes.fetchval("SELECT count(*) FROM outbox") == 4
+
+
+async def test_broken_books_undo_the_settle(store: Store) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    with pytest.raises(InputRefusedError, match="orders_refunded_within_captured"):
+        await settle(store, leased.token, refunded_amount=1)
+    assert await settle(store, leased.token) == {key(): None}
+
+
+async def test_a_row_that_cannot_be_read_is_named(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    await eyes.execute('UPDATE orders SET state = \'{"version": 1, "order": 5}\'')
+    with pytest.raises(UnreadableError, match="order '1'") as unreadable:
+        await settle(store, 1)
+    assert unreadable.value.key == key()
+
+
+async def test_nothing_to_settle_is_no_error(store: Store) -> None:
+    async with store.settling() as tx:
+        _, rows = await tx.lock([])
+        assert rows == {}
+        assert await tx.write([], OWNER, LEASE) == {}
