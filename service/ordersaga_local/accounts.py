@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ordersaga_local.outcomes import Books
+from ordersaga_local.outcomes import Books, Told
 
 COLUMNS = ("captured", "refunded", "authorized still")
 Money = dict[str, dict[str, int]]  # merchant -> column -> minor units
+Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -33,27 +34,20 @@ class Expected:
     def money(self) -> Money:
         sums: dict[str, Counter[str]] = defaultdict(Counter)
         for order in self.orders:
-            books = order["books"]
-            if books:
-                sums[order["merchant"]].update(_columns(books))
-        return {merchant: dict(sums_) for merchant, sums_ in sums.items()}
+            if order["order_amount"] is not None:
+                left = order["order_amount"] - order["captured"] - order["released"]
+                columns = {"captured": order["captured"], "refunded": order["refunded"], "authorized still": left}
+                sums[order["merchant"]].update(columns)
+        return {merchant: dict(columns) for merchant, columns in sums.items()}
 
-    def finals(self) -> dict[tuple[str, str, str], dict[str, Any]]:
-        """(merchant, source, event id) -> its final outcome."""
+    def events(self, *, final: bool) -> dict[Place, dict[str, Any]]:
+        """(merchant, source, event id) -> the outcome that ends it; not final: those that a dead letter holds open."""
         return {
             (order["merchant"], "/shop", event): outcome
             for order in self.orders
             for event, outcome in order["events"].items()
+            if outcome.get("final", True) is final
         }
-
-
-def _columns(books: Mapping[str, int]) -> dict[str, int]:
-    captured, released = books["captured_amount"], books["released_amount"]
-    return {
-        "captured": captured,
-        "refunded": books["refunded_amount"],
-        "authorized still": books["order_amount"] - captured - released,
-    }
 
 
 def of_ledger(effects: Iterable[Mapping[str, Any]]) -> Money:
@@ -96,30 +90,55 @@ def of_outcomes(books: Books) -> Money:
 def doubled(effects: Iterable[Mapping[str, Any]]) -> list[str]:
     """References that were captured or refunded more than once (I1)."""
     counts = Counter(
-        (effect["account"], effect["kind"], effect["reference"])
+        (effect["account"], effect["kind"], effect["token"] if effect["kind"] == "authorize" else effect["reference"])
         for effect in effects
-        if effect["kind"] in {"capture", "refund"} and effect["reference"]
+        if effect["kind"] in {"authorize", "capture", "refund"}
     )
-    authorized = Counter(
-        (effect["account"], effect["kind"], effect["token"]) for effect in effects if effect["kind"] == "authorize"
-    )
-    return [" ".join(map(str, key)) for key, count in (counts + authorized).items() if count > 1]
+    return [" ".join(map(str, key)) for key, count in counts.items() if count > 1]
 
 
 def differences(expected: Expected, books: Books) -> list[str]:
-    """Events whose final outcome isn't the one that was worked out: missing, twice, or another."""
-    amiss = []
-    for key, wanted in expected.finals().items():
-        finals = books.finals.get(key, [])
-        if wanted is None:
-            if finals:
-                amiss.append(f"{key[2]}: no final outcome expected, got {finals[0].what}")
-            continue
-        if len(finals) != 1:
-            amiss.append(f"{key[2]}: {len(finals)} final outcomes, expected {wanted['type']}")
-            continue
-        got = finals[0]
-        code = (got.data.get("error") or {}).get("code")
-        if (got.what, code) != (wanted["type"], wanted.get("code")):
-            amiss.append(f"{key[2]} of order {got.order}: {got.what} {code or ''}, expected {wanted}")
-    return amiss
+    """Events whose outcome isn't the one that was worked out: missing, twice, or another; orders whose books differ."""
+    amiss = [
+        problem
+        for place, wanted in expected.events(final=True).items()
+        if (problem := _final_amiss(books, place, wanted))
+    ]
+    amiss += [
+        f"{place[2]}: ended, though a dead letter holds it"
+        for place in expected.events(final=False)
+        if books.finals.get(place)
+    ]
+    last = books.last_of_each()
+    return amiss + [problem for order in expected.orders if (problem := _books_amiss(order, last))]
+
+
+def _final_amiss(books: Books, place: Place, wanted: Mapping[str, Any]) -> str | None:
+    finals = books.finals.get(place, [])
+    if len(finals) != 1:
+        return f"{place[2]}: {len(finals)} final outcomes, expected {wanted['type']} {wanted.get('code', '')}"
+    code = (finals[0].data.get("error") or {}).get("code")
+    if (finals[0].what, code) != (wanted["type"], wanted.get("code")):
+        return f"{place[2]} of order {finals[0].order}: {finals[0].what} {code or ''}, expected {wanted}"
+    moved = books.moved[place]
+    if "amount" in wanted and moved != wanted["amount"]:
+        return f"{place[2]} of order {finals[0].order}: {finals[0].what} of {moved}, expected {wanted['amount']}"
+    return None
+
+
+def _books_amiss(order: Mapping[str, Any], last: Mapping[tuple[str, str], Told]) -> str | None:
+    told = last.get((order["merchant"], order["subject"]))
+    if order["order_amount"] is None:
+        return f"order {order['subject']}: has books, though it was never accepted" if told else None
+    if told is None:
+        return f"order {order['subject']}: no outcome tells its books"
+    ours = told.data["order"]
+    got = (
+        ours["order_amount"],
+        ours["captured_amount"],
+        ours["released_amount"],
+        ours["refunded_amount"],
+        ours["status"],
+    )
+    wanted = (order["order_amount"], order["captured"], order["released"], order["refunded"], order["status"])
+    return None if got == wanted else f"order {order['subject']} ({order['history']}): books {got}, expected {wanted}"

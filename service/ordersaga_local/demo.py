@@ -100,7 +100,7 @@ async def _play(made: Stage, service: Process, rate: float, console: Console) ->
 
 async def _watch(expected: accounts.Expected, books: Books, service: Process, console: Console) -> None:
     """Shows progress until every event has its final outcome, or nothing has come for a while."""
-    wanted = sum(outcome is not None for outcome in expected.finals().values())
+    wanted = len(expected.events(final=True))
     last, quiet_since = -1, time.monotonic()
     columns = (
         TextColumn("{task.description}"),

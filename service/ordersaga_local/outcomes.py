@@ -31,6 +31,7 @@ class Books:
     seen: dict[str, Told] = field(default_factory=dict)
     records: int = 0
     repeats: int = 0
+    moved: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     differing: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     finals: dict[tuple[str, str, str], list[Told]] = field(default_factory=lambda: defaultdict(list))
@@ -55,8 +56,13 @@ class Books:
         self._last[place] = told.sequence
         self.by_type[told.what] += 1
         cause = told.data.get("cause")
-        if told.data["final"] and cause:
-            key = (told.merchant, cause["source"], cause["id"])
+        if not cause:
+            return
+        key = (told.merchant, cause["source"], cause["id"])
+        operation = told.data.get("operation")
+        if operation and operation["amount"] and (told.data["final"] or told.what == "refunded"):
+            self.moved[key] += operation["amount"]
+        if told.data["final"]:
             self.finals[key].append(told)
             if key in self.sent:
                 self.latencies.append(told.at - self.sent[key])

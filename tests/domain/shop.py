@@ -19,6 +19,13 @@ DAY: Final = 86_400.0
 HOUR: Final = 3_600.0
 KEY: Final = Key("default", "order", "536365")
 Json = dict[str, Any]
+_WRITES: Final = {
+    "capture": ("captures", "captured_amount"),
+    "refund": ("refunds", "refunded_amount"),
+    "cancel": ("cancel", "amount"),
+    "release": ("release-remaining-authorization", "amount"),
+    "amend": ("authorization", "order_amount"),
+}
 
 
 class FakeTerms:
@@ -37,19 +44,21 @@ class FakeTerms:
         return operation not in self.unsupported
 
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
-        token = data.payment.authorization_token if isinstance(data, Placed) else None
-        body = {
-            "token": token,
-            "amount": operation.amount,
-            "target": operation.target,
-            "capture": operation.capture_id,
-            "lines": [[line.reference, line.quantity - line.cancelled_quantity] for line in order.lines],
-        }
-        path = f"{order.provider_order_id or token}/{operation.type}"
+        """Paths and amounts as Klarna has them."""
+        if operation.type in {"create_order", "cancel_authorization"}:
+            assert isinstance(data, Placed)
+            path = f"/authorizations/{data.payment.authorization_token}"
+            if operation.type == "cancel_authorization":
+                return Request("DELETE", path)
+            body: Json = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
+            return Request("POST", f"{path}/order", msgspec.json.encode(body).decode())
+        what, field = _WRITES[operation.type]
+        body = {"reference": operation.id, field: operation.amount if operation.target is None else operation.target}
+        path = f"/orders/{order.provider_order_id}/{what}"
         return Request("POST", path, msgspec.json.encode(body).decode(), operation.id)
 
     def revocation(self, request: Request) -> Request:
-        return Request("DELETE", request.path.replace("create_order", "cancel_authorization"))
+        return Request("DELETE", request.path.removesuffix("/order"))
 
     def key_seconds(self, operation: OperationType) -> float:
         return 55 * 60.0 if operation == "create_order" else 23 * HOUR

@@ -46,13 +46,19 @@ async def _ensure(settings: KafkaSettings, topics: Sequence[str], partitions: in
             raise TopicsMissingError(
                 f"Kafka at {settings.bootstrap} lacks the topics {', '.join(missing)}: create them"
             )
-        answer = await admin.create_topics([NewTopic(topic, partitions, _BY_BROKER) for topic in missing])
+        answer = await admin.create_topics([_new(topic, partitions) for topic in missing])
     finally:
         await admin.close()
     refused = [f"{topic} ({for_code(code).__name__})" for topic, code, *_ in answer.topic_errors if _failed(code)]
     if refused:
         raise TopicsMissingError(f"Kafka at {settings.bootstrap} refused to create {', '.join(refused)}: create them")
     return missing
+
+
+def _new(topic: str, partitions: int) -> NewTopic:
+    new = NewTopic(topic, partitions, 1)
+    new.replication_factor = _BY_BROKER  # which NewTopic itself doesn't take
+    return new
 
 
 def _failed(code: int) -> bool:

@@ -16,7 +16,7 @@ LARGEST: Final = 1024 * 1024
 _SUBSCRIPTIONS: Final = "shop.order.customer_token_"
 
 Code = Literal[
-    "envelope",  # no whole envelope, or headers that can't be read
+    "invalid_envelope",  # no whole envelope, or headers that can't be read
     "unknown_merchant",
     "unknown_type",  # or version
     "unsupported_type",  # of the contract, but not built yet
@@ -55,7 +55,7 @@ def read(record: Record, merchants: Container[str]) -> Readable | Unreadable:
         return Unreadable("too_large", (_too_large(size),))
     envelope = open_envelope(record)
     if isinstance(envelope, tuple):
-        return Unreadable("too_large", (_too_large(size),)) if size > LARGEST else Unreadable("envelope", envelope)
+        return Unreadable("too_large", (_too_large(size),)) if size > LARGEST else Unreadable("invalid_envelope", envelope)
     if size > LARGEST:
         return _refused(record, envelope, "too_large", _too_large(size))
     if envelope.merchant not in merchants:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -14,13 +15,16 @@ __all__ = ["Batch", "Consumer", "ConsumerOptions", "Health", "OnBatch", "OnIdle"
 
 log = structlog.get_logger(__name__)
 
+_USUAL: Final = ConsumerOptions()
+
 
 class Consumer:
     """One member of a group. Use it in one event loop.
 
     `on_batch` gets one batch at a time; while it raises, it gets the same batch again, until it succeeds or the partitions
     are taken away. `start_offsets` says where to read each partition from; one it doesn't name is read from its beginning;
-    while it raises it is asked again. `on_idle` is told about once a second which partitions are read to their end, and where that is.
+    while it raises it is asked again. `on_idle` is told about once a second which partitions are read to their end, and
+    where that is.
     """
 
     def __init__(
@@ -32,7 +36,7 @@ class Consumer:
         start_offsets: StartOffsets,
         *,
         on_idle: OnIdle | None = None,
-        options: ConsumerOptions = ConsumerOptions(),
+        options: ConsumerOptions = _USUAL,
     ) -> None:
         self._settings = settings
         self._topics = tuple(topics)
@@ -45,17 +49,23 @@ class Consumer:
 
     async def start(self) -> None:
         """Returns when it is a member of the group; waits for Kafka as long as it takes. Call it once."""
-        self._keeper = asyncio.create_task(self._keep())
+        keeper = self._keeper = asyncio.create_task(self._keep())
         up = asyncio.create_task(self._up.wait())
         try:
-            await asyncio.wait((self._keeper, up), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((keeper, up), return_when=asyncio.FIRST_COMPLETED)
         except BaseException:
             await self.stop(0.0)
             raise
         finally:
             up.cancel()
-        if self._keeper.done():
-            self._keeper.result()
+        if keeper.done() and not keeper.cancelled():
+            keeper.result()
+
+    async def run(self) -> None:
+        """Starts and works until it is stopped or cancelled."""
+        await self.start()
+        if self._keeper is not None:
+            await asyncio.wait((self._keeper,))
 
     async def stop(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the batch may use it up, and the rest follows
         """Takes no more batches, waits for the one in hand up to `timeout` seconds, leaves the group."""

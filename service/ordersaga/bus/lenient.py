@@ -68,7 +68,7 @@ class _Batches:
 class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]  # its base has no types
     def __iter__(self) -> "_Batch":
         self._maybe_uncompress()
-        self._buffer = _Lenient(self._buffer)
+        self._buffer: bytearray = _Lenient(self._buffer)
         return self
 
 

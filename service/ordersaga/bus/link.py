@@ -201,7 +201,7 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
                 self._commits.note(following)
                 return
 
-    async def _idle(self, places: Sequence[Place]) -> None:
+    async def _idle(self, places: Mapping[Place, int]) -> None:
         self._commits.note({place: self._tenure.next[place] for place in places})
         if self._handlers.on_idle is not None:
             await self._handlers.on_idle(places)

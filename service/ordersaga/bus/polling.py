@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 _POLL: Final = 1000  # ms
 _EACH: Final = 200  # ms for a partition that is polled alone
-_FRESH: Final = 2.0  # seconds
+_FRESH: Final = 1.0  # seconds
 _SILENCE: Final = 60.0  # seconds without any answer by a broker
 _FAILURES: Final = 10
 _UNREADABLE: Final = (ValueError, CorruptRecordException)  # UnicodeDecodeError is a ValueError
@@ -178,7 +178,7 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
             records, following = await fetch(self, place, offset)
         except (ValueError, LookupError, KafkaError, struct.error) as error:
             reason = f"{type(error).__name__}: {error}"
-            log.error(
+            log.error(  # noqa: TRY400 - the reason says it
                 "a partition can't be read", topic=place.topic, partition=place.partition, offset=offset, reason=reason
             )
             await asyncio.sleep(_EACH / 1000)

@@ -6,9 +6,9 @@ A line is a CloudEvent in JSON, or `{"raw": {"key", "headers", "value"}}`, a rec
 import gzip
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,7 +20,6 @@ _GZIP: Final = b"\x1f\x8b"
 _BLOCK: Final = 256 * 1024
 _STRUCTURED: Final = ("content-type", b"application/cloudevents+json")
 _NO_ATTRIBUTES: Final = frozenset({"data", "data_base64", "datacontenttype"})
-ReadLine = Callable[[bytes, str], OutRecord]
 
 
 class _Given(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,11 +53,11 @@ def blocks(path: str) -> Iterator[list[tuple[int, bytes]]]:
 
 def _opened(path: str) -> IO[bytes]:
     try:
-        file = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - whoever asks closes it
+        file: IO[bytes] = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - whoever asks closes it
     except OSError as error:
         raise CommandError(f"{path} can't be read: {error.strerror}") from error
     packed = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
-    return gzip.GzipFile(fileobj=file) if packed else file
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file
 
 
 def _read(file: IO[bytes], path: str) -> bytes:

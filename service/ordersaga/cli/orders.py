@@ -123,10 +123,12 @@ def _part(quantity: int, minor: int, currency: str) -> str | None:
 
 
 def _print_moved(order: "Order") -> None:
-    captures = [("capture", one.id, money(one.amount, order.currency), None) for one in order.captures]
-    refunds = [("refund", one.id, money(one.amount, order.currency), one.capture_id) for one in order.refunds]
-    if captures or refunds:
-        table("Captures and refunds", ("", "id at the provider", "#amount", "of capture"), captures + refunds)
+    moved: list[tuple[str | None, ...]] = [
+        ("capture", one.id, money(one.amount, order.currency), None) for one in order.captures
+    ]
+    moved += [("refund", one.id, money(one.amount, order.currency), one.capture_id) for one in order.refunds]
+    if moved:
+        table("Captures and refunds", ("", "id at the provider", "#amount", "of capture"), moved)
 
 
 def _print_operations(order: "Order") -> None:

@@ -56,7 +56,7 @@ async def outcomes(
     )
     await consumer.start()
     try:
-        while not follower.idle_for(until_idle):
+        while not follower.idle_for(until_idle):  # noqa: ASYNC110 - that nothing comes is no event
             await asyncio.sleep(_LOOK)
     finally:
         await consumer.stop(0.0)
@@ -78,7 +78,7 @@ class _Follower:
                 sys.stdout.write(f"{self._form(record)}\n")
         sys.stdout.flush()
 
-    async def nothing_more(self, _places: "Sequence[Place]") -> None:
+    async def nothing_more(self, _places: object) -> None:
         self._last = self._last or time.monotonic()
 
     def idle_for(self, seconds: float | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from json import JSONDecodeError
 from tomllib import TOMLDecodeError
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -29,14 +29,17 @@ _IN_OUR_WORDS: Final = {
 }
 
 
-def load(kind: type[_S] | None = None) -> _S:
-    """The settings of that kind; all of them where none is named.
+@overload
+def load() -> Settings: ...
+@overload
+def load(kind: type[_S]) -> _S: ...
+def load(kind: type[Sources] = Settings) -> Sources:
+    """The settings of that kind, else all of them.
 
     A bad or missing one ends the process with exit code 2 and one line that names it.
     """
-    wanted: Any = kind or Settings
     try:
-        settings: _S = wanted()
+        settings = kind()
     except ValidationError as error:
         lines = problems(error)
     except (SettingsError, OSError, ValueError) as error:
@@ -103,14 +106,16 @@ def unknown_variables(environment: Iterable[str]) -> list[str]:
     """A line for each variable that looks like a setting and is none."""
     names = [one.name for one in all_settings()]
     parts = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    likely = [name.removeprefix(PREFIX) for name in (*names, CONFIG, SECRETS_DIR)]
     lines = []
     for variable in sorted(environment):
         name = variable.upper()
         known = name in {CONFIG, SECRETS_DIR, *parts, *names} or (name.partition("__")[0] in parts and "__" in name)
         if not name.startswith(PREFIX) or known or _BY_KUBERNETES.search(name):
             continue
-        near = get_close_matches(name, [*names, CONFIG, SECRETS_DIR], 1)
-        lines.append(f"{variable} isn't a setting and is ignored" + (f": did you mean {near[0]}?" if near else ""))
+        near = get_close_matches(name.removeprefix(PREFIX), likely, 1)
+        advice = f": did you mean {PREFIX}{near[0]}?" if near else ""
+        lines.append(f"{variable} isn't a setting and is ignored{advice}")
     return lines
 
 

@@ -65,12 +65,13 @@ def _compare(work: Work, seen: Snapshot) -> None:
             _books(work, seen)
     elif order.status == "authorized" and seen.fraud_status == "REJECTED":
         placing.refuse_review(work, None)
-    elif seen.status in {"expired", "cancelled"}:
-        _ended(work, "expired" if seen.status == "expired" else "cancelled", seen.expires_at)
+    elif seen.status == "cancelled":
+        _ended(work, "cancelled", seen.expires_at)
+    elif seen.status == "expired" or _lapsed(work, seen):
+        _ended(work, "expired", seen.expires_at)
     else:
         work.change(expires_at=seen.expires_at or order.expires_at)
-        if _books(work, seen):
-            _expiry(work)
+        _expiry(work, agree=_books(work, seen))
 
 
 def _review(work: Work, seen: Snapshot) -> None:
@@ -113,17 +114,24 @@ def _books(work: Work, seen: Snapshot) -> bool:
     return False
 
 
-def _expiry(work: Work) -> None:
-    """I9: read at the latest two days before; then somebody is told."""
+def _lapsed(work: Work, seen: Snapshot) -> bool:
+    """Past its end, all that is left of a part-captured order is what was captured."""
+    order = work.order
+    past = (seen.expires_at or order.expires_at or work.now) <= work.now
+    return past and not seen.remaining_amount and seen.captured_amount == order.captured_amount
+
+
+def _expiry(work: Work, *, agree: bool) -> None:
+    """I9: read at the latest two days before; then somebody is told, unless books that differ have called them."""
     expires_at = work.order.expires_at
     if expires_at is None:
         return
     near = expires_at - work.now <= work.rules.expiry_warning
     past = expires_at <= work.now
     work.change(expiry_read=near, refresh=work.now + _PAST_EXPIRY if past else None)
-    if near:
+    if near and agree:
         _tell(work, _EXPIRES, "capture, cancel or extend the authorization before it expires")
-    else:
+    elif not near:
         work.calm(_EXPIRES)
 
 

@@ -1,0 +1,111 @@
+"""The time from an event to its outcome, at a rate that doesn't wait for the answers."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
+
+from bench.contenders import Costs, Ground, Run, Who, running
+from bench.figures import Figures, Measure, figures
+from bench.load import Event, Shop
+from bench.measure import BenchError, cause_of, verify
+
+_WARM_UP: Final = 2.0  # seconds that aren't counted
+_BEHIND: Final = 1.0  # seconds from placed to shipped
+_PATIENCE: Final = 15.0
+
+
+class _Watch:
+    """Events as they are sent, outcomes as they come; by the clock of this process alone."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.due: dict[str, float] = {}
+        self.took: dict[str, float] = {}
+
+    async def follow(self, wanted: int) -> None:
+        while len(self.took) < wanted:
+            for records in (await self._run.outcomes.getmany(timeout_ms=500)).values():
+                now = time.monotonic()
+                for record in records:
+                    cause = cause_of(record.value).cause.id
+                    self.took[cause] = now - self.due[cause]
+            self._run.must_live()
+
+
+async def latency(
+    ground: Ground, shop: Shop, who: Who, round_: int, measure: Measure, rate: float, seconds: float
+) -> Figures:
+    """`rate`: events a second, half of them placed, half shipped; each counts from when it was to be sent."""
+    topic = await ground.new_topic(f"{who.replace(' ', '-')}-{round_}-{rate:.0f}")
+    orders = round((_WARM_UP + seconds) * rate / 2)
+    behind = round(_BEHIND * rate / 2)
+    events = list(shop.events(orders, f"l{round_}", behind))
+    async with running(ground, who, "all", topic) as run:
+        producer = AIOKafkaProducer(bootstrap_servers=ground.kafka, acks="all", max_batch_size=900_000)
+        await producer.start()
+        try:
+            await _settled_in(run, producer, topic, shop)
+            asked, watch = Counter(await run.asked()), _Watch(run)
+            following = asyncio.create_task(watch.follow(len(events)))
+            before = await _send(run, producer, topic, _schedule(events, rate, behind), watch)
+            await _ended(following, watch, len(events))
+            after = await run.costs()
+        finally:
+            await producer.stop()
+        ends = {event.id: event.what for event in [*shop.events(1, "warm", 0), *events]}
+        await verify(run, ends, Counter(await run.asked()) - asked + Counter(create_order=1, capture=1))
+    counted = [event.id for event, at in _schedule(events, rate, behind) if at >= _WARM_UP]
+    took = [watch.took[event] for event in counted]
+    return figures(measure, who, round_, len(counted), len(counted) / rate, *(before, after), took)
+
+
+async def _settled_in(run: Run, producer: AIOKafkaProducer, topic: str, shop: Shop) -> None:
+    """One order goes through before the clock starts."""
+    for event in shop.events(1, "warm", 0):
+        await producer.send_and_wait(topic, event.value, event.key, headers=list(event.headers))
+    deadline = time.monotonic() + 30
+    while await run.published() < 2:
+        run.must_live()
+        if time.monotonic() > deadline:
+            raise BenchError(f"{run.process.name} does nothing: {run.process.tail()}")
+        await asyncio.sleep(0.05)
+    await run.outcomes.seek_to_end()
+
+
+def _schedule(events: Sequence[Event], rate: float, behind: int) -> Iterator[tuple[Event, float]]:
+    """At half the rate while nothing ships yet, and at the end while nothing is placed any more."""
+    at = 0.0
+    for position, event in enumerate(events):
+        yield event, at
+        alone = position < behind or position >= len(events) - behind
+        at += (2 if alone else 1) / rate
+
+
+async def _send(
+    run: Run, producer: AIOKafkaProducer, topic: str, schedule: Iterator[tuple[Event, float]], watch: _Watch
+) -> Costs:
+    """What had been spent when the warm-up was over."""
+    began = time.monotonic()
+    before: Costs | None = None
+    for event, at in schedule:
+        due = began + at
+        if before is None and at >= _WARM_UP:
+            before = await run.costs()
+        if (wait := due - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        watch.due[event.id] = due
+        await producer.send(topic, event.value, event.key, headers=list(event.headers))
+    assert before is not None
+    return before
+
+
+async def _ended(following: asyncio.Task[None], watch: _Watch, wanted: int) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await following
+    except TimeoutError:
+        raise BenchError(f"{len(watch.took)} of {wanted} outcomes came {_PATIENCE:.0f} s after the last event") from None

@@ -1,0 +1,151 @@
+"""What is counted, and what is looked at when the metrics are read."""
+
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from ordersaga import telemetry
+from ordersaga.domain.events import Cause
+from ordersaga.domain.order import Operation, Request
+from ordersaga.domain.outcomes import Outcome, Read, Revoke, Send
+from ordersaga.domain.results import Unknown
+from ordersaga.providers.breaker import Gate
+from ordersaga.store.reads import Count, Figures
+from ordersaga.store.session import Counts
+from ordersaga.telemetry.metrics import INVARIANTS
+from ordersaga.worker.lanes import Lane, Lanes
+
+OPERATION = Operation("1", "capture", Cause("/shop", "1", "shop.order.shipped.v1"), 100, 0.0, 0.0)
+REQUEST = Request("POST", "/captures")
+KEY = ("default", "klarna")
+
+
+def value(name: str, registry: CollectorRegistry = REGISTRY, **labels: str) -> float:
+    found = registry.get_sample_value(name, labels)
+    assert found is not None, name
+    return found
+
+
+@dataclass
+class Before:
+    """Counters are the process's own: what counts is by how much they rise."""
+
+    name: str
+    labels: dict[str, str] = field(default_factory=dict)
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.start = REGISTRY.get_sample_value(self.name, self.labels) or 0.0
+
+    def risen(self) -> float:
+        return value(self.name, **self.labels) - self.start
+
+
+def test_every_invariant_has_a_counter_from_the_start() -> None:
+    for name in INVARIANTS:
+        assert value("ordersaga_invariant_violations_total", invariant=name) >= 0
+    assert len(INVARIANTS) == 10
+
+
+def test_an_intake_batch_is_counted() -> None:
+    taken, again = Before("ordersaga_events_taken_in_total"), Before("ordersaga_events_duplicate_total")
+    letters = Before("ordersaga_dead_letters_total", {"code": "not_json"})
+    telemetry.taken_in(10, 6, 2, ["not_json", "not_json"])
+    assert (taken.risen(), again.risen(), letters.risen()) == (6, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "operation"),
+    [
+        (Send(OPERATION, REQUEST), "capture"),
+        (Read("f33", OPERATION), "read_capture"),
+        (Read("f33"), "read_refresh"),
+        (Revoke(OPERATION, REQUEST), "revoke_capture"),
+    ],
+)
+def test_a_call_is_counted_by_operation_and_result(call: Send | Read | Revoke, operation: str) -> None:
+    labels = {"provider": "klarna", "operation": operation, "result": "unknown"}
+    calls, seconds = (
+        Before("ordersaga_calls_total", labels),
+        Before("ordersaga_call_seconds_count", {"provider": "klarna"}),
+    )
+    telemetry.called("klarna", call, Unknown("timeout"), 0.2)
+    assert (calls.risen(), seconds.risen()) == (1, 1)
+
+
+def test_outcomes_are_counted_by_what_came_of_it() -> None:
+    captured = Before("ordersaga_outcomes_total", {"outcome": "captured"})
+    telemetry.decided([Outcome("captured", 1, 0.0, final=True), Outcome("captured", 2, 0.0, final=True)])
+    assert captured.risen() == 2
+
+
+def figures(stuck: Sequence[Count] = ()) -> Figures:
+    return Figures(
+        outbox_rows=3,
+        outbox_age=1.5,
+        overdue=[Count("default", "klarna", 4)],
+        leases_lost=[],
+        attentions=[Count("default", "slow", 2)],
+        stuck=list(stuck),
+        dead_letters=[Count("not_json", "open", 5)],
+        unheard=0.7,
+    )
+
+
+def test_the_stores_figures_become_gauges_and_vanish_with_their_cause() -> None:
+    telemetry.figures(figures())
+    assert value("ordersaga_outbox_rows") == 3
+    assert value("ordersaga_outbox_age_seconds") == 1.5
+    assert value("ordersaga_heard_age_seconds") == 0.7
+    assert value("ordersaga_orders_overdue", merchant="default", provider="klarna") == 4
+    assert value("ordersaga_attention_open", merchant="default", reason="slow") == 2
+    assert value("ordersaga_dead_letters_open", code="not_json") == 5
+    telemetry.figures(Figures(0, 0.0, [], [], [], [], [], 0.0))
+    assert REGISTRY.get_sample_value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) is None
+
+
+def test_an_order_that_becomes_stuck_breaks_an_invariant_once() -> None:
+    telemetry.figures(figures())
+    broken = Before("ordersaga_invariant_violations_total", {"invariant": "I8"})
+    telemetry.figures(figures([Count("default", "", 2)]))
+    telemetry.figures(figures([Count("default", "", 2)]))
+    assert broken.risen() == 2
+    telemetry.figures(figures())
+    telemetry.figures(figures([Count("gifts", "", 1)]))
+    assert broken.risen() == 3
+    telemetry.figures(figures())
+
+
+def test_lanes_gates_and_statements_are_read_at_the_scrape() -> None:
+    registry = CollectorRegistry()
+    gate = Gate(8, lambda: 0.0)
+    lane = Lane(8, gate)
+    counts = {"intake": Counts()}
+    telemetry.watch_lanes(Lanes({KEY: lane}), registry)
+    telemetry.watch_gates({KEY: gate}, registry)
+    telemetry.watch_store(counts, registry)
+    lane.take(3)
+    counts["intake"].statements, counts["intake"].commits = 9, 1
+    labels = {"merchant": "default", "provider": "klarna"}
+    assert value("ordersaga_slots", registry, **labels) == 8
+    assert value("ordersaga_slots_held", registry, **labels) == 3
+    assert value("ordersaga_slots_room", registry, **labels) == 5
+    assert value("ordersaga_calls_under_way", registry, **labels) == 3
+    assert value("ordersaga_breaker_open", registry, **labels) == 0
+    assert value("ordersaga_statements_total", registry, unit="intake") == 9
+    assert value("ordersaga_commits_total", registry, unit="intake") == 1
+    for _ in range(40):
+        gate.started()
+        gate.ended(Unknown("timeout"))
+    assert value("ordersaga_breaker_open", registry, **labels) == 1
+
+
+def test_they_are_served_over_http() -> None:
+    port = telemetry.serve(0, "127.0.0.1")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    assert 'ordersaga_invariant_violations_total{invariant="I1"}' in text
+    assert "ordersaga_events_taken_in_total" in text

@@ -1,0 +1,253 @@
+"""A bad or missing setting: one line that names it, says what is wrong and how to set it, and no value."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ordersaga.config import load
+
+from .conftest import ACCOUNT, KEY
+
+Environment = pytest.MonkeyPatch
+BAD = "SECRET-VALUE"
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    with pytest.raises(SystemExit) as ended:
+        load()
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    assert BAD not in err
+    assert KEY not in err
+    return err.splitlines()
+
+
+def merchants(**klarna: object) -> str:
+    return json.dumps({"default": {"klarna": ACCOUNT | klarna}})
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("KAFKA", "ORDERSAGA_KAFKA is missing: set it to host:9092[,host:9092]"),
+        ("DATABASE", "ORDERSAGA_DATABASE is missing: set it to postgresql://user:password@host:5432/name"),
+        ("ENCRYPTION_KEY", "ORDERSAGA_ENCRYPTION_KEY is missing: set it to the output of `openssl rand -base64 32`"),
+        (
+            "MERCHANTS",
+            'ORDERSAGA_MERCHANTS is missing: set it to {"default": {"klarna": {"username": "…", "password": "…"}}}',
+        ),
+    ],
+)
+def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixture[str], name: str, line: str) -> None:
+    environment.delenv(f"ORDERSAGA_{name}")
+    assert lines(capsys) == [line]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("KAFKA", BAD, "ORDERSAGA_KAFKA isn't a list of host:port: set it to host:9092[,host:9092]"),
+        ("KAFKA", f"a:9092,{BAD}:99999", "ORDERSAGA_KAFKA isn't a list of host:port: set it to host:9092[,host:9092]"),
+        (
+            "DATABASE",
+            f"mysql://{BAD}",
+            ("ORDERSAGA_DATABASE isn't the URL of a Postgres database: "
+            "set it to postgresql://user:password@host:5432/name"),
+        ),
+        (
+            "DATABASE",
+            f"postgresql://a:{BAD}@db:port/x",
+            ("ORDERSAGA_DATABASE isn't the URL of a Postgres database: "
+            "set it to postgresql://user:password@host:5432/name"),
+        ),
+        ("ENCRYPTION_KEY", BAD, "ORDERSAGA_ENCRYPTION_KEY isn't base64: make one with `openssl rand -base64 32`"),
+        (
+            "ENCRYPTION_KEY",
+            "MDEyMw==",
+            "ORDERSAGA_ENCRYPTION_KEY is 4 bytes long, not 32: make one with `openssl rand -base64 32`",
+        ),
+        (
+            "FORMER_ENCRYPTION_KEYS",
+            f"0:{KEY},7:{BAD}",
+            "ORDERSAGA_FORMER_ENCRYPTION_KEYS isn't base64: make one with `openssl rand -base64 32`",
+        ),
+        (
+            "FORMER_ENCRYPTION_KEYS",
+            KEY,
+            ("ORDERSAGA_FORMER_ENCRYPTION_KEYS has a key with the id 1, which another key has too: "
+            "give the new key an id of its own, as in 2:key"),
+        ),
+        (
+            "LEASE",
+            "30s",
+            ("ORDERSAGA_LEASE isn't a number "
+            "(How long one worker has an order before another may take it over; the default is 30 seconds)"),
+        ),
+        (
+            "LEASE",
+            "0",
+            ("ORDERSAGA_LEASE must be greater than 0 "
+            "(How long one worker has an order before another may take it over; the default is 30 seconds)"),
+        ),
+        (
+            "WAITS__ORDER",
+            "inf",
+            ("ORDERSAGA_WAITS__ORDER isn't a finite number "
+            "(How long an event waits for its order to be placed; the default is 86400 seconds)"),
+        ),
+        (
+            "LOG_LEVEL",
+            BAD,
+            ("ORDERSAGA_LOG_LEVEL must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR' "
+            "(Lines below it are left out; the default is INFO)"),
+        ),
+        (
+            "METRICS_PORT",
+            "99999",
+            ("ORDERSAGA_METRICS_PORT must be less than or equal to 65535 "
+            "(Where Prometheus reads the metrics; 0: any free port)"),
+        ),
+        (
+            "ORDERS_TOPIC",
+            f"{BAD} !",
+            ("ORDERSAGA_ORDERS_TOPIC has characters that it can't have "
+            "(Where the shop's events come from; the default is shop.orders)"),
+        ),
+        (
+            "OUTCOMES_TOPIC",
+            "shop.orders",
+            ("ORDERSAGA_OUTCOMES_TOPIC is the same as ORDERSAGA_ORDERS_TOPIC "
+            "(Where outcomes go to; the default is payments.orders)"),
+        ),
+        (
+            "MERCHANTS",
+            f'{{"default": {BAD}',
+            ('ORDERSAGA_MERCHANTS isn\'t JSON (line 1, column 13): set it to {"default": {"klarna": '
+            '{"username": "…", "password": "…"}}}'),
+        ),
+        ("MERCHANTS", "{}", 'ORDERSAGA_MERCHANTS is empty: set it to {"default": {"klarna": {"username": "…", "password": "…"}}}'),
+        ("MERCHANTS", '{"shop": {}}', "ORDERSAGA_MERCHANTS__SHOP has no account with any provider"),
+        (
+            "MERCHANTS",
+            '{"shop": {"klarna": {"username": "K"}}}',
+            "ORDERSAGA_MERCHANTS__SHOP__KLARNA__PASSWORD is missing: set it to the account's API password",
+        ),
+        (
+            "MERCHANTS",
+            merchants(call_deadline=20),
+            ("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CALL_DEADLINE must be at most half of the lease (30 s) "
+            "(For a call in all; at most half of the lease; the default is 10 seconds)"),
+        ),
+        (
+            "MERCHANTS",
+            merchants(pasword=BAD),
+            "merchants.default.klarna.pasword isn't a setting: did you mean merchants.default.klarna.password?",
+        ),
+        (
+            "MERCHANTS",
+            merchants(base_url=f"https://user:{BAD}@host"),
+            ("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__BASE_URL may hold neither user, password, query nor fragment "
+            "(Instead of Klarna's own address for region and environment: a sandbox, or Kustom's host)"),
+        ),
+        ("KAFKA_SASL_USERNAME", "saga", "ORDERSAGA_KAFKA_SASL_MECHANISM is missing beside ORDERSAGA_KAFKA_SASL_USERNAME (How to log in)"),
+        ("DATABASE_PASSWORD", BAD, "ORDERSAGA_DATABASE_PASSWORD is given beside a password in ORDERSAGA_DATABASE: take one of them away"),
+        ("KAFKA_TLS_CA", "nowhere/ca.pem", "ORDERSAGA_KAFKA_TLS_CA names a file that can't be read (nowhere/ca.pem: No such file or directory)"),
+        ("BACKOFF__FIRST", "301", "ORDERSAGA_BACKOFF__FIRST must be at most ORDERSAGA_BACKOFF__MOST (Before the first repeat of a call; doubles with each; the default is 1 seconds)"),
+    ],
+)  # fmt: skip
+def test_a_bad_setting(
+    environment: Environment, capsys: pytest.CaptureFixture[str], name: str, value: str, line: str
+) -> None:
+    environment.setenv(f"ORDERSAGA_{name}", value)
+    assert lines(capsys) == [line]
+
+
+def test_a_login_that_lacks_something(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+    environment.setenv("ORDERSAGA_KAFKA_SASL_MECHANISM", "PLAIN")
+    assert lines(capsys) == [
+        "ORDERSAGA_KAFKA_SASL_PASSWORD is missing: PLAIN needs it",
+        "ORDERSAGA_KAFKA_SASL_USERNAME is missing: PLAIN needs it",
+    ]
+
+
+def test_a_token_login_without_its_file(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+    environment.setenv("ORDERSAGA_KAFKA_SASL_MECHANISM", "OAUTHBEARER")
+    assert lines(capsys) == ["ORDERSAGA_KAFKA_SASL_TOKEN_FILE is missing: OAUTHBEARER needs it"]
+
+
+def test_all_that_is_wrong_is_told_at_once(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+    environment.delenv("ORDERSAGA_KAFKA")
+    environment.setenv("ORDERSAGA_LEASE", "x")
+    environment.setenv("ORDERSAGA_ENCRYPTION_KEY", BAD)
+    assert [line.split()[0] for line in lines(capsys)] == [
+        "ORDERSAGA_ENCRYPTION_KEY",
+        "ORDERSAGA_KAFKA",
+        "ORDERSAGA_LEASE",
+    ]
+
+
+def test_an_unknown_variable_is_a_warning(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+    environment.setenv("ORDERSAGA_LAESE", BAD)
+    environment.setenv("ORDERSAGA_XYZZY", BAD)
+    assert load().lease == 30
+    assert capsys.readouterr().err.splitlines() == [
+        "ORDERSAGA_LAESE isn't a setting and is ignored: did you mean ORDERSAGA_LEASE?",
+        "ORDERSAGA_XYZZY isn't a setting and is ignored",
+    ]
+
+
+def test_variables_that_kubernetes_makes_are_no_typos(
+    environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (
+        "SERVICE_HOST",
+        "SERVICE_PORT",
+        "PORT",
+        "PORT_8080_TCP",
+        "PORT_8080_TCP_ADDR",
+        "WEB_SERVICE_PORT_HTTP",
+    ):
+        environment.setenv(f"ORDERSAGA_{name}", "10.0.0.1")
+    load()
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_name_within_a_part_is_an_error(
+    environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("ORDERSAGA_WAITS__ORDR", "1")
+    assert lines(capsys) == ["waits.ordr isn't a setting: did you mean waits.order?"]
+
+
+def test_an_unknown_name_in_the_file_is_an_error(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "o.toml").write_text(f"laese = '{BAD}'")
+    environment.setenv("ORDERSAGA_CONFIG", str(tmp_path / "o.toml"))
+    assert lines(capsys) == ["laese in ORDERSAGA_CONFIG isn't a setting: did you mean lease?"]
+
+
+def test_a_file_that_is_no_toml(environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "o.toml").write_text(f"lease = 1\nkey {BAD}")
+    environment.setenv("ORDERSAGA_CONFIG", str(tmp_path / "o.toml"))
+    [line] = lines(capsys)
+    assert line.startswith("ORDERSAGA_CONFIG isn't TOML: ")
+    assert "line 2" in line
+
+
+def test_files_that_are_not_there(environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    environment.setenv("ORDERSAGA_CONFIG", str(missing))
+    assert lines(capsys) == [f"ORDERSAGA_CONFIG can't be read ({missing}: No such file or directory)"]
+    environment.delenv("ORDERSAGA_CONFIG")
+    environment.setenv("ORDERSAGA_SECRETS_DIR", str(missing))
+    assert lines(capsys) == [f'ORDERSAGA_SECRETS_DIR: directory "{missing}" does not exist']
+
+
+def test_a_secret_that_is_no_text(environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "encryption_key").write_bytes(bytes(range(200, 232)))
+    environment.setenv("ORDERSAGA_SECRETS_DIR", str(tmp_path))
+    assert lines(capsys) == ["ORDERSAGA_SECRETS_DIR or ORDERSAGA_CONFIG holds a file that isn't UTF-8 text"]

@@ -1,0 +1,143 @@
+"""Leads an order through any history with the model provider, and holds the invariants against each step."""
+
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from ordersaga.domain import saga
+from ordersaga.domain.evidence import doubted
+from ordersaga.domain.order import Order, Request
+from ordersaga.domain.outcomes import Call, Decision, Elapsed, Outcome, Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.results import Rejected, Result, Retryable, Unknown
+from ordersaga.domain.terms import Rules, Terms
+
+from .model import Klarna
+from .shop import KEY, START, check, event, lively
+
+Fault = Literal["none", "lost before", "lost after", "away", "refused", "crashed before", "crashed after"]
+
+
+class Life:
+    """`terms`: of the fake or the real provider."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.rules = Rules({"klarna": terms}, heard_until=START)
+        self.klarna = Klarna()
+        self.now = START
+        self.order = Order(KEY)
+        self.outcomes: list[Outcome] = []
+        self.told: list[str] = []
+        self.requests: dict[str, Request] = {}
+        self.finals: set[str] = set()
+
+    def tell(self, what: str, data: dict[str, Any]) -> None:
+        name = f"e{len(self.told)}"
+        self.told.append(name)
+        self._take(saga.accept(self.order, event(what, data, name, self.now), self.now, self.rules))
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.rules = replace(self.rules, heard_until=self.now)
+
+    def act(self, fault: Fault = "none") -> bool:
+        """What a worker does now; False: nothing is to be done before some time has passed."""
+        call = saga.next_call(self.order, self.now, self.rules)
+        match call:
+            case Wait() | Rest():
+                return False
+            case Elapsed():
+                pending = len(self.order.pending)
+                self._take(saga.settle(self.order, call, None, self.now, self.rules))
+                assert len(self.order.pending) < pending, "nothing came of it"
+            case Send() | Read() | Revoke():
+                self._call(call, fault)
+        return True
+
+    def act_until_rest(self) -> None:
+        """Lets time pass as it is asked for, without faults."""
+        for _ in range(400):
+            in_a_row = 0
+            self.klarna.decide("ACCEPTED")
+            while self.act():
+                in_a_row += 1
+                assert in_a_row < 60, "it spins"
+            following = saga.next_call(self.order, self.now, self.rules)
+            if not isinstance(following, Wait):
+                return
+            assert following.until > self.now
+            self.wait(following.until - self.now)
+        raise AssertionError("it never rests")
+
+    def _call(self, call: Call, fault: Fault) -> None:
+        began = self.now
+        result: Result | None = None
+        if fault == "refused" and isinstance(call, Send):
+            self.klarna.refuse_next = True
+        if fault not in {"lost before", "away", "crashed before"}:
+            result = self.klarna.call(call, self.now)
+        self.klarna.refuse_next = False
+        self.wait(0.25)
+        if fault.startswith("crashed"):
+            self.wait(30.0)
+            self._change(doubted(self.order, began, self.now))
+            return
+        if fault == "away" or (result is None and isinstance(call, Read)):
+            result = Retryable("connection refused")
+        elif fault.startswith("lost") or result is None:
+            result = Unknown("connection lost")
+        before = self.order.operations[0] if self.order.operations else None
+        self._take(saga.settle(self.order, call, result, self.now, self.rules))
+        if before is not None and before.unknown and isinstance(result, Rejected) and isinstance(call, Send):
+            assert not self._refused_by(call, result), "I3: a refusal ended what was unknown"
+
+    def _refused_by(self, call: Send, result: Rejected) -> bool:
+        last = self.outcomes[-1] if self.outcomes else None
+        if last is None or last.refusal is None or last.at != self.now or last.what != "rejected":
+            return False
+        of_it = last.operation is not None and last.operation.id == call.operation.id
+        return of_it and last.refusal.code == result.code
+
+    def _take(self, decision: Decision) -> None:
+        self.outcomes += decision.outcomes
+        for one in decision.outcomes:
+            if one.final and one.cause is not None:
+                assert one.cause.id not in self.finals, f"I6: {one.cause.id} ended twice"
+                self.finals.add(one.cause.id)
+        self._change(decision.order)
+
+    def _change(self, order: Order) -> None:
+        self.order = order
+        check(order)
+        assert lively(order, self.now, self.rules), "I8"
+        assert [one.sequence for one in self.outcomes] == list(range(1, order.sequence + 1)), "I5"
+        for name, request in order.details.requests.items():
+            assert self.requests.setdefault(name, request) == request, "I4"
+        effects = self.klarna.effects
+        assert all(count == 1 for what, count in effects.items() if not what.startswith("authorization")), "I1"
+
+    def at_the_end(self) -> None:
+        """I6, and our books are the provider's, unless a person has the order."""
+        order = self.order
+        if order.operations:
+            assert order.attention is not None
+            assert order.operations[0].stage == "stuck"
+            return
+        assert self.finals == set(self.told), "I6"
+        accounts = [one for name, one in self.klarna.orders.items() if name == order.provider_order_id]
+        if not order.accepted:
+            assert sum(account.captured for account in self.klarna.orders.values()) == 0
+            return
+        (account,) = accounts
+        assert order.captured_amount == account.captured
+        assert order.refunded_amount == account.refunded
+        assert order.remaining == account.remaining
+        assert order.attention is None or order.attention.reason != "books_differ"
+        if not account.auto and order.placed_at == START:
+            self._outcomes_tell_the_books()
+
+    def _outcomes_tell_the_books(self) -> None:
+        moved = {"capture": 0, "refund": 0}
+        for one in self.outcomes:
+            if one.operation and one.operation.type in moved and one.refusal is None:
+                moved[one.operation.type] += one.operation.amount or 0
+        assert moved == {"capture": self.order.captured_amount, "refund": self.order.refunded_amount}
