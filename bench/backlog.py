@@ -1,6 +1,6 @@
 """An outbox full of unpublished outcomes, the same bytes for ours and the floor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import asyncpg
 
@@ -46,17 +46,29 @@ async def prepare(ground: Ground, orders: int) -> None:
     """Templates `ordersaga_relay` and `floor_relay`."""
     rows = list(outcomes(orders))
     ours = [
-        (shard_of(row.key), row.key.merchant, row.key.kind, row.key.subject, row.sequence, row.type, row.headers, row.payload)
+        (
+            shard_of(row.key),
+            row.key.merchant,
+            row.key.kind,
+            row.key.subject,
+            row.sequence,
+            row.type,
+            row.headers,
+            row.payload,
+        )
         for row in rows
     ]
     columns = ("shard", "merchant", "kind", "subject", "sequence", "type", "headers", "payload")
     await _fill(ground, "ordersaga", columns, ours)
     await _fill(
-        ground, "floor", ("subject", "headers", "payload"), [(row.key.subject, row.headers, row.payload) for row in rows]
+        ground,
+        "floor",
+        ("subject", "headers", "payload"),
+        [(row.key.subject, row.headers, row.payload) for row in rows],
     )
 
 
-async def _fill(ground: Ground, kind: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+async def _fill(ground: Ground, kind: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     name = ground.database(f"{kind}_relay")
     await create_database(ground.parts.postgres.url(), name, template=ground.database(kind))
     connection = await asyncpg.connect(ground.parts.postgres.url(name))

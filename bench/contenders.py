@@ -8,18 +8,17 @@ import secrets
 import sys
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
 from msgspec import Struct
 
-from bench import cpu
-from bench.floor import SCHEMA
+from bench import cpu, probe
+from bench.floor import SCHEMA, Connection
 from bench.floor_clients import Options
 from ordersaga.store.migrations import upgrade
 from ordersaga_local.admin import create_database, create_topics, drop_database
@@ -32,6 +31,7 @@ Role = Literal["all", "intake", "relay"]
 
 PARTITIONS: Final = 8
 IN_FLIGHT: Final = 256
+DELAYS_MS: Final = (0, 50)
 _STATEMENTS: Final = re.compile(r"^(?:ordersaga|floor)_(statements|commits)_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _KEY: Final = base64.b64encode(secrets.token_bytes(32)).decode()
 
@@ -47,6 +47,13 @@ class Costs(Struct, frozen=True):
     commits: int
 
 
+class Stub(Struct, frozen=True):
+    """The provider that answers after so many milliseconds."""
+
+    url: str
+    process: Process
+
+
 class Ground:
     """What all runs share: the parts, the stubs, the templates of their databases."""
 
@@ -55,7 +62,7 @@ class Ground:
         self.folder = folder
         self.kafka: Final = parts.kafka.bootstrap
         self.run: Final = uuid.uuid4().hex[:8]
-        self._stubs: dict[int, Process] = {}
+        self.stubs: Final[dict[int, Stub]] = {}
         self._kafka_pid = cpu.listener(int(self.kafka.partition(",")[0].rpartition(":")[2]))
         self._postgres_pid: int | None = None
 
@@ -68,6 +75,8 @@ class Ground:
         backend = await floor.fetchval("SELECT pg_backend_pid()")
         self._postgres_pid = cpu.parent_named(backend, "postgres")
         await floor.close()
+        for delay_ms in DELAYS_MS:
+            await self._start_stub(delay_ms)
 
     def database(self, name: str) -> str:
         return f"bench_{self.run}_{name}"
@@ -79,28 +88,24 @@ class Ground:
         await create_topics(self.kafka, self.topic(name), partitions=PARTITIONS)
         return self.topic(name)
 
-    def stub(self, delay_ms: int) -> str:
-        """The provider that answers so late, started when it is first asked for; its URL."""
-        if delay_ms not in self._stubs:
-            port = free_port()
-            command = [sys.executable, "-m", "bench.stub", "--port", str(port), "--delay-ms", str(delay_ms)]
-            self._stubs[delay_ms] = process = Process(f"stub-{port}", command, {}, self.folder)
-            process.start()
-        return f"http://127.0.0.1:{self._stubs[delay_ms].name.rpartition('-')[2]}"
+    async def _start_stub(self, delay_ms: int) -> None:
+        port = free_port()
+        command = [sys.executable, "-m", "bench.stub", "--port", str(port), "--delay-ms", str(delay_ms)]
+        process = Process(f"stub-{delay_ms}", command, {}, self.folder)
+        process.start()
+        self.stubs[delay_ms] = Stub(f"http://127.0.0.1:{port}", process)
+        await probe.answering(self.stubs[delay_ms].url)
 
-    def stub_pid(self, url: str) -> int:
-        return next((stub.pid for stub in self._stubs.values() if url.endswith(stub.name.removeprefix("stub-"))), 0)
-
-    def shared_costs(self, provider: str) -> tuple[float | None, float | None, float | None]:
+    def shared_costs(self, provider: Process) -> tuple[float | None, float | None, float | None]:
         return (
             cpu.of_family(self._postgres_pid),
             cpu.of(self._kafka_pid) if self._kafka_pid else None,
-            cpu.of(self.stub_pid(provider)),
+            cpu.of(provider.pid),
         )
 
     async def stop(self) -> None:
-        for stub in self._stubs.values():
-            stub.stop(5)
+        for stub in self.stubs.values():
+            stub.process.stop(5)
         for kind in ("ordersaga", "floor", "ordersaga_relay", "floor_relay"):
             await drop_database(self.parts.postgres.url(), self.database(kind))
 
@@ -109,19 +114,25 @@ class Run:
     """One contender under load."""
 
     def __init__(
-        self, ground: Ground, process: Process, database: asyncpg.Connection[asyncpg.Record], consumer: AIOKafkaConsumer
+        self,
+        ground: Ground,
+        process: Process,
+        options: Options,
+        provider: Stub,
+        database: Connection,
+        outcomes: AIOKafkaConsumer,
     ) -> None:
-        self.ground = ground
         self.process = process
         self.database = database
-        self.outcomes = consumer
-        self.provider = ""
-        self.metrics = ""
-        self.topic = ""
+        self.outcomes = outcomes
+        self._ground = ground
+        self._provider = provider
+        self._topic = options.outcomes_topic
+        self._metrics = f"http://127.0.0.1:{options.metrics_port}/metrics"
 
     @property
     def places(self) -> list[TopicPartition]:
-        return [TopicPartition(self.topic, partition) for partition in range(PARTITIONS)]
+        return [TopicPartition(self._topic, partition) for partition in range(PARTITIONS)]
 
     async def taken_in(self) -> int:
         """Records whose place in the topic is in the database."""
@@ -135,15 +146,18 @@ class Run:
             raise PartFailedError(f"{self.process.name} ended: {self.process.tail()}")
 
     async def costs(self) -> Costs:
-        """None of them is counted twice; the figures of the others are theirs alone."""
-        counts = await asyncio.to_thread(_counts, self.metrics)
-        return Costs(cpu.of(self.process.pid), *self.ground.shared_costs(self.provider), *counts)
+        return await asyncio.to_thread(self._costs)
+
+    def _costs(self) -> Costs:
+        return Costs(
+            cpu.of(self.process.pid), *self._ground.shared_costs(self._provider.process), *_counts(self._metrics)
+        )
 
     async def asked(self) -> dict[str, int]:
         """What the provider was asked for, by all runs until now."""
 
         def ask() -> dict[str, int]:
-            with urllib.request.urlopen(f"{self.provider}/_asked", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self._provider.url}/_asked", timeout=10) as answer:
                 return msgspec.json.decode(answer.read(), type=dict[str, int])
 
         return await asyncio.to_thread(ask)
@@ -161,52 +175,44 @@ async def running(
     ground: Ground, who: Who, role: Role, orders_topic: str, delay_ms: int = 0, template: str = ""
 ) -> AsyncIterator[Run]:
     """A process of `who` with one role or all, on a copy of the template's database."""
-    name = f"{uuid.uuid4().hex[:8]}"
-    address = ground.parts.postgres
-    kind = "ordersaga" if who == "ordersaga" else "floor"
-    await create_database(address.url(), ground.database(name), template=ground.database(template or kind))
-    topic = await ground.new_topic(name)
-    connection = await asyncpg.connect(address.url(ground.database(name)))
-    consumer = AIOKafkaConsumer(bootstrap_servers=ground.kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    port, provider = free_port(), ground.stub(delay_ms)
+    name, provider = uuid.uuid4().hex[:8], ground.stubs[delay_ms]
+    address, database = ground.parts.postgres, ground.database(name)
     options = Options(
         role=role,
         client="aiohttp" if who == "floor on aiohttp" else "http",
         kafka=ground.kafka,
-        database=address.url(ground.database(name)),
+        database=address.url(database),
         orders_topic=orders_topic,
-        outcomes_topic=topic,
-        provider=provider,
+        outcomes_topic=await ground.new_topic(name),
+        provider=provider.url,
         in_flight=IN_FLIGHT,
-        metrics_port=port,
+        metrics_port=free_port(),
     )
-    process = _ours(ground, name, options) if who == "ordersaga" else _floor(ground, name, options)
-    run = Run(ground, process, connection, consumer)
-    run.provider, run.metrics, run.topic = provider, f"http://127.0.0.1:{port}/metrics", topic
-    consumer.assign(run.places)
-    with _stopping(process):
+    kind = "ordersaga" if who == "ordersaga" else "floor"
+    await create_database(address.url(), database, template=ground.database(template or kind))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(drop_database, address.url(), database)
+        connection = await asyncpg.connect(address.url(database))
+        stack.push_async_callback(connection.close)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=ground.kafka, auto_offset_reset="earliest", enable_auto_commit=False
+        )
+        await consumer.start()
+        stack.push_async_callback(consumer.stop)
+        process = (_ours if kind == "ordersaga" else _floor)(ground.folder, name, options)
+        run = Run(ground, process, options, provider, connection, consumer)
+        consumer.assign(run.places)
+        stack.callback(process.stop, 15)
         process.start()
         yield run
-    await consumer.stop()
-    await connection.close()
-    await drop_database(address.url(), ground.database(name))
 
 
-@contextlib.contextmanager
-def _stopping(process: Process) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.stop(15)
-
-
-def _floor(ground: Ground, name: str, options: Options) -> Process:
+def _floor(folder: Path, name: str, options: Options) -> Process:
     command = [sys.executable, "-m", "bench.floor", msgspec.json.encode(options).decode()]
-    return Process(f"floor-{name}", command, {}, ground.folder)
+    return Process(f"floor-{name}", command, {}, folder)
 
 
-def _ours(ground: Ground, name: str, options: Options) -> Process:
+def _ours(folder: Path, name: str, options: Options) -> Process:
     settings = {
         "ORDERSAGA_ORDERS_TOPIC": options.orders_topic,
         "ORDERSAGA_OUTCOMES_TOPIC": options.outcomes_topic,
@@ -219,15 +225,10 @@ def _ours(ground: Ground, name: str, options: Options) -> Process:
         options.kafka,
         options.database,
         options.provider,
-        ground.folder,
+        folder,
         merchants=("default",),
         settings=settings,
         slots=options.in_flight,
     )
     roles = () if options.role == "all" else ("--role", options.role)
-    return Process(f"ordersaga-{name}", stage.ordersaga("run", *roles), stage.environment, ground.folder)
-
-
-def host_of(url: str) -> str:
-    """Without what may be secret."""
-    return urlsplit(url).hostname or ""
+    return Process(f"ordersaga-{name}", stage.ordersaga("run", *roles), stage.environment, folder)

@@ -28,7 +28,7 @@ def listener(port: int) -> int | None:
     sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
     for pid in _pids() if sockets else ():
         try:
-            if any(os.readlink(link) in sockets for link in (_PROC / str(pid) / "fd").iterdir()):
+            if any(str(link.readlink()) in sockets for link in (_PROC / str(pid) / "fd").iterdir()):
                 return pid
         except OSError:  # another user's, or gone
             continue
@@ -67,7 +67,7 @@ def _parent(pid: int) -> int | None:
 
 
 def _pids() -> Iterator[int]:
-    return (int(name) for name in (os.listdir(_PROC) if _PROC.is_dir() else ()) if name.isdigit())
+    return (int(path.name) for path in (_PROC.iterdir() if _PROC.is_dir() else ()) if path.name.isdigit())
 
 
 def _inodes(port: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ import signal
 import uuid
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
@@ -55,7 +55,7 @@ _AHEAD: Final = 2_000  # calls that may wait in memory
 _encode: Final = msgspec.json.Encoder().encode
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class Call(Struct):
@@ -237,7 +237,13 @@ def _outcome(call: Call) -> tuple[str, bytes, bytes]:
         "operation": {"id": call.event, "type": kind, "provider_id": call.capture_id or call.provider_id, "amount": 0},
         "cause": {"source": "/shop", "id": call.event, "type": "shop.order.v1"},
         "final": True,
-        "order": {"status": what, "fraud_status": "ACCEPTED", "currency": "GBP", "order_amount": 0, "captured_amount": 0},
+        "order": {
+            "status": what,
+            "fraud_status": "ACCEPTED",
+            "currency": "GBP",
+            "order_amount": 0,
+            "captured_amount": 0,
+        },
         "result": {},
     }
     headers = [

@@ -58,9 +58,11 @@ async def latency(
             await producer.stop()
         ends = {event.id: event.what for event in [*shop.events(1, "warm", 0), *events]}
         await verify(run, ends, Counter(await run.asked()) - asked + Counter(create_order=1, capture=1))
-    counted = [event.id for event, at in _schedule(events, rate, behind) if at >= _WARM_UP]
-    took = [watch.took[event] for event in counted]
-    return figures(measure, who, round_, len(counted), len(counted) / rate, *(before, after), took)
+    schedule = list(_schedule(events, rate, behind))
+    end = schedule[-1][1]
+    spent_on = sum(at >= _WARM_UP for _, at in schedule)
+    took = [watch.took[event.id] for event, at in schedule if _WARM_UP <= at < end - _BEHIND]
+    return figures(measure, who, round_, spent_on, end - _WARM_UP, before, after, took)
 
 
 async def _settled_in(run: Run, producer: AIOKafkaProducer, topic: str, shop: Shop) -> None:
@@ -90,17 +92,17 @@ async def _send(
 ) -> Costs:
     """What had been spent when the warm-up was over."""
     began = time.monotonic()
-    before: Costs | None = None
+    before: asyncio.Task[Costs] | None = None
     for event, at in schedule:
         due = began + at
         if before is None and at >= _WARM_UP:
-            before = await run.costs()
+            before = asyncio.create_task(run.costs())
         if (wait := due - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         watch.due[event.id] = due
         await producer.send(topic, event.value, event.key, headers=list(event.headers))
     assert before is not None
-    return before
+    return await before
 
 
 async def _ended(following: asyncio.Task[None], watch: _Watch, wanted: int) -> None:
@@ -108,4 +110,6 @@ async def _ended(following: asyncio.Task[None], watch: _Watch, wanted: int) -> N
         async with asyncio.timeout(_PATIENCE):
             await following
     except TimeoutError:
-        raise BenchError(f"{len(watch.took)} of {wanted} outcomes came {_PATIENCE:.0f} s after the last event") from None
+        raise BenchError(
+            f"{len(watch.took)} of {wanted} outcomes came {_PATIENCE:.0f} s after the last event"
+        ) from None

@@ -103,6 +103,8 @@ async def full_way(ground: Ground, who: Who, round_: int, load: Loaded, delay_ms
 
 
 def _between(measure: Measure, who: Who, round_: int, first: Mark, last: Mark) -> Figures:
+    if last.done == first.done:
+        raise BenchError(f"{measure}: {who} was done before it could be looked at, the load is too small")
     return figures(measure, who, round_, last.done - first.done, last.at - first.at, first.costs, last.costs)
 
 

@@ -26,12 +26,14 @@ class _Client(asyncio.Protocol):
 
 
 async def requests_per_second(url: str, body: bytes, seconds: float, connections: int = 64) -> float:
-    place = urlsplit(url)
-    head = b"POST /payments/v1/authorizations/probe/order HTTP/1.1\r\nHost: stub\r\nContent-Length: %d\r\n\r\n" % len(body)
+    host, port = _place(url)
+    head = b"POST /payments/v1/authorizations/probe/order HTTP/1.1\r\nHost: stub\r\nContent-Length: %d\r\n\r\n" % len(
+        body
+    )
     loop = asyncio.get_running_loop()
     clients = []
     for _ in range(connections):
-        _, client = await loop.create_connection(lambda: _Client(head + body), place.hostname, place.port)
+        _, client = await loop.create_connection(lambda: _Client(head + body), host, port)
         clients.append(client)
     before, began = sum(client.answers for client in clients), loop.time()
     await asyncio.sleep(seconds)
@@ -39,3 +41,23 @@ async def requests_per_second(url: str, body: bytes, seconds: float, connections
     for client in clients:
         client.close()
     return answers / took
+
+
+async def answering(url: str, seconds: float = 10.0) -> None:
+    """Returns when somebody takes connections there."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(*_place(url))
+            except ConnectionError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                return
+
+
+def _place(url: str) -> tuple[str, int]:
+    place = urlsplit(url)
+    assert place.hostname is not None
+    assert place.port is not None
+    return place.hostname, place.port

@@ -1,7 +1,7 @@
 """Runs one server for as long as the process that asked for it lives; a script of its own, standard library only.
 
 Its argument is a `Spec` as JSON. It writes the server's pid to standard output, ends with the server's exit code, and
-holds standard input: when that closes (its parent has ended, in whatever way) it kills the server and removes its
+holds standard input: when that closes (its parent has ended, in whatever way) it kills the server and removes the
 directory. A thread of the parent may start it: PR_SET_PDEATHSIG alone would fire when that *thread* ends.
 """
 
@@ -22,7 +22,9 @@ _PR_SET_PDEATHSIG = 1
 
 class Spec(TypedDict):
     command: list[str]
+    cwd: str
     directory: str
+    """Removed when the parent is gone."""
     log: str
     uid: int | None
     gid: int | None
@@ -46,7 +48,7 @@ def _start(spec: Spec) -> "subprocess.Popen[bytes]":
     with open(spec["log"], "ab") as log:  # noqa: PTH123 - pathlib would double the start-up time of this script
         return subprocess.Popen(  # noqa: S603 - the command is our own
             spec["command"],
-            cwd=spec["directory"],
+            cwd=spec["cwd"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

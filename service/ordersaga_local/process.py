@@ -188,6 +188,7 @@ class Server:
     def _spawn(self) -> None:
         spec = Spec(
             command=self._command,
+            cwd=str(self.directory),
             directory=str(self.directory),
             log=str(self.log),
             uid=self._owner.uid,

@@ -11,7 +11,7 @@ from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.connection import Connection, Receive, Scope, Send
 from ordersaga_sandbox.control import Control
 from ordersaga_sandbox.faults import Armed, broken
-from ordersaga_sandbox.http import Answer, Call, Dropped, Headers, Refused, error
+from ordersaga_sandbox.http import Answer, Call, Dropped, Refused, correlated, error, with_headers
 from ordersaga_sandbox.klarna import ROUTES
 from ordersaga_sandbox.requests import Entry
 from ordersaga_sandbox.routes import Route, Router
@@ -82,8 +82,7 @@ class Sandbox:
             answer = await self._admitted(world, entry, connection, body, correlation_id)
         except Refused as refused:
             answer = error(refused, correlation_id)
-        if not any(name == b"klarna-correlation-id" for name, _ in answer.headers):
-            answer = _with(answer, ((b"klarna-correlation-id", correlation_id.encode()),))
+        answer = correlated(answer, correlation_id)
         if world.switches.log_bodies:
             entry.request_body = (body or b"").decode("utf-8", "replace")
             entry.response_body = answer.body.decode("utf-8", "replace")
@@ -100,27 +99,19 @@ class Sandbox:
         account = entry.account = _account(connection.headers)
         found = self._router.find(connection.method, connection.path)
         if isinstance(found, frozenset):
-            raise (
-                Refused(405, "METHOD_NOT_ALLOWED", "Method not allowed")
-                if found
-                else Refused(404, "NOT_FOUND", "Not found")
-            )
+            known = Refused(405, "METHOD_NOT_ALLOWED", "Method not allowed")
+            raise known if found else Refused(404, "NOT_FOUND", "Not found")
         route, params = found
         entry.route = route.template
-        key = (
-            connection.headers.get(b"klarna-idempotency-key", b"").decode("latin-1") or None
-            if route.idempotent
-            else None
-        )
-        entry.idempotency_key = key
+        key = entry.idempotency_key = connection.header(b"klarna-idempotency-key") if route.idempotent else None
         call = Call(world, entry, account, params, body, key, connection.base_url, correlation_id, entry.received_at)
         limits = world.switches.rate_limits
         if limits == "off":
             return await self._struck(call, route, connection)
         within, headers = world.limiter.take(limits, account, f"{route.method} {route.template}", call.at)
         if not within:
-            return _with(error(Refused(429, "TOO_MANY_REQUESTS", "Too many requests"), correlation_id), headers)
-        return _with(await self._struck(call, route, connection), headers)
+            return with_headers(error(Refused(429, "TOO_MANY_REQUESTS", "Too many requests"), correlation_id), headers)
+        return with_headers(await self._struck(call, route, connection), headers)
 
     async def _struck(self, call: Call, route: Route[Handler], connection: Connection) -> Answer:
         """The answer as the fault, if one strikes, leaves it."""
@@ -147,8 +138,8 @@ class Sandbox:
 
         if call.key is None:
             return await work()
-        answer, call_replay = await call.world.keys.once((call.account, call.key), call.world.switches, work)
-        call.entry.replay = call.entry.replay or call_replay
+        answer, replayed = await call.world.keys.once((call.account, call.key), call.world.switches, work)
+        call.entry.replay = call.entry.replay or replayed
         return answer
 
     async def _bent(self, call: Call, fault: Armed, answer: Answer, connection: Connection) -> Answer:
@@ -195,13 +186,7 @@ def _executed(call: Call, handler: Handler) -> Answer:
         answer = handler(call)
     except Refused as refused:
         answer = error(refused, call.correlation_id)
-    if any(name == b"klarna-correlation-id" for name, _ in answer.headers):
-        return answer
-    return _with(answer, ((b"klarna-correlation-id", call.correlation_id.encode()),))
-
-
-def _with(answer: Answer, headers: Headers) -> Answer:
-    return Answer(answer.status, answer.headers + headers, answer.body)
+    return correlated(answer, call.correlation_id)
 
 
 def _account(headers: Mapping[bytes, bytes]) -> str:

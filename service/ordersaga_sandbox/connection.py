@@ -29,6 +29,10 @@ class Connection:
         """As the client reached us."""
         return f"{self._scope.get('scheme', 'http')}://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
 
+    def header(self, name: bytes) -> str | None:
+        """None where it is missing or empty."""
+        return self.headers.get(name, b"").decode("latin-1") or None
+
     async def body(self, most: int) -> bytes | None:
         """None: larger than that; it has been read to its end all the same, so that the client can read our answer."""
         message = await self._receive()

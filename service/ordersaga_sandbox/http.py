@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Final = (b"content-type", b"application/json")
+CORRELATION: Final = b"klarna-correlation-id"
 BODILESS: Final = frozenset({204, 304})
 
 
@@ -61,7 +62,11 @@ class _Error(Struct):
 
 def error(refused: Refused, correlation_id: str) -> Answer:
     body = _Error(correlation_id, refused.code, refused.messages)
-    return Answer(refused.status, (JSON,), msgspec.json.encode(body))
+    return Answer(refused.status, (JSON, correlation(correlation_id)), msgspec.json.encode(body))
+
+
+def correlation(correlation_id: str) -> tuple[bytes, bytes]:
+    return CORRELATION, correlation_id.encode()
 
 
 def json(value: object, status: int = 200) -> Answer:
@@ -69,3 +74,14 @@ def json(value: object, status: int = 200) -> Answer:
 
 
 NO_CONTENT: Final = Answer(204)
+
+
+def with_headers(answer: Answer, headers: Headers) -> Answer:
+    return Answer(answer.status, answer.headers + headers, answer.body)
+
+
+def correlated(answer: Answer, correlation_id: str) -> Answer:
+    """Every answer carries an id; one that is repeated keeps its own."""
+    if any(name == CORRELATION for name, _ in answer.headers):
+        return answer
+    return with_headers(answer, (correlation(correlation_id),))

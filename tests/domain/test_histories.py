@@ -2,8 +2,7 @@
 
 from typing import Any, get_args
 
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ordersaga.domain.terms import Terms
@@ -97,6 +96,8 @@ def live(terms: Terms, early: list[Step], placed: Json, later: list[Step]) -> Li
                 life.act(given_)
             case "wait":
                 life.wait(given_)
+            case "restore":
+                life.restore(given_)
             case "decide":
                 life.klarna.decide(given_)
             case _:
@@ -122,3 +123,16 @@ def test_any_history_keeps_the_invariants_with_klarnas_own_terms(
     early: list[Step], placed: Json, later: list[Step]
 ) -> None:
     live(KlarnaTerms(), early, placed, later)
+
+
+@settings(SETTINGS, max_examples=500)
+@given(
+    placed=PLACED,
+    before=st.lists(steps(), max_size=12),
+    number=st.integers(0, 12),
+    after=st.lists(steps(), max_size=8),
+)
+def test_a_restored_database_moves_no_money_twice(
+    placed: Json, before: list[Step], number: int, after: list[Step]
+) -> None:
+    live(FakeTerms(), [], placed, [*before, ("restore", number), *after])

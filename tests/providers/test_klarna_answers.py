@@ -131,11 +131,13 @@ def test_a_lost_answer_to_a_read_is_retryable() -> None:
     assert result_of(READ, Lost("deadline"), NOW) == Retryable("deadline")
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"null", b'{"error_code":7}', b"\xff\xfe", b'{"error_code":"a b"}']
-)
-def test_a_no_without_a_readable_error_is_still_a_no(body: bytes) -> None:
-    assert judge("capture", 403, body) == Rejected("http_403", (), None, 403)
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"error_code":7}', b"\xff\xfe"])
+def test_a_no_that_isnt_klarnas_own_is_in_doubt(body: bytes) -> None:
+    assert judge("capture", 403, body) == Unknown("http_403", None, 403)
+
+
+def test_a_no_with_a_strange_code_is_still_a_no() -> None:
+    assert judge("capture", 403, b'{"error_code":"a b"}') == Rejected("http_403", (), None, 403)
 
 
 def test_messages_are_bounded_and_hold_no_addresses() -> None:

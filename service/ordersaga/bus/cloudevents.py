@@ -55,7 +55,9 @@ def read(record: Record, merchants: Container[str]) -> Readable | Unreadable:
         return Unreadable("too_large", (_too_large(size),))
     envelope = open_envelope(record)
     if isinstance(envelope, tuple):
-        return Unreadable("too_large", (_too_large(size),)) if size > LARGEST else Unreadable("invalid_envelope", envelope)
+        return (
+            Unreadable("too_large", (_too_large(size),)) if size > LARGEST else Unreadable("invalid_envelope", envelope)
+        )
     if size > LARGEST:
         return _refused(record, envelope, "too_large", _too_large(size))
     if envelope.merchant not in merchants:

@@ -12,7 +12,7 @@ from ordersaga.domain.events import Data, decode_data
 class Broken(Struct, frozen=True):
     """Data that isn't taken, and all that is wrong with it."""
 
-    code: Literal["not_json", "invalid_event", "unsupported_type"]
+    code: Literal["not_json", "invalid_event"]
     messages: tuple[str, ...]
 
 
@@ -36,7 +36,7 @@ def decode(event_type: str, data: bytes) -> Data | Broken:
         return _NOT_JSON
     except RecursionError:
         return Broken("invalid_event", ("$: is nested too deeply",))
-    return _judged(event_type, data) or typed or _not_taken(data, refusal)
+    return _judged(event_type, data) or typed or Broken("invalid_event", (f"${refusal}: can't be read",))
 
 
 def _judged(event_type: str, data: bytes) -> Broken | None:
@@ -46,12 +46,3 @@ def _judged(event_type: str, data: bytes) -> Broken | None:
     except schemas.NotJsonError:
         return _NOT_JSON
     return Broken("invalid_event", messages) if messages else None
-
-
-def _not_taken(data: bytes, path: str) -> Broken:
-    """Of valid data that the domain's types refuse. Orders that Checkout knows may leave out their lines."""
-    if b'"checkout_order_id"' in data:
-        return Broken(
-            "unsupported_type", ("$.payment.checkout_order_id: not supported yet; replay the event when it is",)
-        )
-    return Broken("invalid_event", (f"${path}: can't be read",))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 _COMMANDS: Final = {
     "run": ("starting:run", "Run the service, all its roles or some."),
@@ -23,6 +23,8 @@ _ORDER: Final = {"show": ("orders:show", "Print an order with its journal.")}
 _DEAD_LETTERS: Final = {
     "list": ("letters:list_", "List the inputs that couldn't be processed, without their content."),
     "show": ("letters:show", "Print one of them."),
+    "replay": ("letters:replay", "Take one in again, as it is or repaired."),
+    "discard": ("letters:discard", "Give one up for good."),
 }
 
 
@@ -51,25 +53,29 @@ app.command(_with(App(name="dead-letters", help="Look at inputs that couldn't be
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 it failed, 2 a setting or the command line is wrong, 130 interrupted."""
     from ordersaga.cli.output import CommandError
-    from ordersaga.store.errors import SettingError, StoreError
+    from ordersaga.store.errors import StoreError
 
     try:
         result = app(arguments, result_action="return_value", exit_on_error=False)
         sys.stdout.flush()
+    except CycloptsError:  # told by cyclopts itself
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tells of it again at its end
         return 1
-    except CommandError as error:
-        return _failed(str(error), error.code)
-    except SettingError as error:
-        return _failed(f"ORDERSAGA_DATABASE: {error}", 2)
-    except StoreError as error:
-        return _failed(str(error), 1)
+    except (CommandError, StoreError) as error:
+        return _failed(error)
     return result if isinstance(result, int) else 0
 
 
-def _failed(line: str, code: int) -> int:
-    sys.stderr.write(f"{line}\n")
-    return code
+def _failed(error: Exception) -> int:
+    """One line, and the exit code."""
+    from ordersaga.store.errors import SettingError
+
+    if isinstance(error, SettingError):
+        sys.stderr.write(f"ORDERSAGA_DATABASE: {error}\n")
+        return 2
+    sys.stderr.write(f"{error}\n")
+    return int(getattr(error, "code", 1))

@@ -7,8 +7,9 @@ import gzip
 import io
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import BinaryIO, Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -51,16 +52,18 @@ def blocks(path: str) -> Iterator[list[tuple[int, bytes]]]:
         yield [(number + 1, rest)]
 
 
-def _opened(path: str) -> IO[bytes]:
-    try:
-        file: IO[bytes] = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - whoever asks closes it
-    except OSError as error:
-        raise CommandError(f"{path} can't be read: {error.strerror}") from error
-    packed = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file
+@contextmanager
+def _opened(path: str) -> Iterator[io.BufferedReader | gzip.GzipFile | BinaryIO]:
+    with ExitStack() as closing:
+        try:
+            file = sys.stdin.buffer if path == "-" else closing.enter_context(Path(path).open("rb"))
+        except OSError as error:
+            raise CommandError(f"{path} can't be read: {error.strerror}") from error
+        packed = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
+        yield gzip.GzipFile(fileobj=file) if packed else file
 
 
-def _read(file: IO[bytes], path: str) -> bytes:
+def _read(file: io.BufferedReader | gzip.GzipFile | BinaryIO, path: str) -> bytes:
     try:
         return file.read1(_BLOCK) if isinstance(file, io.BufferedReader | gzip.GzipFile) else file.read(_BLOCK)
     except (OSError, EOFError) as error:

@@ -2,12 +2,16 @@
 
 import base64
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from ordersaga.cli.output import CommandError, at, console, table
 
 if TYPE_CHECKING:
+    from ordersaga.intake.replay import Replay
     from ordersaga.store.dead_letters import Content, Listed
 
 
@@ -80,6 +84,65 @@ async def show(letter: UUID, *, reveal: bool = False, json: bool = False) -> Non
             console().print("Its content may hold personal data: --reveal shows it.")
 
 
+async def replay(letter: UUID, *, file: Path | None = None, new_id: str | None = None) -> None:
+    """Take a dead letter's event in again, as if it came now.
+
+    Parameters
+    ----------
+    letter
+        Its id.
+    file
+        The repaired value of the record; without it the value stays as it was.
+    new_id
+        Another event id, for one whose id was used before.
+
+    """
+    value = None if file is None else file.read_bytes()  # noqa: ASYNC240 - nothing else runs
+    async with _replaying() as replaying:
+        key = await replaying.replay(letter, value, new_id)
+    console().print(f"Taken in, for order {key.subject} of merchant {key.merchant}.", highlight=False)
+
+
+async def discard(letter: UUID, *, yes: bool = False) -> None:
+    """Give a dead letter up: its event ends in a final rejection where the shop was told of it.
+
+    Parameters
+    ----------
+    letter
+        Its id.
+    yes
+        Don't ask.
+
+    """
+    if not yes and console().input(f"Discard dead letter {letter} for good? (yes/no) ") != "yes":
+        raise CommandError("nothing was discarded")
+    async with _replaying() as replaying:
+        await replaying.discard(letter)
+    console().print("Discarded.")
+
+
+@asynccontextmanager
+async def _replaying() -> AsyncIterator["Replay"]:
+    from ordersaga import config
+
+    settings = config.load()
+    from ordersaga.cli.wiring import accounts_of, rulebook_of, store_of
+    from ordersaga.intake.replay import Replay, ReplayError
+    from ordersaga.providers.accounts import providers_of
+
+    accounts = accounts_of(settings)
+    providers = providers_of(accounts)
+    try:
+        async with store_of(settings) as store:
+            rulebook = rulebook_of(settings, accounts, providers)
+            yield Replay(store, settings.merchants.keys(), rulebook, settings.instance)
+    except ReplayError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        for provider in providers.values():
+            await provider.close()
+
+
 def _place(letter: "Listed") -> str:
     return f"{letter.topic}[{letter.partition}]@{letter.offset}"
 
@@ -104,7 +167,7 @@ def _revealed(content: "Content") -> dict[str, Any]:
     """Text where it is text, else base64."""
     return {
         "key": _text(content.key),
-        "headers": {name: _text(value) for name, value in content.headers},
+        "headers": [(name, _text(value)) for name, value in content.headers],
         "value": _text(content.value),
     }
 

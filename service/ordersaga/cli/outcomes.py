@@ -44,11 +44,9 @@ async def outcomes(
 
     settings = config.load(config.KafkaSettings)
     from ordersaga.bus.consumer import Consumer
-    from ordersaga.cli.connections import kafka_of
-    from ordersaga.cli.topics import must_exist
+    from ordersaga.cli.kafka import reached
 
-    kafka = kafka_of(settings)
-    await must_exist(kafka, settings.outcomes_topic)
+    kafka = await reached(settings, settings.outcomes_topic)
     follower = _Follower(as_json if json else as_line, order, 0.0 if from_beginning else time.time())
     group = f"{settings.instance}-outcomes-{uuid.uuid4().hex[:8]}"
     consumer = Consumer(

@@ -6,20 +6,28 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
 
 from ordersaga.cli.output import CommandError
 
 if TYPE_CHECKING:
-    from ordersaga.bus.kafka import KafkaSettings
     from ordersaga.bus.producer import OutRecord, Producer
+    from ordersaga.config import KafkaSettings
 
 _MOST: Final = 500
 _TICKS: Final = 20
 """Sendings a second, where there is a rate to keep."""
 
 
-async def publish(file: str, *, topic: str | None = None, rate: float | None = None, structured: bool = False) -> None:
+async def publish(
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *,
+    topic: str | None = None,
+    rate: float | None = None,
+    structured: bool = False,
+) -> None:
     """Send shop events to Kafka.
 
     Parameters
@@ -37,14 +45,15 @@ async def publish(file: str, *, topic: str | None = None, rate: float | None = N
     """
     from ordersaga import config
 
+    if file.startswith("-") and file != "-":
+        raise CommandError(f"unknown option {file}", 2)
     if rate is not None and not 0 < rate < float("inf"):
         raise CommandError("--rate must be above 0", 2)
     settings = config.load(config.KafkaSettings)
-    from ordersaga.cli.connections import kafka_of
     from ordersaga.cli.events import blocks, records
 
     sending = _Sending(topic or settings.orders_topic, rate)
-    async with _producer(kafka_of(settings), sending.topic) as producer:
+    async with _producer(settings, sending.topic) as producer:
         try:
             for lines in blocks(file):
                 found = records(lines, sending.topic, structured=structured)
@@ -88,12 +97,11 @@ class _Sending:
 
 
 @asynccontextmanager
-async def _producer(kafka: "KafkaSettings", topic: str) -> AsyncIterator["Producer"]:
+async def _producer(settings: "KafkaSettings", topic: str) -> AsyncIterator["Producer"]:
     from ordersaga.bus.producer import Producer
-    from ordersaga.cli.topics import must_exist
+    from ordersaga.cli.kafka import reached
 
-    await must_exist(kafka, topic)
-    producer = Producer(kafka)
+    producer = Producer(await reached(settings, topic))
     try:
         yield producer
     finally:

@@ -92,6 +92,7 @@ def ended(work: Work, operation: Operation) -> None:
         status="captured" if order.captured_amount else "cancelled",
         placed=None,
         review_due=None,
+        creation=None,
     )
     work.calm("authorization_expires")
     what = "released" if order.captured_amount else "cancelled"

@@ -179,6 +179,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     blocked: str | None = None  # id of the dead letter that later events wait for
     sequence: int = 0
     details: Details = Details()
+    creation: Operation | None = None  # while it is reviewed: the operation that its final outcome will name
 
     @property
     def remaining(self) -> int:

@@ -97,42 +97,50 @@ def created(work: Work, operation: Operation, result: Succeeded) -> None:
         work.begin(reading, None)
         work.keep(reading, msgspec.json.encode(result.result))
         return
-    moved = told(operation, result.provider_id, operation.amount)
-    _by_review(work, operation.cause, moved, result.result)
+    _by_review(work, operation, result.result)
 
 
-def _by_review(work: Work, cause: Cause, moved: Moved | None, result: dict[str, str] | None = None) -> None:
+def _by_review(work: Work, operation: Operation, result: dict[str, str] | None = None) -> None:
+    work.change(creation=operation)
     match work.order.fraud_status:
         case "ACCEPTED":
-            accept_placed(work, cause, moved, result)
+            accept_placed(work, operation.cause, result)
         case "REJECTED":
-            refuse_review(work, cause)
+            refuse_review(work, operation.cause)
         case _:
             work.change(status="pending_review", review_due=work.now + work.rules.review_poll)
-            work.say("review_pending", cause, final=False, moved=moved, result=result)
+            work.say("review_pending", operation.cause, final=False, moved=_creation(work.order), result=result)
 
 
-def accept_placed(work: Work, cause: Cause, moved: Moved | None, result: dict[str, str] | None = None) -> None:
+def _creation(order: Order) -> Moved | None:
+    operation = order.creation
+    return told(operation, order.provider_order_id, operation.amount) if operation else None
+
+
+def accept_placed(work: Work, cause: Cause, result: dict[str, str] | None = None) -> None:
     """The final outcome of `placed`: `captured` when the money was taken with it."""
     order = work.order
+    moved = _creation(order)
     taken = order.captured_amount > 0 and order.remaining == 0
     status = "captured" if taken else "part_captured" if order.captured_amount else "authorized"
-    work.change(status=status, placed=None, review_due=None)
+    work.change(status=status, placed=None, review_due=None, creation=None)
     work.say("captured" if taken else "authorized", cause, moved=moved, result=result)
 
 
 def refuse_review(work: Work, cause: Cause | None) -> None:
     order = work.order
+    moved = _creation(order)
     work.change(
         status="rejected",
         fraud_status="REJECTED",
         released_amount=order.order_amount - order.captured_amount,
         placed=None,
         review_due=None,
+        creation=None,
     )
     refusal = Refusal("review_rejected", ("the provider's review refused the order",))
     what = "rejected" if cause else "review_rejected"
-    work.say(what, cause, refusal=refusal if cause else None)
+    work.say(what, cause, moved=moved if cause else None, refusal=refusal if cause else None)
 
 
 def refused(work: Work, operation: Operation, refusal: Refusal) -> None:
@@ -177,7 +185,7 @@ def taken_over(work: Work, operation: Operation, seen: Snapshot) -> None:
     )
     kept = work.kept(operation)
     result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, str])
-    _by_review(work, operation.cause, told(operation, seen.provider_id, operation.amount), result)
+    _by_review(work, operation, result)
 
 
 def differences(order: Order, seen: Snapshot) -> Refusal | None:

@@ -84,7 +84,7 @@ def _review(work: Work, seen: Snapshot) -> None:
             work.change(status="authorized", review_due=None)
             work.begin(work.plan("take_over", order.placed, order.order_amount, step=1), None)
         else:
-            placing.accept_placed(work, order.placed, None)
+            placing.accept_placed(work, order.placed)
     else:
         work.change(review_due=_later(work))
 

@@ -41,6 +41,26 @@ def refuse_input(
     return work.decision()
 
 
+def take_in_first(order: Order | None, event: Event, now: float, rules: Rules, *, unblocks: str) -> Decision:
+    """Takes a replayed event in, before those that wait for its dead letter."""
+    work = Work(order or Order(Key(event.merchant, event.kind, event.subject)), now, rules)
+    work.note("event", event.cause.type, event_id=event.cause.id, note="replayed")
+    work.unblock(unblocks)
+    work.arrive(event.cause, event.data, event.raw, first=True)
+    return _advanced(work)
+
+
+def refuse_for_good(
+    order: Order, cause: Cause, refusal: Refusal, now: float, rules: Rules, *, unblocks: str
+) -> Decision:
+    """The final `rejected` of an input whose dead letter was given up; what waited for it goes on."""
+    work = Work(order, now, rules)
+    work.note("event", cause.type, event_id=cause.id, note="discarded")
+    work.refuse(cause, refusal)
+    work.unblock(unblocks)
+    return _advanced(work)
+
+
 def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
     """Our own code failed on this order: it stands still until a person has looked."""
     work = Work(order, now, rules)

@@ -55,11 +55,17 @@ class Work:
 
     # events that wait
 
-    def arrive(self, cause: Cause, data: Data, raw: bytes) -> None:
-        """Puts the event behind those that wait; its data isn't kept unless it stays."""
+    def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False) -> None:
+        """Puts the event behind those that wait (or before them); its data isn't kept unless it stays."""
         token = f"{cause.source}\n{cause.id}"
         self._fresh[token] = (data, raw)
-        self.change(pending=(*self.order.pending, Pending(cause, token, self.now)))
+        new, waiting = Pending(cause, token, self.now), self.order.pending
+        self.change(pending=(new, *waiting) if first else (*waiting, new))
+
+    def unblock(self, letter: str) -> None:
+        """Lets go on what waits for this dead letter."""
+        if self.order.blocked == letter:
+            self.change(blocked=None)
 
     def data_of(self, pending: Pending) -> Data:
         fresh = self._fresh.get(pending.token)

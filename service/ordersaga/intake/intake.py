@@ -139,7 +139,7 @@ class Intake:
             self._desk.submit(reserved[lease_of.key], lease_of.token, mark, heard.clock.now)
 
     async def _decide(self, tx: store_intake.Intake, batch: Batch) -> tuple[Heard, dict[Key, Row], Verdicts]:
-        known = [(record, row) for record, one in batch if (row := _inbox_row(one)) is not None]
+        known = [(record, row) for record, one in batch if (row := _inbox_row(record, one)) is not None]
         heard = await tx.remember([row for _, row in known])
         self._rulebook.learn(heard_until=heard.clock.heard_until, restored_at=heard.clock.raised_at)
         verdict_of = {id(record): verdict for (record, _), verdict in zip(known, heard.verdicts, strict=True)}
@@ -199,13 +199,14 @@ class Intake:
         log.error("a dead letter", code=letter.code, dead_letter=str(letter.id), at=heard.clock.now)
 
 
-def _inbox_row(one: Input) -> InboxRow | None:
+def _inbox_row(record: Record, one: Input) -> InboxRow | None:
     if isinstance(one, Readable):
         cause = one.event.cause
         return InboxRow(one.event.merchant, cause.source, cause.id, one.digest)
     if key_of(one) is None or one.cause is None or one.merchant is None or one.digest is None:
         return None
-    return InboxRow(one.merchant, one.cause.source, one.cause.id, one.digest)
+    letter = letter_of(record, one, one.code, one.messages)
+    return InboxRow(one.merchant, one.cause.source, one.cause.id, one.digest, letter.id)
 
 
 def _moves(batch: Batch, at_end: AtEnd) -> list[Progress]:

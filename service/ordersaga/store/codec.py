@@ -13,7 +13,7 @@ from ordersaga.store.vault import Sealed, Vault
 STATE_VERSION: Final = 1
 NOTHING: Final = b""
 """In `sealed`: the order has no details. NULL is for erased ones, and as an argument of a write: leave what is there."""
-_NO_DETAILS: Final = Order.__struct_defaults__[-1]
+_NO_DETAILS: Final = Order(Key("", "", "")).details
 
 
 class _State(Struct, frozen=True):

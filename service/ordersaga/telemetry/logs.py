@@ -13,48 +13,13 @@ from structlog.typing import EventDict, Processor
 Form = Literal["json", "console"]
 
 # A field that isn't named here is left out of the line, as it might hold personal data or a secret.
-KNOWN_FIELDS: Final = frozenset(
-    [
-        "event",
-        "level",
-        "logger",
-        "timestamp",
-        "exception",
-        "merchant",
-        "provider",
-        "subject",
-        "operation",
-        "code",
-        "dead_letter",
-        "reason",
-        "records",
-        "results",
-        "outcomes",
-        "orders",
-        "topic",
-        "partition",
-        "partitions",
-        "offset",
-        "seconds",
-        "attempt",
-        "role",
-        "roles",
-        "owner",
-        "instance",
-        "at",
-        "host",
-        "port",
-        "database",
-        "version",
-        "signal",
-        "statement",
-        "status",
-        "correlation_id",
-        "route",
-        "shards",
-        "slots",
-    ]
-)
+KNOWN_FIELDS: Final = frozenset({
+    "event", "level", "logger", "timestamp", "exception",
+    "merchant", "provider", "subject", "operation", "dead_letter", "code", "status", "correlation_id", "route",
+    "topic", "partition", "partitions", "offset", "group", "shards", "slots", "database", "statement", "host", "port",
+    "records", "results", "outcomes", "orders", "seconds", "attempt", "at",
+    "role", "roles", "owner", "instance", "version", "signal", "reason", "error",
+})  # fmt: skip
 _LONGEST: Final = 500
 _FRAMES: Final = 8
 _SPEAKS_OF_PLACES_ONLY: Final = ("aiokafka", "alembic")

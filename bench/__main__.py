@@ -1,0 +1,169 @@
+"""`make bench`: see docs/performance.md."""
+
+import argparse
+import logging
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from msgspec import Struct
+from rich.console import Console
+
+from bench import backlog, chart, measure, probe, report
+from bench.contenders import DELAYS_MS, IN_FLIGHT, PARTITIONS, Ground, Who
+from bench.figures import Figures, median
+from bench.latency import latency
+from bench.load import Shop, fill
+from ordersaga_local.parts import Parts
+from ordersaga_local.process import MissingPartError, PartFailedError
+
+_RESULTS: Final = Path(__file__).parent / "results"
+_ALL: Final[tuple[Who, ...]] = ("ordersaga", "floor", "floor on aiohttp")
+_BOTH: Final = _ALL[:2]
+_SLOW: Final = 160.0  # events a second
+
+
+class Plan(Struct, frozen=True):
+    """How much of everything; seconds are of each latency run."""
+
+    rounds: int
+    intake_orders: int
+    relay_orders: int
+    orders: int
+    seconds: float
+    probe_seconds: float
+
+
+_USUAL: Final = Plan(3, 15_000, 15_000, 5_000, 6.0, 2.0)
+_QUICK: Final = Plan(1, 1_500, 3_000, 400, 1.0, 0.3)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a minute's run that shows that it runs, not how fast")
+    parser.add_argument("--results", type=Path, default=_RESULTS, help="the folder for latest.json and latest.svg")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL
+    )  # it tells of topics that are a moment old; errors are raised
+    console = Console(highlight=False)
+    try:
+        with (
+            Parts.started(durable=True, say=console.print) as parts,
+            tempfile.TemporaryDirectory(prefix="ordersaga-bench-") as folder,
+        ):
+            ground = Ground(parts, Path(folder))
+            bench = Bench(ground, _QUICK if options.quick else _USUAL, console)
+            result = uvloop.run(bench.run())
+    except (MissingPartError, PartFailedError, measure.BenchError) as error:
+        console.print(f"[red]{error}", markup=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    options.results.mkdir(parents=True, exist_ok=True)
+    report.write(result, options.results / "latest.json")
+    chart.draw(result, options.results / "latest.svg")
+    report.show(result, console)
+    console.print(f"{options.results}/latest.json, latest.svg")
+    return 0
+
+
+class Bench:
+    """Ours and the floors in turn, in each round in another order."""
+
+    def __init__(self, ground: Ground, plan: Plan, console: Console) -> None:
+        self._ground = ground
+        self._plan = plan
+        self._console = console
+        self._shop = Shop()
+        self._done: list[Figures] = []
+
+    async def run(self) -> report.Result:
+        began = time.monotonic()
+        machine = report.machine(self._ground.parts)
+        async with self._prepared() as (for_intake, for_all):
+            stub = await self._stub_alone()
+            for round_ in range(1, self._plan.rounds + 1):
+                await self._saturated(round_, for_intake, for_all)
+            highest = median(self._done, "full way, 0 ms", "ordersaga")
+            assert highest is not None
+            third = highest.events_per_second / 3
+            for round_ in range(1, self._plan.rounds + 1):
+                await self._at_rates(round_, third)
+        loads = self._loads(third)
+        return report.Result.of(machine, loads, stub, time.monotonic() - began, self._done)
+
+    @asynccontextmanager
+    async def _prepared(self) -> AsyncIterator[tuple[measure.Loaded, measure.Loaded]]:
+        try:
+            await self._ground.prepare()
+            await backlog.prepare(self._ground, self._plan.relay_orders)
+            for_intake = await self._loaded("intake", self._plan.intake_orders)
+            yield for_intake, await self._loaded("all", self._plan.orders)
+        finally:
+            await self._ground.stop()
+
+    async def _loaded(self, name: str, orders: int) -> measure.Loaded:
+        topic = await self._ground.new_topic(f"orders-{name}")
+        await fill(self._ground.kafka, topic, self._shop.events(orders, name))
+        ends = {event.id: event.what for event in self._shop.events(orders, name)}
+        return measure.Loaded(topic, orders, ends)
+
+    async def _stub_alone(self) -> float:
+        """Requests a second of the stub with the body of a typical order."""
+        body = self._shop.placed("probe", 0).value
+        return await probe.requests_per_second(self._ground.stubs[0].url, body, self._plan.probe_seconds)
+
+    async def _saturated(self, round_: int, for_intake: measure.Loaded, for_all: measure.Loaded) -> None:
+        for who in _turn(_BOTH, round_):
+            self._add(await measure.intake(self._ground, who, round_, for_intake))
+        for who in _turn(_BOTH, round_):
+            rows = 2 * self._plan.relay_orders
+            self._add(await measure.relay(self._ground, who, round_, for_intake.topic, rows))
+        for delay_ms in DELAYS_MS:
+            for who in _turn(_ALL, round_):
+                self._add(await measure.full_way(self._ground, who, round_, for_all, delay_ms))
+
+    async def _at_rates(self, round_: int, third: float) -> None:
+        seconds = self._plan.seconds
+        for who in _turn(_BOTH, round_):
+            self._add(await latency(self._ground, self._shop, who, round_, "latency at a third", third, seconds))
+        for who in _turn(_BOTH, round_):
+            self._add(await latency(self._ground, self._shop, who, round_, "latency at 160/s", _SLOW, seconds))
+
+    def _add(self, figures: Figures) -> None:
+        self._done.append(figures)
+        self._console.print(report.line(figures))
+
+    def _loads(self, third: float) -> dict[str, str]:
+        plan, full = (
+            self._plan,
+            f"placed and shipped whole, 250 orders apart, of {self._plan.orders:,} orders in the topic",
+        )
+        steady = (
+            f"open loop, a second from placed to shipped, {plan.seconds:g} s after 2 s of warm-up, provider at 0 ms"
+        )
+        return {
+            "events": f"{self._shop.described}; half of all events placed, half shipped; {PARTITIONS} partitions",
+            "intake": f"{2 * plan.intake_orders:,} events in the topic, one process with intake alone",
+            "relay": f"{2 * plan.relay_orders:,} outcomes in the outbox, one process with the relay alone",
+            "full way, 0 ms": f"{full}; {IN_FLIGHT} calls in flight; provider answers at once",
+            "full way, 50 ms": f"{full}; {IN_FLIGHT} calls in flight; provider answers after 50 ms",
+            "latency at a third": f"{third:.0f} events/s, a third of the highest rate of ours at 0 ms; {steady}",
+            "latency at 160/s": f"{_SLOW:.0f} events/s; {steady}",
+        }
+
+
+def _turn(contenders: Sequence[Who], round_: int) -> Sequence[Who]:
+    return contenders if round_ % 2 else contenders[::-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What a person does with a dead letter: replay it (as it is or repaired), or discard it."""
+
+from collections.abc import Callable, Container
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from ordersaga.bus.cloudevents import Readable, Unreadable, read
+from ordersaga.bus.records import Record
+from ordersaga.domain import saga
+from ordersaga.domain.order import Key, Order, Refusal
+from ordersaga.domain.outcomes import Decision
+from ordersaga.domain.terms import Rules
+from ordersaga.intake.decide import ANSWERED
+from ordersaga.outbox import outbox_row
+from ordersaga.rulebook import Rulebook
+from ordersaga.store.dead_letters import Content, Listed
+from ordersaga.store.intake import Change, InboxRow, Intake
+from ordersaga.store.rows import Clock
+from ordersaga.store.store import Store
+
+Decide = Callable[[Order | None, float, Rules], Decision]
+
+
+class ReplayError(Exception):
+    """The dead letter can't be replayed or discarded; the message says why and what to do."""
+
+
+class Replay:
+    """`merchants` are those that are configured."""
+
+    def __init__(self, store: Store, merchants: Container[str], rulebook: Rulebook, instance: str) -> None:
+        self._store = store
+        self._merchants = merchants
+        self._rulebook = rulebook
+        self._instance = instance
+
+    async def replay(self, letter: UUID, value: bytes | None = None, new_id: str | None = None) -> Key:
+        """Takes the event in as if it came now. `value`: repaired data (or a whole structured event); `new_id`: for a reused id.
+
+        Returns the order that it concerns. Raises ReplayError.
+        """
+        listed, content = await self._open(letter)
+        if listed.code == "id_reused" and new_id is None:
+            raise ReplayError(f"dead letter {letter}: its id was used before, give it a new one")
+        one = _again(listed, content, value, self._merchants)
+        if isinstance(one, Unreadable):
+            raise ReplayError(f"dead letter {letter}: {one.code}: {'; '.join(one.messages)}")
+        event = one.event
+        if new_id is not None:
+            event = replace(event, cause=replace(event.cause, id=new_id))
+        key = Key(event.merchant, event.kind, event.subject)
+        async with self._store.taking_in() as tx:
+            if not await tx.resolve(letter, "replayed"):
+                raise ReplayError(f"dead letter {letter} isn't open any more")
+            row = InboxRow(event.merchant, event.cause.source, event.cause.id, one.digest)
+            heard = await tx.remember([row])
+            if new_id is not None and heard.verdicts != ["new"]:
+                raise ReplayError(f"dead letter {letter}: the new id {new_id!r} was used before, too")
+
+            def decide(order: Order | None, now: float, rules: Rules) -> Decision:
+                return saga.take_in_first(order, event, now, rules, unblocks=str(letter))
+
+            await self._write(tx, key, heard.clock, decide)
+        return key
+
+    async def discard(self, letter: UUID) -> None:
+        """Ends it for good: an event that the shop was told of gets its final `rejected`; what waited behind it goes on."""
+        listed, content = await self._open(letter)
+        one = _again(listed, content, None, self._merchants)
+        async with self._store.taking_in() as tx:
+            if not await tx.resolve(letter, "discarded"):
+                raise ReplayError(f"dead letter {letter} isn't open any more")
+            heard = await tx.remember([])
+            event = one.event if isinstance(one, Readable) else one
+            cause = event.cause
+            if cause is None or event.merchant is None or event.subject is None or not _is_owed(listed, one):
+                return
+            key = Key(event.merchant, event.kind, event.subject)
+            code = "internal_error" if listed.code == "internal_error" else "invalid_event"
+            refusal = Refusal(code, (listed.reason,), advice=f"dead letter {letter} was discarded")
+
+            def decide(order: Order | None, now: float, rules: Rules) -> Decision:
+                return saga.refuse_for_good(order or Order(key), cause, refusal, now, rules, unblocks=str(letter))
+
+            await self._write(tx, key, heard.clock, decide)
+
+    async def _open(self, letter: UUID) -> tuple[Listed, Content]:
+        found = await self._store.get_dead_letter(letter)
+        if found is None:
+            raise ReplayError(f"there is no dead letter {letter}")
+        if found[0].state != "open":
+            raise ReplayError(f"dead letter {letter} was {found[0].state} before")
+        return found
+
+    async def _write(self, tx: Intake, key: Key, clock: Clock, decide: Decide) -> None:
+        row = (await tx.lock([key])).get(key)
+        rules = self._rulebook.of(key.merchant)
+        decision = decide(row.order if row else None, clock.now, rules)
+        due = saga.due(decision.order, clock.now, rules)
+        await tx.write([Change(decision.order, row, due)], "", 0.0)
+        await tx.journal([(key, entry) for entry in decision.entries])
+        await tx.publish([outbox_row(key, outcome, clock.epoch, self._instance) for outcome in decision.outcomes])
+
+
+def _is_owed(listed: Listed, one: Readable | Unreadable) -> bool:
+    """Does the event still lack its final outcome?"""
+    return listed.code == "internal_error" or (isinstance(one, Unreadable) and one.code in ANSWERED)
+
+
+def _again(listed: Listed, content: Content, value: bytes | None, merchants: Container[str]) -> Readable | Unreadable:
+    record = Record(
+        listed.topic,
+        listed.partition,
+        listed.offset,
+        listed.at,
+        content.key,
+        content.value if value is None else value,
+        content.headers,
+    )
+    return read(record, merchants)

@@ -1,0 +1,40 @@
+"""A store of offsets and records in memory, as the intake's transaction would keep them, and waiting for something."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from ordersaga.bus.batch import Batch
+from ordersaga.bus.records import Place, Record
+
+
+class Kept:
+    """Takes batches in: records and next offsets together, or nothing. Refuses a batch that another has taken already."""
+
+    def __init__(self) -> None:
+        self.offsets: dict[Place, int] = {}
+        self.records: list[Record] = []
+        self.batches = 0
+
+    async def take(self, batch: Batch) -> None:
+        self.batches += 1
+        for record in batch.records:
+            place = Place(record.topic, record.partition)
+            if record.offset >= self.offsets.get(place, 0):
+                self.records.append(record)
+                self.offsets[place] = record.offset + 1
+
+    async def start(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        return {place: self.offsets[place] for place in places if place in self.offsets}
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [record.value for record in self.records]
+
+
+async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits; AssertionError when it takes longer."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not true():
+        assert loop.time() < deadline, "it didn't come about in time"
+        await asyncio.sleep(0.005)

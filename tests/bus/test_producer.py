@@ -1,0 +1,90 @@
+"""What is told of records that were to be published."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ordersaga.bus.admin import TopicsMissingError, ensure_topics
+from ordersaga.bus.kafka import KafkaSettings
+from ordersaga.bus.producer import NotSentError, OutRecord, Producer
+from ordersaga_local.admin import create_topics
+from ordersaga_local.parts import Kafka
+
+from .conftest import MakeConsumer, MakeTopic
+from .doubles import Kept, until
+
+
+@pytest.fixture
+async def producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
+    made = Producer(settings, deadline=5.0)
+    yield made
+    await made.close()
+
+
+async def test_records_arrive_whole_and_in_the_order_of_their_key(
+    make_topic: MakeTopic, producer: Producer, consume: MakeConsumer
+) -> None:
+    topic, kept = await make_topic(4), Kept()
+    records = [OutRecord(topic, b"k%d" % (n % 9), b"%d" % n + b" " * 2000, [("ce_id", b"%d" % n)]) for n in range(3000)]
+    assert await producer.send_all(records) == [None] * 3000
+    assert await producer.send_all([OutRecord(topic, b"k0", None)]) == [None]
+    assert await producer.send_all([]) == []
+    await consume(topic, kept.take)
+    await until(lambda: len(kept.records) == 3001)
+    for key in {record.key for record in records}:
+        sent = [record.value for record in records if record.key == key] + ([None] if key == b"k0" else [])
+        assert [record.value for record in kept.records if record.key == key] == sent
+    assert all(record.headers == (("ce_id", (record.value or b"").strip()),) for record in kept.records if record.value)
+
+
+async def test_a_topic_that_is_missing_fails_in_time_and_the_next_call_starts_anew(
+    make_topic: MakeTopic, settings: KafkaSettings
+) -> None:
+    producer, topic = Producer(settings, deadline=1.5), await make_topic(1)
+    started = time.monotonic()
+    results = await producer.send_all([OutRecord(topic, b"k", b"1"), OutRecord("missing-topic", b"k", b"2")])
+    assert time.monotonic() - started < 5
+    assert all(result is not None for result in results)
+    assert await producer.send_all([OutRecord(topic, b"k", b"3")]) == [None]
+    await producer.close()
+
+
+async def test_what_comes_after_a_failure_is_not_sent(
+    kafka: Kafka, make_topic: MakeTopic, producer: Producer, consume: MakeConsumer
+) -> None:
+    topic, kept = await make_topic(1), Kept()
+    records = [
+        OutRecord(topic, b"k", b"first"),
+        OutRecord(topic, b"k", b"x" * 1_500_000),
+        OutRecord(topic, b"k", b"last"),
+    ]
+    first, too_large, last = await producer.send_all(records)
+    assert first is None
+    assert type(too_large).__name__ == "MessageSizeTooLargeError"
+    assert isinstance(last, NotSentError)
+    assert await producer.send_all([records[2]]) == [None]
+    await consume(topic, kept.take)
+    await until(lambda: kept.values == [b"first", b"last"])
+
+
+async def test_a_caller_that_gives_up_leaves_nothing_behind(make_topic: MakeTopic, settings: KafkaSettings) -> None:
+    producer, topic = Producer(settings, linger=30.0, deadline=60.0), await make_topic(1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await producer.send_all([OutRecord(topic, b"k", b"lingers")])
+    assert producer._open is None
+    await producer.close()
+
+
+async def test_topics_are_made_when_they_may_be(settings: KafkaSettings, kafka: Kafka, topic_name: object) -> None:
+    assert callable(topic_name)
+    there, missing = topic_name("there"), topic_name("missing")
+    await create_topics(kafka.bootstrap, there)
+    with pytest.raises(TopicsMissingError, match=missing):
+        await ensure_topics(settings, [there, missing])
+    assert await ensure_topics(settings, [there, missing], partitions=3) == [missing]
+    assert await ensure_topics(settings, [there, missing], partitions=3) == []
+    with pytest.raises(TopicsMissingError, match="refused"):
+        await ensure_topics(settings, ["not a name"], partitions=1)

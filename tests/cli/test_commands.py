@@ -1,0 +1,132 @@
+"""What every command does: help, clear ends, a fast start."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import Run
+
+COMMANDS = [
+    ["migrate"],
+    ["run"],
+    ["sandbox"],
+    ["publish"],
+    ["outcomes"],
+    ["order", "show"],
+    ["dead-letters", "list"],
+    ["dead-letters", "show"],
+    ["pause"],
+    ["resume"],
+    ["restored"],
+    ["settings"],
+    ["version"],
+]
+HEAVY = {
+    "sqlalchemy",
+    "alembic",
+    "asyncpg",
+    "aiokafka",
+    "faststream",
+    "httpx",
+    "aiohttp",
+    "prometheus_client",
+    "pydantic",
+}
+
+
+def test_help_lists_the_commands(run: Run) -> None:
+    said = run("--help")
+    assert said.code == 0
+    for command in {words[0] for words in COMMANDS}:
+        assert f" {command} " in said.out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_explains_itself(run: Run, command: list[str]) -> None:
+    said = run(*command, "--help")
+    assert said.code == 0
+    assert f"ordersaga {' '.join(command)}" in said.out
+
+
+def test_every_option_is_explained(run: Run) -> None:
+    said = run("outcomes", "--help")
+    for words in ("--from-beginning", "Also those that are there already", "--until-idle", "--order", "--json"):
+        assert words in said.out
+
+
+def test_version(run: Run) -> None:
+    from importlib.metadata import version
+
+    assert run("version").out == f"{version('ordersaga')}\n"
+    assert run("--version").out == f"{version('ordersaga')}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run"],
+        ["settings"],
+        ["migrate"],
+        ["outcomes"],
+        ["publish", "-"],
+        ["order", "show", "1"],
+        ["dead-letters", "list"],
+        ["pause"],
+        ["restored", "--yes"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_without_its_settings_ends_with_a_line_for_each(run: Run, command: list[str]) -> None:
+    said = run(*command)
+    assert said.code == 2
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert lines
+    assert all(line.startswith("ORDERSAGA_") and " is missing: set it to " in line for line in lines)
+
+
+def test_an_unknown_command_or_option_is_told(run: Run) -> None:
+    assert run("frobnicate").code == 2
+    assert run("outcomes", "--frobnicate").code == 2
+    assert run("run", "--role", "nobody").code == 2
+
+
+def test_settings_are_printed_by_the_names_they_are_set_with(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_KAFKA", "broker:9092")
+    monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@db/orders")
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"klarna": {"username": "K1", "password": "swordfish"}}}')
+    said = run("settings")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert "ORDERSAGA_KAFKA=broker:9092" in lines
+    assert "ORDERSAGA_DATABASE=postgresql://saga:***@db/orders" in lines
+    assert "ORDERSAGA_WAITS__ORDER=86400.0" in lines
+    assert "ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__PASSWORD=**********" in lines
+    as_json = run("settings", "--json").out
+    assert json.loads(as_json)["waits"] == {"order": 86_400, "shipment": 86_400}
+    for text in (said.out, as_json):
+        assert not [secret for secret in ("hunter2", "swordfish", "MDEyMzQ1") if secret in text]
+
+
+def test_help_loads_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys\nfrom ordersaga.cli import main\nmain(['--help'])\n"
+        f"print('loaded:', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "ordersaga", "version"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1

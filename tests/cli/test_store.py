@@ -1,0 +1,253 @@
+"""Commands that read and steer the store, on a real Postgres."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from ordersaga.domain.events import Cause, OrderLine
+from ordersaga.domain.order import (
+    Attention,
+    Capture,
+    Details,
+    Draw,
+    Key,
+    Line,
+    Operation,
+    Order,
+    Pending,
+    Refund,
+    Request,
+)
+from ordersaga.domain.outcomes import Entry
+from ordersaga.store.dead_letters import Content, DeadLetter
+from ordersaga.store.engine import Engine
+from ordersaga.store.intake import Change
+from ordersaga.store.store import Store
+from ordersaga.store.vault import Vault
+
+from .conftest import KEY, Run
+
+PERSONAL = "Ada Lovelace"
+VAULT = Vault({"1": base64.b64decode(KEY)}, "1")
+PLACED = Cause("/shop", "placed-1", "shop.order.placed.v1")
+
+
+def an_order() -> Order:
+    """Half of it captured, some of that refunded, one capture under way, one event waiting."""
+    bought = OrderLine(name=PERSONAL, quantity=6, unit_price=255, total_amount=1530, reference="85123A")
+    return Order(
+        Key("default", "order", "536365"),
+        provider="klarna",
+        provider_order_id="f3392f8b",
+        status="part_captured",
+        fraud_status="ACCEPTED",
+        currency="GBP",
+        order_amount=123_456,
+        captured_amount=765,
+        refunded_amount=255,
+        accepted=True,
+        lines=(Line("85123A", "physical", 6, 255, 2000, 1530, captured_quantity=3, captured=765),),
+        captures=(Capture("capture-1", 765, draws=(Draw(0, 3, 765),), refunded=255),),
+        refunds=(Refund("refund-1", 255, "capture-1"),),
+        operations=(
+            Operation("operation-1", "capture", PLACED, 765, 1.7e9, 1.7e9, attempts=2, unknown=True, last_sent=1.7e9),
+        ),
+        pending=(Pending(Cause("/shop", "returned-1", "shop.order.returned.v1"), "t", 1.7e9, "shipment", 1.8e9),),
+        attention=Attention("slow", 1.7e9),
+        placed_at=1.7e9,
+        details=Details(lines=(bought,), requests={"operation-1": Request("POST", "/captures", f'"{PERSONAL}"')}),
+    )
+
+
+def journal(key: Key) -> list[tuple[Key, Entry]]:
+    entries = [
+        Entry("event", 1.7e9, PLACED.type, event_id=PLACED.id),
+        Entry("call", 1.7e9 + 1, "capture", operation_id="operation-1", amount=765, status=503, duration=0.25,
+              correlation_id="corr-1", note="no answer"),
+    ]  # fmt: skip
+    return [(key, entry) for entry in entries]
+
+
+def letter(**fields: Any) -> DeadLetter:
+    content = Content(b"536365", f'{{"name": "{PERSONAL}"'.encode(), (("ce_id", b"\xff"), ("content-type", b"x")))
+    made = {"code": "not_json", "reason": "$: truncated", "fingerprint": "not_json", "subject": "536365"}
+    return DeadLetter("shop.orders", 3, 42, content, **(made | fields))
+
+
+def within(database: str, work: Callable[[Store], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with Store(Engine(database), VAULT) as store:
+            await work(store)
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def order(stored: str) -> Order:
+    made = an_order()
+
+    async def put(store: Store) -> None:
+        async with store.taking_in() as tx:
+            await tx.write([Change(made, None, 1.7e9, False)], "", 0.0)
+            await tx.journal(journal(made.key))
+
+    within(stored, put)
+    return made
+
+
+@pytest.fixture
+def letters(stored: str) -> list[DeadLetter]:
+    made = [letter(), letter(code="id_reused", merchant="default")]
+
+    async def bury(store: Store) -> None:
+        for number, one in enumerate(made):
+            async with store.taking_in() as tx:
+                await tx.bury([DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
+                                          one.fingerprint, one.merchant, one.subject)])  # fmt: skip
+
+    within(stored, bury)
+    return made
+
+
+def test_an_order_is_shown_with_its_books_and_its_journal(run: Run, order: Order) -> None:
+    said = run("order", "show", "536365")
+    assert (said.code, said.err) == (0, "")
+    for words in (
+        "Order 536365 of merchant default",
+        "part_captured",
+        "klarna f3392f8b",
+        "1,234.56 GBP",
+        "3 for 7.65",
+        "capture-1",
+        "refund-1",
+        "unknown",
+        "shop.order.returned.v1",
+        "shipment",
+        "slow, since 2023-11-14 22:13:20.000",
+        "no answer",
+        "corr-1",
+        "250",
+    ):
+        assert words in said.out, words
+    assert PERSONAL not in said.out
+    assert said.out.index("placed-1") < said.out.index("corr-1")
+
+
+def test_an_order_as_json_holds_no_personal_data(run: Run, order: Order) -> None:
+    said = run("order", "show", "536365", "--merchant", "default", "--json")
+    shown = json.loads(said.out)
+    assert shown["order"]["captured_amount"] == 765
+    assert "details" not in shown["order"]
+    assert [entry["what"] for entry in shown["journal"]] == ["event", "call"]
+    assert PERSONAL not in said.out
+
+
+def test_an_order_that_is_not_there_is_named(run: Run, stored: str) -> None:
+    said = run("order", "show", "1", "--merchant", "gifts")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "there is no order '1' of merchant 'gifts'\n"
+
+
+def test_dead_letters_are_listed_without_their_content(run: Run, letters: list[DeadLetter]) -> None:
+    said = run("dead-letters", "list")
+    assert said.code == 0
+    for words in ("not_json", "id_reused", "shop.orders[3]@0", "$: truncated", "536365"):
+        assert words in said.out
+    assert PERSONAL not in said.out
+
+
+def test_dead_letters_as_json_are_one_array(run: Run, letters: list[DeadLetter]) -> None:
+    said = run("dead-letters", "list", "--json", "--limit", "100000")
+    found = json.loads(said.out)
+    assert [one["code"] for one in found] == ["id_reused", "not_json"]
+    assert PERSONAL not in said.out
+    after = json.loads(run("dead-letters", "list", "--json", "--limit", "1", "--after", found[0]["id"]).out)
+    assert after == found[1:]
+    assert json.loads(run("dead-letters", "list", "--json", "--state", "replayed").out) == []
+
+
+def test_no_dead_letters(run: Run, stored: str) -> None:
+    assert run("dead-letters", "list").out == "There are no dead letters that are open.\n"
+    assert run("dead-letters", "list", "--json").out == "[]\n"
+
+
+def test_the_content_of_a_dead_letter_is_shown_only_when_asked_for(run: Run, letters: list[DeadLetter]) -> None:
+    found = json.loads(run("dead-letters", "list", "--json").out)[1]
+    said = run("dead-letters", "show", found["id"])
+    assert said.code == 0
+    assert PERSONAL not in said.out
+    assert "--reveal" in said.out
+    assert PERSONAL in run("dead-letters", "show", found["id"], "--reveal").out
+    told = json.loads(run("dead-letters", "show", found["id"], "--reveal", "--json").out)
+    assert told["value"] == f'{{"name": "{PERSONAL}"'
+    assert told["headers"] == [["ce_id", "base64:/w=="], ["content-type", "x"]]
+    missing = uuid4()
+    assert run("dead-letters", "show", str(missing)).err == f"there is no dead letter {missing}\n"
+
+
+def test_pause_and_resume(run: Run, stored: str) -> None:
+    said = run("pause", "--merchant", "default", "--provider", "klarna", "--by", "grace")
+    assert said.code == 0
+    assert "grace" in said.out
+    again = run("pause", "--by", "ada")
+    assert "grace" in again.out
+    assert "ada" in again.out
+    assert "grace" not in run("resume", "--merchant", "default", "--provider", "klarna").out
+    assert run("resume").out == "Nothing is paused.\n"
+
+
+def test_a_pause_of_what_is_not_configured_is_refused(run: Run, stored: str) -> None:
+    said = run("pause", "--merchant", "defualt")
+    assert (said.code, said.err) == (1, "merchant 'defualt' isn't configured; there are: default\n")
+    assert run("pause", "--provider", "mollie").code == 1
+    assert run("resume").out == "Nothing is paused.\n"
+
+
+def test_restored_wants_to_be_sure(run: Run, stored: str) -> None:
+    said = run("restored")
+    assert said.code == 2
+    assert "--yes" in said.err
+    assert run("restored", "--yes").out.startswith("Epoch 2: ")
+    assert run("restored", "--yes").out.startswith("Epoch 3: ")
+
+
+async def test_migrate_makes_the_schema_and_says_so(run: Run, stored: str) -> None:
+    connection = await asyncpg.connect(stored)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
+    said = await asyncio.to_thread(run, "order", "show", "1")
+    assert said.code == 1
+    assert "run `ordersaga migrate`" in said.err
+    first = await asyncio.to_thread(run, "migrate")
+    assert first.code == 0
+    assert "went from nothing to " in first.out
+    assert "is at " in (await asyncio.to_thread(run, "migrate")).out
+    assert (await asyncio.to_thread(run, "order", "show", "1")).err == "there is no order '1' of merchant 'default'\n"
+
+
+def test_postgres_away_or_a_setting_that_it_refuses_is_one_line(
+    run: Run, stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@127.0.0.1:1/orders")
+    said = run("dead-letters", "list")
+    assert said.code == 1
+    assert said.err.startswith("Postgres at 127.0.0.1:1/orders: ")
+    assert len(said.err.splitlines()) == 1
+    monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@127.0.0.1:1/orders?speed=high")
+    refused = run("dead-letters", "list")
+    assert refused.code == 2
+    assert refused.err == "ORDERSAGA_DATABASE: the database URL has parameters that aren't known: speed\n"
+    assert "hunter2" not in said.err + refused.err
+
+
+def test_another_master_key_is_told(run: Run, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
+    said = run("order", "show", "536365")
+    assert said.code == 1
+    assert said.err.startswith("the master key given as '1' isn't the one that this database knows")
