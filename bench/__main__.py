@@ -37,11 +37,12 @@ class Plan(Struct, frozen=True):
     relay_orders: int
     orders: int
     seconds: float
+    warm_up: float
     probe_seconds: float
 
 
-_USUAL: Final = Plan(3, 15_000, 15_000, 5_000, 6.0, 2.0)
-_QUICK: Final = Plan(1, 1_500, 3_000, 400, 1.0, 0.3)
+_USUAL: Final = Plan(3, 15_000, 15_000, 5_000, 6.0, 2.0, 2.0)
+_QUICK: Final = Plan(1, 1_500, 3_000, 400, 0.8, 0.5, 0.3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.CRITICAL
     )  # it tells of topics that are a moment old; errors are raised
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
     try:
         with (
             Parts.started(durable=True, say=console.print) as parts,
@@ -132,11 +135,11 @@ class Bench:
                 self._add(await measure.full_way(self._ground, who, round_, for_all, delay_ms))
 
     async def _at_rates(self, round_: int, third: float) -> None:
-        seconds = self._plan.seconds
+        pace = (self._plan.warm_up, self._plan.seconds)
         for who in _turn(_BOTH, round_):
-            self._add(await latency(self._ground, self._shop, who, round_, "latency at a third", third, seconds))
+            self._add(await latency(self._ground, self._shop, who, round_, "latency at a third", third, *pace))
         for who in _turn(_BOTH, round_):
-            self._add(await latency(self._ground, self._shop, who, round_, "latency at 160/s", _SLOW, seconds))
+            self._add(await latency(self._ground, self._shop, who, round_, "latency at 160/s", _SLOW, *pace))
 
     def _add(self, figures: Figures) -> None:
         self._done.append(figures)
@@ -147,9 +150,7 @@ class Bench:
             self._plan,
             f"placed and shipped whole, 250 orders apart, of {self._plan.orders:,} orders in the topic",
         )
-        steady = (
-            f"open loop, a second from placed to shipped, {plan.seconds:g} s after 2 s of warm-up, provider at 0 ms"
-        )
+        steady = f"open loop, a second from placed to shipped, {plan.seconds:g} s after {plan.warm_up:g} s of warm-up, provider at 0 ms"
         return {
             "events": f"{self._shop.described}; half of all events placed, half shipped; {PARTITIONS} partitions",
             "intake": f"{2 * plan.intake_orders:,} events in the topic, one process with intake alone",

@@ -33,8 +33,8 @@ class Figures(Struct, frozen=True):
     postgres_cpu_ms_per_order: float | None
     kafka_cpu_ms_per_order: float | None
     provider_cpu_share: float | None
-    statements_per_event: float
-    commits_per_event: float
+    statements_per_event: float | None
+    commits_per_event: float | None
     p50_ms: float | None = None
     p99_ms: float | None = None
 
@@ -66,10 +66,9 @@ def figures(
     """`events` that were done between `before` and `after`; latencies in seconds."""
     orders = events / 2
 
-    def each(first: float | None, last: float | None) -> float | None:
-        return None if first is None or last is None else (last - first) * 1000 / orders
+    def each(first: float | None, last: float | None, of: float) -> float | None:
+        return None if first is None or last is None else (last - first) / of
 
-    busy = None if before.provider is None or after.provider is None else (after.provider - before.provider) / seconds
     cuts = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else None
     return Figures(
         measure,
@@ -79,12 +78,12 @@ def figures(
         seconds,
         events / seconds,
         orders / seconds,
-        each(before.service, after.service),
-        each(before.postgres, after.postgres),
-        each(before.kafka, after.kafka),
-        busy,
-        (after.statements - before.statements) / events,
-        (after.commits - before.commits) / events,
+        each(before.service, after.service, orders / 1000),
+        each(before.postgres, after.postgres, orders / 1000),
+        each(before.kafka, after.kafka, orders / 1000),
+        each(before.provider, after.provider, seconds),
+        each(before.statements, after.statements, events),
+        each(before.commits, after.commits, events),
         cuts[49] * 1000 if cuts else None,
         cuts[98] * 1000 if cuts else None,
     )

@@ -13,7 +13,6 @@ from bench.figures import Figures, Measure, figures
 from bench.load import Event, Shop
 from bench.measure import BenchError, cause_of, verify
 
-_WARM_UP: Final = 2.0  # seconds that aren't counted
 _BEHIND: Final = 1.0  # seconds from placed to shipped
 _PATIENCE: Final = 15.0
 
@@ -37,13 +36,17 @@ class _Watch:
 
 
 async def latency(
-    ground: Ground, shop: Shop, who: Who, round_: int, measure: Measure, rate: float, seconds: float
+    ground: Ground, shop: Shop, who: Who, round_: int, measure: Measure, rate: float, warm_up: float, seconds: float
 ) -> Figures:
-    """`rate`: events a second, half of them placed, half shipped; each counts from when it was to be sent."""
+    """`rate`: events a second, half of them placed, half shipped; each counts from when it was to be sent.
+
+    What is sent in the first `warm_up` seconds, or after the last `placed`, isn't counted.
+    """
     topic = await ground.new_topic(f"{who.replace(' ', '-')}-{round_}-{rate:.0f}")
-    orders = round((_WARM_UP + seconds) * rate / 2)
     behind = round(_BEHIND * rate / 2)
-    events = list(shop.events(orders, f"l{round_}", behind))
+    events = list(shop.events(round((warm_up + seconds) * rate / 2), f"l{round_}", behind))
+    schedule = list(_schedule(events, rate, behind))
+    counted = warm_up, schedule[-1][1] - _BEHIND
     async with running(ground, who, "all", topic) as run:
         producer = AIOKafkaProducer(bootstrap_servers=ground.kafka, acks="all", max_batch_size=900_000)
         await producer.start()
@@ -51,18 +54,21 @@ async def latency(
             await _settled_in(run, producer, topic, shop)
             asked, watch = Counter(await run.asked()), _Watch(run)
             following = asyncio.create_task(watch.follow(len(events)))
-            before = await _send(run, producer, topic, _schedule(events, rate, behind), watch)
+            costs = [asyncio.create_task(_costs_after(run, at)) for at in counted]
+            await _send(producer, topic, schedule, watch)
             await _ended(following, watch, len(events))
-            after = await run.costs()
         finally:
             await producer.stop()
         ends = {event.id: event.what for event in [*shop.events(1, "warm", 0), *events]}
         await verify(run, ends, Counter(await run.asked()) - asked + Counter(create_order=1, capture=1))
-    schedule = list(_schedule(events, rate, behind))
-    end = schedule[-1][1]
-    spent_on = sum(at >= _WARM_UP for _, at in schedule)
-    took = [watch.took[event.id] for event, at in schedule if _WARM_UP <= at < end - _BEHIND]
-    return figures(measure, who, round_, spent_on, end - _WARM_UP, before, after, took)
+    took = [watch.took[event.id] for event, at in schedule if counted[0] <= at < counted[1]]
+    before, after = await asyncio.gather(*costs)
+    return figures(measure, who, round_, len(took), counted[1] - counted[0], before, after, took)
+
+
+async def _costs_after(run: Run, seconds: float) -> Costs:
+    await asyncio.sleep(seconds)
+    return await run.costs()
 
 
 async def _settled_in(run: Run, producer: AIOKafkaProducer, topic: str, shop: Shop) -> None:
@@ -87,22 +93,14 @@ def _schedule(events: Sequence[Event], rate: float, behind: int) -> Iterator[tup
         at += (2 if alone else 1) / rate
 
 
-async def _send(
-    run: Run, producer: AIOKafkaProducer, topic: str, schedule: Iterator[tuple[Event, float]], watch: _Watch
-) -> Costs:
-    """What had been spent when the warm-up was over."""
+async def _send(producer: AIOKafkaProducer, topic: str, schedule: Sequence[tuple[Event, float]], watch: _Watch) -> None:
     began = time.monotonic()
-    before: asyncio.Task[Costs] | None = None
     for event, at in schedule:
         due = began + at
-        if before is None and at >= _WARM_UP:
-            before = asyncio.create_task(run.costs())
         if (wait := due - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         watch.due[event.id] = due
         await producer.send(topic, event.value, event.key, headers=list(event.headers))
-    assert before is not None
-    return await before
 
 
 async def _ended(following: asyncio.Task[None], watch: _Watch, wanted: int) -> None:

@@ -100,16 +100,14 @@ def write(result: Result, path: Path) -> None:
 
 
 def line(one: Figures) -> str:
-    latency = "" if one.p50_ms is None else f"  p50 {one.p50_ms:6.1f} ms  p99 {one.p99_ms:6.1f} ms"
-    return (
-        f"round {one.round}  {one.measure:20}{one.who:18}{one.events_per_second:9,.0f} events/s"
-        f"{_number(one.cpu_ms_per_order, 9, 3)} ms CPU/order{latency}"
-    )
+    latency = "" if one.p50_ms is None else f"  p50 {_number(one.p50_ms, 1)}  p99 {_number(one.p99_ms, 1)} ms"
+    return f"{one.round}  {one.measure:19}{one.who:17}{one.events_per_second:8,.0f} events/s{latency}"
 
 
 def show(result: Result, console: Console) -> None:
-    console.print(_figures_table(result.medians))
-    console.print(_ratios_table(result.ratios))
+    console.print(_speeds(result.medians))
+    console.print(_costs(result.medians))
+    console.print(_demanded(result.ratios))
     found = result.machine
     console.print(
         f"{found.cpu}, {found.cores} cores, {found.memory_gb:g} GB, {found.system}, Python {found.python}; {found.kafka}; "
@@ -120,49 +118,40 @@ def show(result: Result, console: Console) -> None:
         console.print(f"  {name}: {load}")
 
 
-def _figures_table(medians: Sequence[Figures]) -> Table:
-    table = Table(title="Medians of all rounds; an order is two events", title_justify="left")
-    names = (
-        "measure",
-        "who",
-        "orders/s",
-        "events/s",
-        "p50 ms",
-        "p99 ms",
-        "CPU ms an order: service",
-        "Postgres",
-        "Kafka",
-    )
-    for name in (*names, "provider busy", "statements an event", "commits an event"):
-        table.add_column(name, justify="left" if name in {"measure", "who"} else "right")
+def _speeds(medians: Sequence[Figures]) -> Table:
+    table = _table("Medians of all rounds; an order is two events", "orders/s", "events/s", "p50 ms", "p99 ms")
     for one in medians:
-        table.add_row(
-            one.measure,
-            one.who,
+        row = (
             f"{one.orders_per_second:,.0f}",
             f"{one.events_per_second:,.0f}",
-            _number(one.p50_ms, 0, 1),
-            _number(one.p99_ms, 0, 1),
-            _number(one.cpu_ms_per_order, 0, 3),
-            _number(one.postgres_cpu_ms_per_order, 0, 3),
-            _number(one.kafka_cpu_ms_per_order, 0, 3),
-            "" if one.provider_cpu_share is None else f"{one.provider_cpu_share:.0%}",
-            f"{one.statements_per_event:.4f}",
-            f"{one.commits_per_event:.4f}",
-            end_section=one.who == [other.who for other in medians if other.measure == one.measure][-1],
+            _number(one.p50_ms, 1),
+            _number(one.p99_ms, 1),
         )
+        table.add_row(one.measure, one.who, *row, end_section=_is_last(one, medians))
     return table
 
 
-def _number(value: float | None, width: int, digits: int) -> str:
-    return " " * width if value is None else f"{value:{width},.{digits}f}"
+def _costs(medians: Sequence[Figures]) -> Table:
+    names = ("service", "Postgres", "Kafka", "stub busy", "statements", "commits")
+    table = _table("CPU ms an order; statements and commits an event", *names)
+    for one in medians:
+        row = (
+            _number(one.cpu_ms_per_order, 3),
+            _number(one.postgres_cpu_ms_per_order, 3),
+            _number(one.kafka_cpu_ms_per_order, 3),
+            "" if one.provider_cpu_share is None else f"{one.provider_cpu_share:.0%}",
+            _number(one.statements_per_event, 4),
+            _number(one.commits_per_event, 4),
+        )
+        table.add_row(one.measure, one.who, *row, end_section=_is_last(one, medians))
+    return table
 
 
-def _ratios_table(judged: Sequence[Judged]) -> Table:
+def _demanded(judged: Sequence[Judged]) -> Table:
     table = Table(title="What is demanded", title_justify="left")
     table.add_column("what")
     for name in ("is", "must be", ""):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for one in judged:
         table.add_row(
             one.name,
@@ -171,3 +160,20 @@ def _ratios_table(judged: Sequence[Judged]) -> Table:
             "[green]reached" if one.met else "[red]not reached",
         )
     return table
+
+
+def _table(title: str, *figures: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("measure", "who"):
+        table.add_column(name, no_wrap=True)
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _is_last(one: Figures, medians: Sequence[Figures]) -> bool:
+    return one is [other for other in medians if other.measure == one.measure][-1]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"

@@ -20,7 +20,7 @@ from ordersaga_local import accounts
 from ordersaga_local.outcomes import Books, following
 from ordersaga_local.parts import Parts
 from ordersaga_local.process import MissingPartError, PartFailedError
-from ordersaga_local.stage import Process, Stage, stage
+from ordersaga_local.stage import Process, Sandbox, Stage, stage
 
 SAMPLE = Path("sample/events.ndjson.gz")
 EXPECTED = Path("sample/expected.json.gz")
@@ -56,15 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _on_stage(parts: Parts, options: argparse.Namespace, console: Console) -> int:
-    with stage(parts, settings=dict(SETTINGS)) as made:
+    with stage(parts, settings=dict(SETTINGS)) as (made, sandbox):
         service = made.service()
-        console.print(f"Sandbox of the provider at {made.sandbox}; service started, pid {service.pid}", highlight=False)
+        console.print(f"Sandbox of the provider at {sandbox.url}; service started, pid {service.pid}", highlight=False)
         if options.without_sample:
             _print_how_to_reach(made, console)
             signal.pause()
             return 0
-        made.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 2})
-        agrees = asyncio.run(_play(made, service, options.rate, console))
+        sandbox.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 2})
+        agrees = asyncio.run(_play(made, sandbox, service, options.rate, console))
         if sys.stdout.isatty() and not os.environ.get("ONCE"):
             _print_how_to_reach(made, console)
             signal.pause()
@@ -78,10 +78,10 @@ def _print_how_to_reach(made: Stage, console: Console) -> None:
     console.print("  .venv/bin/ordersaga publish sample/events.ndjson.gz")
     console.print("  .venv/bin/ordersaga outcomes --from-beginning")
     console.print("  .venv/bin/ordersaga order show 536365")
-    console.print(f"  curl -s {made.sandbox}/_sandbox/ledger/summary", highlight=False)
+    console.print(f"  curl -s {made.provider}/_sandbox/ledger/summary", highlight=False)
 
 
-async def _play(made: Stage, service: Process, rate: float, console: Console) -> bool:
+async def _play(made: Stage, sandbox: Sandbox, service: Process, rate: float, console: Console) -> bool:
     expected = accounts.Expected.load(EXPECTED)
     async with following(made.kafka, made.orders_topic, made.outcomes_topic) as books:
         started = time.monotonic()
@@ -94,7 +94,7 @@ async def _play(made: Stage, service: Process, rate: float, console: Console) ->
         await _watch(expected, books, service, console)
         await publisher.wait()
         seconds = time.monotonic() - started
-        effects = await asyncio.to_thread(read_ledger, made)
+        effects = await asyncio.to_thread(sandbox.effects)
     return _summary(made, expected, books, effects, seconds, console)
 
 
@@ -120,17 +120,6 @@ async def _watch(expected: accounts.Expected, books: Books, service: Process, co
             if not service.pid:
                 console.print(f"[red]the service ended:[/red]\n{service.tail()}", highlight=False)
                 return
-
-
-def read_ledger(made: Stage) -> list[dict[str, Any]]:
-    """All effects, page by page."""
-    effects: list[dict[str, Any]] = []
-    while True:
-        after = effects[-1]["seq"] if effects else 0
-        page = made.control(f"ledger?after={after}&limit=5000")["effects"]
-        if not page:
-            return effects
-        effects += page
 
 
 def _summary(

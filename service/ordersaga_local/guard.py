@@ -1,7 +1,7 @@
 """Runs one server for as long as the process that asked for it lives; a script of its own, standard library only.
 
 Its argument is a `Spec` as JSON. It writes the server's pid to standard output, ends with the server's exit code, and
-holds standard input: when that closes (its parent has ended, in whatever way) it kills the server and removes the
+holds standard input: when that closes (its parent has ended, in whatever way) it kills the server and removes its
 directory. A thread of the parent may start it: PR_SET_PDEATHSIG alone would fire when that *thread* ends.
 """
 
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 class Spec(TypedDict):
     command: list[str]
     cwd: str
-    directory: str
+    directory: str | None
     """Removed when the parent is gone."""
     log: str
     uid: int | None
@@ -80,7 +80,7 @@ def main() -> int:
 
     threading.Thread(target=watch, daemon=True).start()
     code = server.wait()
-    if orphaned.is_set():
+    if orphaned.is_set() and spec["directory"] is not None:
         shutil.rmtree(spec["directory"], ignore_errors=True)
     return code if code >= 0 else 128 - code
 

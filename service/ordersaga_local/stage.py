@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ordersaga_local.admin import create_database, create_topics
+from ordersaga_local.guard import Spec
 from ordersaga_local.parts import Parts
 from ordersaga_local.process import PartFailedError, free_port
 
@@ -25,34 +27,46 @@ _GUARD = Path(__file__).with_name("guard.py")
 
 
 class Process:
-    """A child that can be stopped, killed, frozen and started again; its log is a file."""
+    """A child that can be stopped, killed, frozen and started again; its log is a file. It doesn't outlive this process."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self._command = list(command)
         self._environment = dict(environment)
-        self._child: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[str] | None = None
+        self._pid = 0
 
     @property
     def pid(self) -> int:
         """0 while it isn't running."""
-        return self._child.pid if self._child is not None and self._child.poll() is None else 0
+        return self._pid if self._guard is not None and self._guard.poll() is None else 0
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._child = subprocess.Popen(  # noqa: S603 - commands of this package only
-                self._command,
-                env={**os.environ, **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_die_with_parent,
-            )
+        spec = Spec(
+            command=self._command,
+            cwd=str(Path.cwd()),
+            directory=None,
+            log=str(self.log),
+            uid=None,
+            gid=None,
+            end_signal=signal.SIGKILL,
+        )
+        self._guard = subprocess.Popen(  # noqa: S603 - commands of this package only
+            [sys.executable, "-I", "-S", _GUARD, json.dumps(spec)],
+            env={**os.environ, **self._environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process: it stops its children when it is done with them
+        )
+        assert self._guard.stdout is not None
+        self._pid = int(self._guard.stdout.readline() or 0)
 
     def signal(self, number: signal.Signals) -> None:
         if self.pid:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
 
     def kill(self) -> None:
         """As `kill -9` does."""
@@ -62,6 +76,7 @@ class Process:
     def stop(self, seconds: float = 40) -> int | None:
         """SIGTERM, then its exit code; None: it had to be killed."""
         self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
         try:
             return self.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -69,26 +84,83 @@ class Process:
             return None
 
     def wait(self, seconds: float | None = None) -> int | None:
-        return None if self._child is None else self._child.wait(seconds)
+        """Its exit code, 128 + the signal's number when one ended it; None: it was never started."""
+        if self._guard is None:
+            return None
+        code = self._guard.wait(seconds)
+        for pipe in (self._guard.stdin, self._guard.stdout):
+            if pipe is not None:
+                pipe.close()
+        return code
 
     def tail(self, lines: int = 12) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+        return "\n".join(self.text().splitlines()[-lines:])
+
+    def text(self) -> str:
+        """All it has logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        import ctypes
+class Sandbox(Process):
+    """The provider's simulator; its state ends with it, its address stays."""
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "ordersaga_sandbox", "--host", "127.0.0.1", "--port", str(port)]
+        super().__init__("sandbox", command, {}, folder)
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        super().start()
+        deadline = time.monotonic() + 15
+        while not self._answers():
+            if not self.pid or time.monotonic() > deadline:
+                raise PartFailedError(f"the sandbox didn't start: {self.tail()}")
+            time.sleep(0.05)
+
+    def control(self, path: str, method: str = "GET", body: object = None) -> Any:
+        """A call of the control plane."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310 - loopback, our own sandbox
+            f"{self.url}/_sandbox/{path}", data=data, method=method, headers={"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def effects(self) -> list[dict[str, Any]]:
+        """The whole ledger."""
+        return self._pages("ledger", "effects")
+
+    def requests(self, after: int = 0) -> list[dict[str, Any]]:
+        """The log of requests, from behind that number on."""
+        return self._pages("requests", "requests", after)
+
+    def _pages(self, path: str, name: str, after: int = 0) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while page := self.control(f"{path}?after={after}&limit=5000")[name]:
+            found += page
+            after = page[-1]["seq"]
+        return found
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            self.control("health")
+            return True
+        return False
 
 
 @dataclass
 class Stage:
-    """Addresses and settings of one run. Names of topics and database are this run's own."""
+    """Addresses and settings of one run. Names of topics and database are this run's own.
+
+    `provider` is what the accounts call: the sandbox's address.
+    """
 
     kafka: str
     database: str
-    sandbox: str
+    provider: str
     folder: Path
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     merchants: Sequence[str] = ("default", "gifts")
@@ -111,7 +183,7 @@ class Stage:
         """What any `ordersaga` command of this run needs."""
         account = {
             "password": "sandbox",
-            "base_url": self.sandbox,
+            "base_url": self.provider,
             "slots": self.slots,
             "call_deadline": self.call_deadline,
         }
@@ -145,70 +217,46 @@ class Stage:
             )
         return done.stdout
 
-    def service(self, name: str = "service", *roles: str, **settings: str) -> Process:
-        """A service process of this run, started."""
+    def service(self, name: str = "service", *roles: str, script: Path | None = None, **settings: str) -> Process:
+        """A service process of this run, started. `script`: another program than `ordersaga`, with its arguments."""
         options = [word for role in roles for word in ("--role", role)]
+        command = self.ordersaga("run", *options)
+        if script is not None:
+            command[1:3] = [str(script)]
         environment = {**self.environment, "ORDERSAGA_INSTANCE": name, **settings}
-        process = Process(name, self.ordersaga("run", *options), environment, self.folder)
+        process = Process(name, command, environment, self.folder)
         self._processes.append(process)
         process.start()
         return process
 
-    def control(self, path: str, method: str = "GET", body: object = None) -> Any:
-        """A call of the sandbox's control plane."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - loopback, our own sandbox
-            f"{self.sandbox}/_sandbox/{path}", data=data, method=method, headers={"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-            text = answer.read()
-        return json.loads(text) if text else None
-
     def stop(self) -> None:
+        """All services, at the same time."""
+        for process in self._processes:
+            process.signal(signal.SIGTERM)
         for process in self._processes:
             process.stop()
 
 
 @contextlib.contextmanager
-def sandbox(folder: Path) -> Iterator[str]:
-    """The sandbox as a process; its base URL."""
-    port = free_port()
-    command = [sys.executable, "-m", "ordersaga_sandbox", "--host", "127.0.0.1", "--port", str(port)]
-    process = Process("sandbox", command, {}, folder)
-    process.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url, process)
-        yield url
-    finally:
-        process.stop(10)
+def stage(
+    parts: Parts, *, partitions: int = 8, template: str | None = None, **options: Any
+) -> Iterator[tuple[Stage, Sandbox]]:
+    """A run of its own on the given parts: database and topics made, sandbox up; the service isn't started.
 
-
-def _wait_for(url: str, process: Process, seconds: float = 15) -> None:
-    import time
-
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/_sandbox/health", timeout=1):  # noqa: S310 - loopback, our own sandbox
-                return
-        except OSError:
-            if not process.pid or time.monotonic() > deadline:
-                raise PartFailedError(f"the sandbox didn't start: {process.tail()}") from None
-            time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def stage(parts: Parts, *, partitions: int = 8, **options: Any) -> Iterator[Stage]:
-    """A run of its own on the given parts: database and topics made, migrated, sandbox up; the service isn't started."""
-    with tempfile.TemporaryDirectory(prefix="ordersaga-stage-") as name, sandbox(Path(name)) as url:
-        made = Stage(parts.kafka.bootstrap, "", url, Path(name), **options)
+    `template` is a migrated database to copy; without it the new one is migrated.
+    """
+    with tempfile.TemporaryDirectory(prefix="ordersaga-stage-") as name:
+        sandbox = Sandbox(Path(name))
+        made = Stage(parts.kafka.bootstrap, "", sandbox.url, Path(name), **options)
         database = f"ordersaga_{made.run}"
         made.database = parts.postgres.url(database)
-        asyncio.run(create_database(parts.postgres.url(), database))
-        asyncio.run(create_topics(made.kafka, made.orders_topic, made.outcomes_topic, partitions=partitions))
-        made.command("migrate")
         try:
-            yield made
+            sandbox.start()
+            asyncio.run(create_database(parts.postgres.url(), database, template))
+            asyncio.run(create_topics(made.kafka, made.orders_topic, made.outcomes_topic, partitions=partitions))
+            if template is None:
+                made.command("migrate")
+            yield made, sandbox
         finally:
             made.stop()
+            sandbox.stop(10)

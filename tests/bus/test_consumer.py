@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
 from aiokafka.record.util import calc_crc32c  # type: ignore[import-untyped]  # as above
 
@@ -329,3 +330,22 @@ async def test_many_records_come_fast(
     rate = count / (times[-1] - times[0])
     say(f"{rate:,.0f} records a second")
     assert rate > 4000  # it does about ten times that; a machine under load gets some slack
+
+
+async def test_a_batch_that_takes_long_is_no_silence(
+    make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordersaga.bus.polling._SILENCE", 0.5)
+    monkeypatch.setattr("ordersaga.bus.polling._LULL", 0.3)
+    topic, kept = await make_topic(1), Kept()
+    await publish(shop, topic, range(3))
+
+    async def slow(batch: Batch) -> None:
+        await asyncio.sleep(1.5)
+        await kept.take(batch)
+
+    consumer = await consume(topic, slow, options=ConsumerOptions(1, 6.0, 2.0))
+    link = consumer._link
+    await until(lambda: len(kept.records) == 3)
+    assert consumer._link is link
+    assert kept.batches == 3

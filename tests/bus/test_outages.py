@@ -111,6 +111,29 @@ async def test_a_broken_consumer_is_started_anew(broker: LocalKafka, producer: P
     await working
 
 
+async def test_when_no_broker_answers_it_looks_for_them_anew(
+    broker: LocalKafka, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordersaga.bus.polling._SILENCE", 2.0)
+    topic, kept = "silent", Kept()
+    await create_topics(broker.bootstrap, topic, partitions=1)
+    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
+    await consumer.start()
+    assert await producer.send_all(numbered(topic, range(1))) == [None]
+    await until(lambda: len(kept.records) == 1)
+    await asyncio.sleep(3.0)
+    link = consumer._link
+    assert link is not None
+    assert link.health().running
+    await asyncio.to_thread(broker.kill)
+    await until(lambda: consumer._link is not link, 30)
+    await asyncio.to_thread(broker.start)
+    while any(await producer.send_all(numbered(topic, range(1, 3)))):
+        pass
+    await until(lambda: {int(value or b"") for value in kept.values} == {0, 1, 2}, 40)
+    await consumer.stop(1.0)
+
+
 async def test_a_kill_in_the_middle_of_sending_loses_and_disorders_nothing(broker: LocalKafka) -> None:
     topic, kept = "killed", Kept()
     settings = KafkaSettings(broker.bootstrap)

@@ -18,6 +18,8 @@ COMMANDS = [
     ["order", "show"],
     ["dead-letters", "list"],
     ["dead-letters", "show"],
+    ["dead-letters", "replay"],
+    ["dead-letters", "discard"],
     ["pause"],
     ["resume"],
     ["restored"],

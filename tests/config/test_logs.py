@@ -106,6 +106,18 @@ def test_other_loggers_lines_have_the_same_form(lines: Lines) -> None:
     assert PERSONAL not in json.dumps([kafka, other, faststream, tasks])
 
 
+def test_a_logger_with_a_way_of_its_own_loses_it(lines: Lines) -> None:
+    own = io.StringIO()
+    logger = logging.getLogger("wayward")
+    logger.addHandler(logging.StreamHandler(own))
+    logger.propagate = False
+    file = io.BytesIO()
+    configure_logs("INFO", "json", file)
+    logger.error("for us")
+    assert own.getvalue() == ""
+    assert b"for us" in file.getvalue()
+
+
 def test_clients_chatter_is_left_out_at_any_level(lines: Lines) -> None:
     file = io.BytesIO()
     configure_logs("DEBUG", "json", file)

@@ -119,6 +119,13 @@ def test_an_order_that_becomes_stuck_breaks_an_invariant_once() -> None:
     telemetry.figures(figures())
 
 
+def test_a_constraint_that_keeps_an_invariant_counts_for_it() -> None:
+    books, sequence = (Before("ordersaga_invariant_violations_total", {"invariant": name}) for name in ("I2", "I5"))
+    telemetry.refused("the database refuses it: CheckViolationError (orders_books_balance)")
+    telemetry.refused("the database refuses it: DataError")
+    assert (books.risen(), sequence.risen()) == (1, 0)
+
+
 def test_lanes_gates_and_statements_are_read_at_the_scrape() -> None:
     registry = CollectorRegistry()
     gate = Gate(8, lambda: 0.0)

@@ -4,7 +4,7 @@ from ordersaga.domain.order import Capture, Draw
 from ordersaga.domain.outcomes import Outcome
 from ordersaga.domain.returning import Share, split
 
-from .shop import Story, code, fee, line, moved, voucher, what
+from .shop import DAY, Story, code, fee, line, moved, voucher, what
 
 
 def captured(story: Story) -> list[int]:
@@ -40,10 +40,10 @@ def test_a_total_over_several_lines_of_a_reference_is_spread_over_them() -> None
     assert captured(story) == [50, 10, 0]
 
 
-def test_a_total_of_the_other_sign_does_not_add_up() -> None:
+def test_a_total_of_the_other_sign_is_not_left_of_the_line() -> None:
     story = Story(line("A", 1, 50), voucher("voucher", 20))
-    assert code(story.shipped("A=-5")) == "amounts_do_not_add_up"
-    assert code(story.shipped("voucher=5", "A")) == "amounts_do_not_add_up"
+    assert code(story.shipped("A=-5")) == "over_capture"
+    assert code(story.shipped("voucher=5", "A")) == "over_capture"
 
 
 def test_the_rest_of_a_line_shipped_for_less_can_still_be_captured() -> None:
@@ -166,7 +166,8 @@ def test_a_free_line_can_be_cancelled_after_all_was_captured() -> None:
     story = Story(line("A", 1, 50), line("gift", 2, 0))
     story.shipped("A")
     story.eager = False
-    assert what(story.cancelled("gift")) == ["lines_cancelled"]
+    outcomes = story.cancelled("gift")  # nothing uncaptured is left but what is free
+    assert (what(outcomes), moved(outcomes)) == (["released"], 0)
     assert story.order.status == "captured"
 
 
@@ -275,3 +276,16 @@ def test_a_following_line_refunded_in_part_can_be_named_later() -> None:
     story.shipped("A:1")
     assert moved(story.returned("shipping:1")) == 10
     assert code(story.returned("shipping:1")) == "over_refund"
+
+
+def test_nothing_is_left_of_a_line_that_followed_and_came_back() -> None:
+    story = Story(line("A", 2, 50), fee("shipping", 20))
+    story.shipped("A:1")
+    assert moved(story.returned()) == 60
+    assert story.returned() == []  # it waits for the rest
+    assert story.pass_time(DAY)[0].what == "rejected"
+
+
+def test_a_return_that_could_never_add_up_says_so_while_it_waits_for_its_lines() -> None:
+    story = Story(line("A", 2, 50), voucher("voucher", 20))
+    assert code(story.returned("voucher")) == "amounts_do_not_add_up"

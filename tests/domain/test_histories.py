@@ -107,8 +107,10 @@ def live(terms: Terms, early: list[Step], placed: Json, later: list[Step]) -> Li
     return life
 
 
-HISTORY = given(early=st.one_of(st.just([]), st.lists(events(), max_size=2)), placed=PLACED, later=st.lists(steps(), max_size=22))
-SETTINGS = settings(max_examples=1_500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+HISTORY = given(
+    early=st.one_of(st.just([]), st.lists(events(), max_size=2)), placed=PLACED, later=st.lists(steps(), max_size=22)
+)
+SETTINGS = settings(max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @SETTINGS

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code  # typ
 from ordersaga.bus.kafka import KafkaSettings, client_options
 
 _DEADLINE: Final = 30.0  # seconds
+_LOOK: Final = 0.05  # seconds; a new topic takes a moment to be known
 _BY_BROKER: Final = -1
 
 
@@ -47,12 +48,16 @@ async def _ensure(settings: KafkaSettings, topics: Sequence[str], partitions: in
                 f"Kafka at {settings.bootstrap} lacks the topics {', '.join(missing)}: create them"
             )
         answer = await admin.create_topics([_new(topic, partitions) for topic in missing])
+        refused = [f"{topic} ({for_code(code).__name__})" for topic, code, *_ in answer.topic_errors if _failed(code)]
+        if refused:
+            raise TopicsMissingError(
+                f"Kafka at {settings.bootstrap} refused to create {', '.join(refused)}: create them"
+            )
+        while not set(missing) <= set(await admin.list_topics()):  # noqa: ASYNC110 - Kafka tells nobody when it knows them
+            await asyncio.sleep(_LOOK)
+        return [topic for topic, code, *_ in answer.topic_errors if code == 0]
     finally:
         await admin.close()
-    refused = [f"{topic} ({for_code(code).__name__})" for topic, code, *_ in answer.topic_errors if _failed(code)]
-    if refused:
-        raise TopicsMissingError(f"Kafka at {settings.bootstrap} refused to create {', '.join(refused)}: create them")
-    return missing
 
 
 def _new(topic: str, partitions: int) -> NewTopic:

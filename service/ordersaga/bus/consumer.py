@@ -1,7 +1,6 @@
 """Takes batches of records from Kafka: each at least once, from where the store says, and nothing is lost on the way."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -75,8 +74,7 @@ class Consumer:
             await link.finish(timeout)
         if keeper is not None:
             keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
+            await asyncio.wait((keeper,))
 
     def health(self) -> Health:
         link = self._link
@@ -113,5 +111,5 @@ class Consumer:
             self._link = None
             await link.close()
             raise
-        log.info("a member of the group", name=self._group, at=self._settings.bootstrap)
+        log.info("a member of the group", group=self._group, at=self._settings.bootstrap)
         return link

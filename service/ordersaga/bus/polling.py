@@ -21,6 +21,7 @@ _POLL: Final = 1000  # ms
 _EACH: Final = 200  # ms for a partition that is polled alone
 _FRESH: Final = 1.0  # seconds
 _SILENCE: Final = 60.0  # seconds without any answer by a broker
+_LULL: Final = 5.0  # seconds between polls
 _FAILURES: Final = 10
 _UNREADABLE: Final = (ValueError, CorruptRecordException)  # UnicodeDecodeError is a ValueError
 
@@ -43,6 +44,8 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
 
     async def getmany(self, *_: Any, timeout_ms: int = 0, max_records: int | None = None) -> Records:  # noqa: ARG002 - waiting longer here spares the caller's pause
         """Waits up to a second. An error of a single partition keeps back that partition alone."""
+        if time.monotonic() - self.polled_at > _LULL:
+            self._heard_at = time.monotonic()  # while a batch was worked on nothing had to be fetched
         try:
             found: Records = await super().getmany(timeout_ms=_POLL, max_records=max_records)
             self._failures = 0
@@ -51,6 +54,8 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
         except Exception as error:  # noqa: BLE001 - whatever it is, the records that went down with it are read again
             found = await self._recover(error, max_records)
         self.polled_at = time.monotonic()
+        if found:
+            self._heard_at = self.polled_at
         tenure = self.tenure
         if tenure is None or not tenure.reading:
             return {}
@@ -153,7 +158,7 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
         for place in sorted(tenure.next):
             if records := await self._poll_alone(tenure, place, max_records):
                 found[TopicPartition(*place)] = records
-        return found
+        return found if tenure is self.tenure else {}
 
     async def _poll_alone(self, tenure: Tenure, place: Place, max_records: int | None) -> list[Any]:
         partition = TopicPartition(*place)

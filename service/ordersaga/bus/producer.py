@@ -123,13 +123,16 @@ class Producer:
         if producer is None:
             return
         sender = producer._sender.sender_task  # noqa: SLF001 - stop() would go on sending what we tell as failed
-        if sender is not None:
-            sender.cancel()
         with contextlib.suppress(TimeoutError, KafkaError, OSError):
             async with asyncio.timeout(_CLOSING):
+                if sender is not None:
+                    sender.cancel()
                 await producer.client.close()
                 producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - stop() waits for what it holds
+                if sender is not None:
+                    await asyncio.wait((sender,))  # what is under way ends with its connection
                 await producer.stop()
+        producer._closed = True  # noqa: SLF001 - of one that can't be stopped in time aiokafka would complain
 
 
 def _result(future: "asyncio.Future[object]") -> Exception | None:

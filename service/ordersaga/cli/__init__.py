@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 _COMMANDS: Final = {
     "run": ("starting:run", "Run the service, all its roles or some."),
@@ -43,6 +43,8 @@ def _version() -> str:
 app: Final = App(
     name="ordersaga",
     help="Makes the payment provider agree with what happened to an order in the shop, exactly once.",
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
     version=_version,
 )
 _with(app, _COMMANDS)

@@ -53,7 +53,7 @@ async def list_(
         console().print(f"There are no dead letters that are {state}.")
 
 
-async def show(letter: UUID, *, reveal: bool = False, json: bool = False) -> None:
+async def show(letter: UUID, /, *, reveal: bool = False, json: bool = False) -> None:
     """Print a dead letter. Its content may hold personal data.
 
     Parameters

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 async def show(
     subject: str,
+    /,
     *,
     merchant: str = "default",
     kind: Literal["order", "subscription"] = "order",

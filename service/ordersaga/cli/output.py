@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDTH: Final = 200
+_WIDTH: Final = 1_000
 """Of a table that goes into a file or pipe: nothing is folded away."""
 
 

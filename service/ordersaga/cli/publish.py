@@ -23,6 +23,7 @@ _TICKS: Final = 20
 
 async def publish(
     file: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    /,
     *,
     topic: str | None = None,
     rate: float | None = None,
@@ -33,8 +34,7 @@ async def publish(
     Parameters
     ----------
     file
-        One CloudEvent in JSON a line, gzipped or not; - is standard input. A line {"raw": {"key", "headers", "value"}}
-        is sent as it stands.
+        One CloudEvent in JSON a line, or {"raw": {"key", "headers", "value"}}; gzipped or not; - is standard input.
     topic
         Instead of ORDERSAGA_ORDERS_TOPIC.
     rate

@@ -1,38 +1,26 @@
-"""`ordersaga run`: wires the roles and keeps them running until it is told to stop."""
+"""`ordersaga run`: keeps the roles running until it is told to stop."""
 
 import asyncio
 import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any
 
 import structlog
 import uvloop
 
 from ordersaga import telemetry
-from ordersaga.bus.consumer import Batch, Consumer, ConsumerOptions
-from ordersaga.bus.producer import Producer
-from ordersaga.bus.records import Place
-from ordersaga.cli.connections import kafka_of
-from ordersaga.cli.wiring import accounts_of, lanes_of, rulebook_of, store_of
+from ordersaga.bus.consumer import Consumer
+from ordersaga.cli.wiring import ROLES, Role, Wired, owner_of, store_of, wired
 from ordersaga.config import Settings
-from ordersaga.intake.intake import Intake, IntakeSettings
-from ordersaga.providers.accounts import providers_of
-from ordersaga.relay.relay import Relay, RelaySettings
 from ordersaga.store.errors import MasterKeyError, SchemaMissingError, SettingError, StoreUnavailableError
 from ordersaga.store.store import Store
-from ordersaga.store.upkeep import AtEnd
-from ordersaga.worker.held import LeaseClock
-from ordersaga.worker.settler import Settler, SettlerSettings
-from ordersaga.worker.worker import Reach, Worker, WorkerSettings
+from ordersaga.worker.upkeep import UpkeepSettings, keep
 
 log = structlog.get_logger(__name__)
-
-Role = Literal["intake", "worker", "relay"]
-ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay")
 
 
 def run(settings: Settings, roles: Collection[Role] = ROLES) -> int:
@@ -83,61 +71,27 @@ class Service:
                 return True
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> int:
-        settings = self._settings
-        accounts = accounts_of(settings)
-        providers = providers_of(accounts)
-        rulebook = rulebook_of(settings, accounts, providers)
-        producer = Producer(kafka_of(settings))
-        relay = Relay(store, producer, RelaySettings(self._owner, settings.outcomes_topic, poll=settings.relay.poll))
-        wake = relay.wake if "relay" in self._roles else _nothing
-        lanes, clock = lanes_of(settings, accounts), LeaseClock(settings.lease)
-        settler = Settler(
-            store, lanes, rulebook, clock, SettlerSettings(self._owner, settings.instance, settings.lease), wake
-        )
-        reaches = {key: Reach(provider, accounts[key].call_deadline) for key, provider in providers.items()}
-        worker = Worker(
-            store,
-            reaches,
-            lanes,
-            settler,
-            rulebook,
-            clock,
-            WorkerSettings(self._owner, settings.lease, settings.worker.poll),
-        )
-        desk = worker if "worker" in self._roles else None
-        intake = Intake(
-            store,
-            settings.merchants.keys(),
-            rulebook,
-            desk,
-            IntakeSettings(settings.instance, settings.inbox_retention),
-            wake,
-        )
-        consumer = _consumer(settings, store, intake)
-        if "worker" in self._roles:
-            self._start(worker.run, *[settler.run] * settings.worker.settlers)
-        if "relay" in self._roles:
-            self._start(relay.run)
-        if "intake" in self._roles:
-            self._start(partial(_run, consumer))
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        log.info("running", roles=sorted(self._roles), owner=self._owner)
+        service = wired(self._settings, store, self._roles)
+        if service.worker is not None and service.settler is not None:
+            self._start(service.worker.run, *[service.settler.run] * self._settings.worker.settlers)
+        if service.relay is not None:
+            self._start(service.relay.run)
+        if service.consumer is not None:
+            self._start(partial(_run, service.consumer))
+        self._start(partial(keep, store, service.lanes, UpkeepSettings(self._settings.inbox_retention)))
+        telemetry.watch_lanes(service.lanes)
+        telemetry.watch_gates(service.gates)
+        telemetry.watch_store(store.engine.counts)
+        _spare_the_collector()
+        log.info("running", roles=sorted(self._roles), owner=owner_of(self._settings))
         failed = await self._until_stopped(stop)
         log.info("stopping")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(settings.shutdown_timeout):
-                await self._stop(consumer, worker, settler, relay)
+            async with asyncio.timeout(self._settings.shutdown_timeout):
+                await self._stop(service)
         await self._end_tasks()
-        await producer.close()
-        for provider in providers.values():
-            await provider.close()
+        await service.close()
         return 1 if failed else 0
-
-    @property
-    def _owner(self) -> str:
-        return self._settings.instance
 
     def _start(self, *roles: Callable[[], Coroutine[Any, Any, None]]) -> None:
         for role in roles:
@@ -153,16 +107,16 @@ class Service:
             log.error("a role ended", exc_info=error)
         return bool(done & set(self._tasks))
 
-    async def _stop(self, consumer: Consumer, worker: Worker, settler: Settler, relay: Relay) -> None:
+    async def _stop(self, service: Wired) -> None:
         """Stops fetching, finishes or hands back what is held, settles, publishes."""
         budget = self._settings.shutdown_timeout
-        if "intake" in self._roles:
-            await consumer.stop(budget / 3)
-        if "worker" in self._roles:
-            await worker.stop(budget / 3)
-            await settler.drained()
-        if "relay" in self._roles:
-            await relay.stop()
+        if service.consumer is not None:
+            await service.consumer.stop(budget / 3)
+        if service.worker is not None and service.settler is not None:
+            await service.worker.stop(budget / 3)
+            await service.settler.drained()
+        if service.relay is not None:
+            await service.relay.stop()
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:
@@ -176,23 +130,11 @@ async def _run(consumer: Consumer) -> None:
     await asyncio.Event().wait()
 
 
-def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
-    async def take(batch: Batch) -> None:
-        at_end = {place: 0.0 for place in batch.places if batch.at_end(place)}
-        await intake.take(batch.records, at_end)
-
-    async def starts(places: Sequence[Place]) -> dict[Place, int]:
-        offsets = {topic: await store.offsets(topic) for topic in {place.topic for place in places}}
-        return {
-            Place(topic, partition): offset for topic, found in offsets.items() for partition, offset in found.items()
-        }
-
-    async def idle(at_end: Mapping[Place, int]) -> None:
-        await store.caught_up([AtEnd(*place, offset) for place, offset in at_end.items()], 0.0)
-
-    options = ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout)
-    topics = [settings.orders_topic]
-    return Consumer(kafka_of(settings), topics, settings.group, take, starts, on_idle=idle, options=options)
+def _spare_the_collector() -> None:
+    """What lives as long as the process is never looked at again, and batches don't wake the collector."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _stop_signal() -> asyncio.Event:
@@ -212,7 +154,3 @@ async def _until(stop: asyncio.Event, work: Awaitable[bool]) -> bool | None:
         return task.result()
     task.cancel()
     return None
-
-
-def _nothing() -> None:
-    """No relay shares this process: it polls."""

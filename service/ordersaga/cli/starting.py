@@ -19,7 +19,7 @@ def run(*, role: tuple[Literal["intake", "worker", "relay"], ...] = ()) -> int:
     settings = config.load()
     from ordersaga.cli import run as running
 
-    return running.run(settings, role or running.ROLES)
+    return running.run(settings, role)
 
 
 def sandbox(*, host: str = "127.0.0.1", port: int = 8100) -> None:

@@ -1,19 +1,36 @@
 """From settings to the parts of a running service."""
 
-from collections.abc import Mapping
-from time import monotonic
+import os
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
-from ordersaga.cli.connections import database_of
+from ordersaga.bus.consumer import Batch, Consumer, ConsumerOptions
+from ordersaga.bus.producer import Producer
+from ordersaga.bus.records import Place
+from ordersaga.cli.connections import database_of, kafka_of
 from ordersaga.config import Klarna, Settings
 from ordersaga.domain.terms import Rules
-from ordersaga.providers.accounts import Account, KlarnaAccount, gates_of
+from ordersaga.intake.intake import Intake, IntakeSettings
+from ordersaga.providers.accounts import Account, KlarnaAccount, gates_of, providers_of
+from ordersaga.providers.breaker import Gate
 from ordersaga.providers.klarna.regions import base_url_of
 from ordersaga.providers.port import Provider
+from ordersaga.relay.relay import Relay, RelaySettings
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.engine import Engine
 from ordersaga.store.store import Store
+from ordersaga.store.upkeep import AtEnd
 from ordersaga.store.vault import Vault
+from ordersaga.worker.held import LeaseClock
 from ordersaga.worker.lanes import Lane, LaneKey, Lanes
+from ordersaga.worker.settler import Settler, SettlerSettings
+from ordersaga.worker.worker import Reach, Worker, WorkerSettings
+
+Role = Literal["intake", "worker", "relay"]
+ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay")
+_UNPLACED: Final = 64
+"""Slots for orders that aren't placed yet: they need no provider."""
 
 
 def store_of(settings: Settings) -> Store:
@@ -37,14 +54,15 @@ def _account(klarna: Klarna) -> Account:
         slots=klarna.slots,
         call_deadline=klarna.call_deadline,
         rate_limit=klarna.rate_limit,
+        authorization_days=klarna.authorization_days,
+        ca_file=str(klarna.ca_file) if klarna.ca_file else None,
     )
 
 
-def lanes_of(settings: Settings, accounts: Mapping[LaneKey, Account]) -> Lanes:
+def lanes_of(settings: Settings, accounts: Mapping[LaneKey, Account], gates: Mapping[LaneKey, Gate]) -> Lanes:
     """A lane for each account, and one per merchant for orders that aren't placed yet."""
-    gates = gates_of(accounts, monotonic)
     lanes = {key: Lane(account.slots, gates[key]) for key, account in accounts.items()}
-    return Lanes({**lanes, **{(name, ""): Lane(64) for name in settings.merchants}})
+    return Lanes({**lanes, **{(name, ""): Lane(_UNPLACED) for name in settings.merchants}})
 
 
 def rulebook_of(
@@ -66,3 +84,80 @@ def rulebook_of(
             call_deadline=max((accounts[key].call_deadline for key in mine), default=10.0),
         )
     return Rulebook(rules)
+
+
+def owner_of(settings: Settings) -> str:
+    """Of leases and shards: other processes of one host have other names."""
+    return f"{settings.instance}:{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """The parts of one process; those of roles that it hasn't are None."""
+
+    lanes: Lanes
+    gates: Mapping[LaneKey, Gate]
+    consumer: Consumer | None
+    worker: Worker | None
+    settler: Settler | None
+    relay: Relay | None
+    closing: Sequence[Callable[[], Awaitable[None]]]
+
+    async def close(self) -> None:
+        for close in self.closing:
+            await close()
+
+
+def wired(settings: Settings, store: Store, roles: Collection[Role]) -> Wired:
+    accounts = accounts_of(settings)
+    providers = providers_of(accounts)
+    gates = gates_of(accounts)
+    lanes = lanes_of(settings, accounts, gates)
+    rulebook = rulebook_of(settings, accounts, providers)
+    producer = Producer(kafka_of(settings))
+    relay = _relay(settings, store, producer) if "relay" in roles else None
+    wake = relay.wake if relay else _nobody
+    worker, settler = None, None
+    if "worker" in roles:
+        clock = LeaseClock(settings.lease)
+        names = SettlerSettings(owner_of(settings), settings.instance, settings.lease)
+        settler = Settler(store, lanes, rulebook, clock, names, wake)
+        reaches = {key: Reach(provider, accounts[key].call_deadline) for key, provider in providers.items()}
+        pace = WorkerSettings(owner_of(settings), settings.lease, settings.worker.poll)
+        worker = Worker(store, reaches, lanes, settler, rulebook, clock, pace)
+    consumer = None
+    if "intake" in roles:
+        memory = IntakeSettings(settings.instance, settings.inbox_retention)
+        consumer = _consumer(settings, store, Intake(store, settings.merchants.keys(), rulebook, worker, memory, wake))
+    closing = [producer.close, *(provider.close for provider in providers.values())]
+    return Wired(lanes, gates, consumer, worker, settler, relay, closing)
+
+
+def _relay(settings: Settings, store: Store, producer: Producer) -> Relay:
+    pace = RelaySettings(
+        owner_of(settings), settings.outcomes_topic, poll=settings.relay.poll, batch=settings.relay.batch
+    )
+    return Relay(store, producer, pace)
+
+
+def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
+    async def take(batch: Batch) -> None:
+        at_end = {place: 0.0 for place in batch.places if batch.at_end(place)}
+        await intake.take(batch.records, at_end)
+
+    async def starts(places: Sequence[Place]) -> dict[Place, int]:
+        offsets = {topic: await store.offsets(topic) for topic in {place.topic for place in places}}
+        return {
+            Place(topic, partition): offset for topic, found in offsets.items() for partition, offset in found.items()
+        }
+
+    async def idle(at_end: Mapping[Place, int]) -> None:
+        await store.caught_up([AtEnd(*place, offset) for place, offset in at_end.items()], 0.0)
+
+    options = ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout)
+    topics = [settings.orders_topic]
+    return Consumer(kafka_of(settings), topics, settings.group, take, starts, on_idle=idle, options=options)
+
+
+def _nobody() -> None:
+    """No relay shares this process: it polls."""

@@ -9,7 +9,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from ordersaga.config.parts import SECONDS
-from ordersaga.config.settings import PREFIX, Settings
+from ordersaga.config.settings import Settings
+from ordersaga.config.sources import PREFIX
 
 ANY: Final = "<NAME>"
 """Stands for a merchant's name."""

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from ordersaga.config.fields import ANY, all_settings, find, name_of
-from ordersaga.config.settings import CONFIG, PREFIX, SECRETS_DIR, Settings, Sources
+from ordersaga.config.settings import Settings
+from ordersaga.config.sources import CONFIG, PREFIX, SECRETS_DIR, Sources
 
 _S = TypeVar("_S", bound=Sources)
 _BY_KUBERNETES: Final = re.compile(r"(_SERVICE_(HOST|PORT)|_PORT)(_.*)?$")

@@ -1,21 +1,13 @@
-"""The settings, from the environment (`ORDERSAGA_…`), secrets as files and a TOML file; the earlier wins."""
+"""The settings, and what of them each command needs."""
 
-import os
 import re
 import socket
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_settings import (
-    BaseSettings,
-    NestedSecretsSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from ordersaga.config.keys import key_of, keys_of
 from ordersaga.config.parts import (
@@ -36,65 +28,10 @@ from ordersaga.config.parts import (
     Waits,
     Worker,
 )
+from ordersaga.config.sources import Misfit, Sources
 
-PREFIX: Final = "ORDERSAGA_"
-CONFIG: Final = "ORDERSAGA_CONFIG"
-SECRETS_DIR: Final = "ORDERSAGA_SECRETS_DIR"
 _BROKER: Final = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[^\s:/@\[\]]+):(\d{1,5})$")
 _MOST_PORT: Final = 65_535
-Misfit = tuple[tuple[str, ...], str]
-"""Where, and what is wrong there."""
-
-
-class Sources(BaseSettings):
-    """What all kinds of settings share: where they come from, and that all that doesn't fit together is told at once."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-        frozen=True,
-        extra="ignore",
-        use_attribute_docstrings=True,
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there are no dotenv files here
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        sources = [init_settings, env_settings]
-        if folder := os.environ.get(SECRETS_DIR):
-            sources.append(
-                NestedSecretsSettingsSource(
-                    file_secret_settings,
-                    secrets_dir=folder,
-                    secrets_dir_missing="error",
-                    secrets_prefix="",
-                    secrets_nested_delimiter="__",
-                )
-            )
-        if file := os.environ.get(CONFIG):
-            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_existing(file)))
-        return tuple(sources)
-
-    def misfits(self) -> Iterator[Misfit]:
-        """What is right by itself and wrong together."""
-        yield from ()
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        wrong = [
-            InitErrorDetails(type=PydanticCustomError("misfit", message), loc=place, input=None)
-            for place, message in self.misfits()
-        ]
-        if wrong:
-            raise ValidationError.from_exception_data(type(self).__name__, wrong)
-        return self
 
 
 class KafkaSettings(Sources):
@@ -304,12 +241,6 @@ class Settings(KafkaSettings, StoreSettings):
                 yield place, f"must be at most half of the lease ({self.lease:g} s)"
         if self.backoff.first > self.backoff.most:
             yield ("backoff", "first"), "must be at most ORDERSAGA_BACKOFF__MOST"
-
-
-def _existing(file: str) -> str:
-    """A file that is asked for and isn't there is no empty one."""
-    with open(file, "rb"):  # noqa: PTH123 - only to see that it can be read
-        return file
 
 
 def shown(settings: Sources) -> dict[str, Any]:

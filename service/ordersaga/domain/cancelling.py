@@ -63,24 +63,31 @@ def _decide_lines(work: Work, pending: Pending, data: Cancelled) -> None:
     work.drop(pending)
     work.change(lines=lines.mark_named(order.lines, data.order_lines))
     after = replace(work.order, lines=lines.add(work.order.lines, drawn, "cancelled"))
-    if _nothing_uncaptured(after, amount):
-        work.begin(work.plan(_ending(order), pending.cause, amount, drawn), data)
-    elif amount:
-        target = order.captured_amount + order.remaining - amount
-        work.begin(work.plan("amend", pending.cause, amount, drawn, target=target), data, view=after)
+    ending = work.plan(_ending(after), pending.cause, amount, drawn)
+    if order.remaining != amount or not (order.order_amount or _all_gone(after)):
+        _lower(work, pending, data, amount, drawn, after)
+    elif amount or order.status != "captured":
+        work.begin(ending, data)
     else:
-        amended(work, work.plan("amend", pending.cause, 0, drawn))
+        ended(work, ending)
+
+
+def _lower(work: Work, pending: Pending, data: Cancelled, amount: int, drawn: tuple[Draw, ...], after: Order) -> None:
+    """The authorization to what was captured or still may be."""
+    target = after.captured_amount + after.remaining - amount
+    operation = work.plan("amend", pending.cause, amount, drawn, target=target)
+    if amount:
+        work.begin(operation, data, view=after)
+    else:
+        amended(work, operation)
 
 
 def _ending(order: Order) -> Literal["cancel", "release"]:
-    return "release" if order.captured_amount else "cancel"
+    return "release" if order.captured_amount or order.status == "captured" else "cancel"
 
 
-def _nothing_uncaptured(order: Order, amount: int) -> bool:
-    """The lines just cancelled, worth `amount`, were the last. Free lines count only where the order is worth nothing."""
-    if order.status == "captured" or order.remaining != amount:
-        return False
-    return amount > 0 or not any(lines.open_pool(line).left_quantity for line in order.lines)
+def _all_gone(order: Order) -> bool:
+    return not any(lines.open_pool(line).left_quantity for line in order.lines)
 
 
 def ended(work: Work, operation: Operation) -> None:
@@ -89,13 +96,13 @@ def ended(work: Work, operation: Operation) -> None:
     work.change(
         released_amount=order.released_amount + operation.amount,
         lines=lines.add(order.lines, operation.draws, "cancelled"),
-        status="captured" if order.captured_amount else "cancelled",
+        status="cancelled" if operation.type == "cancel" else "captured",
         placed=None,
         review_due=None,
         creation=None,
     )
     work.calm("authorization_expires")
-    what = "released" if order.captured_amount else "cancelled"
+    what = "cancelled" if operation.type == "cancel" else "released"
     work.say(what, operation.cause, moved=told(operation, None, operation.amount))
     if operation.also:
         work.refuse(operation.also, _BEFORE)

@@ -17,8 +17,6 @@ GOODS: Final = frozenset({"physical", "digital"})
 FEES: Final = frozenset({"shipping_fee", "surcharge"})
 
 Counter = Literal["captured", "cancelled", "refunded"]
-_WHYS: Final[tuple["Why", ...]] = ("does_not_add_up", "too_much")  # the first that fails is told
-Why = Literal["nothing_left", "too_much", "does_not_add_up"]
 
 
 class Pool(Struct, frozen=True):
@@ -40,7 +38,7 @@ class Pool(Struct, frozen=True):
 class Amiss(Struct, frozen=True):
     """Why the named lines can't be drawn."""
 
-    why: Why
+    why: Literal["nothing_left", "too_much", "does_not_add_up"]
     messages: tuple[str, ...]
 
 
@@ -55,9 +53,11 @@ def open_pool(line: Line) -> Pool:
 
 
 def captured_pool(line: Line) -> Pool:
-    """What may be refunded of a line. A line drawn by following counts as captured in its whole quantity."""
-    quantity = line.captured_quantity or (line.quantity if line.captured else 0)
-    return Pool(quantity, line.captured, line.refunded_quantity, line.refunded)
+    """What may be refunded of a line. One that followed in its worth alone counts as captured in its whole quantity."""
+    if line.captured_quantity or not line.captured:
+        return Pool(line.captured_quantity, line.captured, line.refunded_quantity, line.refunded)
+    gone = line.quantity if line.refunded == line.captured else 0
+    return Pool(line.quantity, line.captured, gone, line.refunded)
 
 
 def goods_of(lines: Sequence[Line]) -> frozenset[int]:
@@ -183,22 +183,20 @@ def _draw_named(lines: Sequence[Line], pools: Sequence[Pool], named: Sequence[Pa
         return Amiss("nothing_left", ("nothing is left of the named lines",))
     drawn: dict[int, Draw] = {}
     amiss = [wrong for part in named if (wrong := _draw_part(part, places[part.reference], pools, drawn))]
-    for why in _WHYS:
-        messages = tuple(message for wrong in amiss if wrong.why == why for message in wrong.messages)
-        if messages:
-            return Amiss(why, messages)
+    if amiss:
+        return Amiss("too_much", tuple(amiss))
     if sum(draw.amount for draw in drawn.values()) < 0:
         return Amiss("does_not_add_up", ("the named lines sum to less than 0",))
     return drawn
 
 
-def _draw_part(part: PartLine, places: Sequence[int], pools: Sequence[Pool], drawn: dict[int, Draw]) -> Amiss | None:
+def _draw_part(part: PartLine, places: Sequence[int], pools: Sequence[Pool], drawn: dict[int, Draw]) -> str | None:
     """Adds the part's draws to `drawn`; what is wrong with it, if anything."""
     rest = {i: _after(pools[i], drawn.get(i)) for i in places}
     left = sum(pool.left_quantity for pool in rest.values())
     wanted = left if part.quantity is UNSET else part.quantity
     if wanted > left:
-        return Amiss("too_much", (f"line {part.reference!r}: {wanted} asked for, {left} left",))
+        return f"line {part.reference!r}: {wanted} asked for, {left} left"
     every = part.quantity is UNSET or not wanted
     taken: dict[int, Draw] = {}
     for i, pool in rest.items():
@@ -209,9 +207,10 @@ def _draw_part(part: PartLine, places: Sequence[int], pools: Sequence[Pool], dra
             worth = 0 if idle else part_worth(pool.total, pool.quantity, pool.gone_quantity + quantity, pool.gone)
             taken[i] = Draw(i, quantity, between(worth, 0, pool.left))
     if part.total_amount is not UNSET:
-        given = _as_given(part, part.total_amount, taken, rest)
-        if isinstance(given, Amiss):
-            return given
+        given = _as_given(part.total_amount, taken, rest)
+        if given is None:
+            most = sum(rest[i].left for i in taken)
+            return f"line {part.reference!r}: {part.total_amount} asked for, {most} left"
         taken = given
     for i, draw in taken.items():
         before = drawn.get(i)
@@ -225,19 +224,15 @@ def _after(pool: Pool, draw: Draw | None) -> Pool:
     return replace(pool, gone_quantity=pool.gone_quantity + draw.quantity, gone=pool.gone + draw.amount)
 
 
-def _as_given(part: PartLine, amount: int, taken: dict[int, Draw], rest: dict[int, Pool]) -> dict[int, Draw] | Amiss:
-    """The same quantities worth `amount` in all, which is no more than is left of them."""
+def _as_given(amount: int, taken: dict[int, Draw], rest: dict[int, Pool]) -> dict[int, Draw] | None:
+    """The same quantities worth `amount` in all; None when that is more than is left of them."""
     missing = amount - sum(draw.amount for draw in taken.values())
     given = dict(taken)
     for i in reversed(taken):
         worth = between(given[i].amount + missing, 0, rest[i].left)
         missing -= worth - given[i].amount
         given[i] = replace(given[i], amount=worth)
-    if not missing:
-        return given
-    most = sum(rest[i].left for i in taken)
-    why: Why = "does_not_add_up" if amount * most < 0 else "too_much"
-    return Amiss(why, (f"line {part.reference!r}: {amount} asked for, {most} left",))
+    return None if missing else given
 
 
 def _with_followers(

@@ -42,8 +42,8 @@ def decide(work: Work, pending: Pending, data: Returned, *, expired: bool) -> No
     try:
         total, draws = _worked_out(order, data, kept)
     except Refused as no:
-        if not expired and no.refusal.code == "over_refund" and _enough_once_captured(order, data, kept):
-            raise Hold("shipment", work.rules.waits_shipment) from None
+        if no.refusal.code == "over_refund" and not expired:
+            _wait_for_captures(work, data, kept)
         raise
     if kept and (refusals := work.terms.return_fee_refusals(order)):
         raise Refused("not_acceptable_to_provider", *refusals)
@@ -70,23 +70,23 @@ def _begin_refunds(work: Work, pending: Pending, data: Returned, shares: Sequenc
             refunded(work, operation, Succeeded(), last=True)
 
 
-def _enough_once_captured(order: Order, data: Returned, kept: int) -> bool:
-    """Would it do if all that may still be captured had been?"""
+def _wait_for_captures(work: Work, data: Returned, kept: int) -> None:
+    """Holds the return if it would do once all was captured that still may be."""
+    order = work.order
     if order.status not in OPEN:
-        return False
+        return
     draws = lines.draw_all([lines.open_pool(line) for line in order.lines])
     if not order.remaining:
         draws = tuple(draw for draw in draws if not draw.amount)
-    then = replace(
-        order,
-        captured_amount=order.captured_amount + order.remaining,
-        lines=lines.add(order.lines, draws, "captured"),
-    )
+    captured = order.captured_amount + order.remaining
+    then = replace(order, captured_amount=captured, lines=lines.add(order.lines, draws, "captured"))
     try:
         _worked_out(then, data, kept)
-    except Refused:
-        return False
-    return True
+    except Refused as no:
+        if no.refusal.code == "over_refund":
+            return
+        raise
+    raise Hold("shipment", work.rules.waits_shipment)
 
 
 def _worked_out(order: Order, data: Returned, kept: int) -> tuple[int, tuple[Draw, ...]]:

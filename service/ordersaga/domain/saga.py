@@ -72,7 +72,7 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
 
 
 def next_call(order: Order, now: float, rules: Rules) -> Next:
-    """What the worker is to do for the order now. Each `Elapsed` decides at least one event that waits."""
+    """What the worker is to do for the order now. Each `Elapsed` takes at least one deadline away."""
     if order.operations:
         return _next_of(order, order.operations[0], now, rules)
     if order.attention is not None and order.attention.reason == _OUR_FAULT:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ordersaga.bus.cloudevents import Readable, Unreadable
 from ordersaga.bus.records import Record
@@ -33,6 +32,7 @@ class Verdicts(Struct):
     letters: list[DeadLetter]
     taken: int = 0
     duplicates: int = 0
+    foreign: int = 0  # records whose key isn't their order's id
 
 
 def key_of(read: Read) -> Key | None:
@@ -52,34 +52,30 @@ def decide_batch(
     now: float,
     oldest: float,
 ) -> Verdicts:
-    """Decides each record in turn. `oldest`: records sent before it (seconds) are too old. Raises nothing for a bad input."""
+    """Decides each record in turn. `oldest`: records sent before it (seconds) are too old, unless the inbox knows them.
+
+    Raises nothing for a bad input; what it raises is a fault of our own.
+    """
     verdicts = Verdicts(orders, {}, [], [], [])
     for record, read, verdict in inputs:
-        if record.timestamp < oldest:
-            verdicts.letters.append(letter_of(record, read, "too_old", ("older than what the inbox remembers",)))
-        elif verdict == "same":
+        if _is_foreign(record, read):
+            verdicts.foreign += 1
+        if verdict == "same":
             verdicts.duplicates += 1
         elif verdict == "other":
             verdicts.letters.append(letter_of(record, read, "id_reused", ("another event came under this id before",)))
+        elif record.timestamp < oldest:
+            verdicts.letters.append(letter_of(record, read, "too_old", ("older than what the inbox remembers",)))
         elif isinstance(read, Unreadable):
             _refuse(verdicts, record, read, rules_of, now)
         else:
-            _accept(verdicts, record, read.event, rules_of, now)
+            _accept(verdicts, read.event, rules_of, now)
     return verdicts
 
 
-def _accept(verdicts: Verdicts, record: Record, event: Event, rules_of: RulesOf, now: float) -> None:
+def _accept(verdicts: Verdicts, event: Event, rules_of: RulesOf, now: float) -> None:
     key = Key(event.merchant, event.kind, event.subject)
-    order = verdicts.orders.get(key)
-    try:
-        decision = saga.accept(order, event, now, rules_of(event.merchant))
-    except Exception as error:  # noqa: BLE001 - a bug of ours stalls this order alone
-        message = f"{type(error).__name__} while deciding the event"
-        letter = letter_of(record, Readable(event, b""), "internal_error", (message,))
-        verdicts.letters.append(letter)
-        blocked = replace(order or Order(key), blocked=str(letter.id))
-        verdicts.orders[key] = verdicts.changed[key] = blocked
-        return
+    decision = saga.accept(verdicts.orders.get(key), event, now, rules_of(event.merchant))
     verdicts.taken += 1
     _count(verdicts, key, decision)
 
@@ -103,6 +99,11 @@ def _count(verdicts: Verdicts, key: Key, decision: Decision) -> None:
     verdicts.orders[key] = verdicts.changed[key] = decision.order
     verdicts.entries.extend((key, entry) for entry in decision.entries)
     verdicts.outcomes.extend((key, outcome) for outcome in decision.outcomes)
+
+
+def _is_foreign(record: Record, read: Read) -> bool:
+    subject = read.event.subject if isinstance(read, Readable) else read.subject
+    return subject is not None and record.key != subject.encode()
 
 
 def letter_of(record: Record, read: Read, code: str, messages: Sequence[str]) -> DeadLetter:

@@ -1,7 +1,9 @@
 """Takes batches of shop events in: one Postgres transaction for a batch, its offsets in it."""
 
+import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Protocol
+from time import monotonic
+from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct
@@ -18,18 +20,38 @@ from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import intake as store_intake
-from ordersaga.store.errors import ConflictError, OffsetsMovedError, StoreUnavailableError
+from ordersaga.store.dead_letters import DeadLetter
+from ordersaga.store.errors import (
+    ConflictError,
+    InputRefusedError,
+    MasterKeyError,
+    OffsetsMovedError,
+    SchemaMissingError,
+    StoreError,
+    StoreUnavailableError,
+    UnreadableError,
+)
 from ordersaga.store.intake import Change, Heard, InboxRow, Progress
 from ordersaga.store.rows import OutboxRow, Row
 from ordersaga.store.store import Store
 
 log = structlog.get_logger(__name__)
-_CONFLICTS = 5
-
+_CONFLICTS: Final = 5
+_TRIES: Final = 3  # of a record that fails alone
+_PAUSE: Final = 0.1  # seconds between them
+_NO_INPUTS_FAULT: Final = (
+    StoreUnavailableError,
+    ConflictError,
+    OffsetsMovedError,
+    SchemaMissingError,
+    MasterKeyError,
+)
 
 Batch = Sequence[tuple[Record, Input]]
 AtEnd = Mapping[Place, float]
 """Of the partitions that the batch empties: how many seconds ago that was seen."""
+Seen = Mapping[Place, float]
+"""The same, as times of the monotonic clock."""
 
 
 class Desk(Protocol):
@@ -75,68 +97,79 @@ class Intake:
         self._wake = wake
 
     async def take(self, records: Sequence[Record], at_end: AtEnd) -> None:
-        """Takes the batch in. Raises StoreUnavailableError (try again); a lasting failure is narrowed down to its one record."""
-        read_in = [(record, read(record, self._merchants)) for record in records]
-        await self._take(read_in, at_end)
+        """Takes the batch in; a lasting failure is narrowed down to its one record.
 
-    async def _take(self, batch: Batch, at_end: AtEnd) -> None:
+        Raises a StoreError that is no input's fault: all of it, or what hadn't been taken in yet, is to be given again.
+        """
+        now = monotonic()
+        seen = {place: now - ago for place, ago in at_end.items()}
+        await self._take([(record, read(record, self._merchants)) for record in records], seen)
+
+    async def _take(self, batch: Batch, seen: Seen, tries: int = _TRIES) -> None:
         try:
-            await self._take_retrying(batch, at_end)
-        except StoreUnavailableError:
+            await self._take_retrying(batch, seen)
+        except _NO_INPUTS_FAULT:
             raise
         except Exception as error:
             log.exception("a batch failed", records=len(batch))
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self._take(batch[:middle], {})
-                await self._take(batch[middle:], at_end)
+                await self._take(batch[middle:], seen)
+            elif tries > 1:
+                await asyncio.sleep(_PAUSE)
+                await self._take(batch, seen, tries - 1)
             else:
                 await self._bury_alone(*batch[0], error)
 
-    async def _take_retrying(self, batch: Batch, at_end: AtEnd) -> None:
-        for attempt in range(_CONFLICTS):
+    async def _take_retrying(self, batch: Batch, seen: Seen) -> None:
+        for _ in range(_CONFLICTS - 1):
             try:
-                await self._take_once(batch, at_end)
+                await self._take_once(batch, seen)
             except ConflictError:
-                if attempt == _CONFLICTS - 1:
-                    raise
+                continue
             except OffsetsMovedError as moved:
                 batch = await self._not_taken_yet(batch, moved.topic)
             else:
                 return
+        await self._take_once(batch, seen)
 
     async def _not_taken_yet(self, batch: Batch, topic: str) -> Batch:
         """Without what another consumer has taken in meanwhile."""
         following = await self._store.offsets(topic)
         return [one for one in batch if one[0].topic != topic or one[0].offset >= following.get(one[0].partition, 0)]
 
-    async def _take_once(self, batch: Batch, at_end: AtEnd) -> None:
+    async def _take_once(self, batch: Batch, seen: Seen) -> None:
         if not batch:
             return
+        desk = self._desk
+        mark = desk.mark() if desk else (0.0, 0.0)  # before the transaction begins: its now() starts the leases
         reserved: dict[Key, Order] = {}
         try:
             async with self._store.taking_in() as tx:
                 heard, locked, verdicts = await self._decide(tx, batch)
-                mark = self._desk.mark() if self._desk else (0.0, 0.0)
                 changes = self._changes(verdicts, locked, heard.clock.now, reserved)
-                owner, lease = (self._desk.owner, self._desk.lease) if self._desk else ("", 0.0)
-                leases = await tx.write(changes, owner, lease)
+                leases = await tx.write(changes, *((desk.owner, desk.lease) if desk else ("", 0.0)))
                 await tx.journal(verdicts.entries)
                 await tx.publish(self._outbox(verdicts, heard.clock.epoch))
                 await tx.bury(verdicts.letters)
-                await tx.move_offsets(_moves(batch, at_end))
+                await tx.move_offsets(_moves(batch, seen))
         except BaseException:
-            for order in reserved.values():
-                self._release(order)
+            self._release(reserved)
             raise
+        self._tell(batch, verdicts)
+        for lease in leases:
+            assert desk is not None
+            desk.submit(reserved.pop(lease.key), lease.token, mark, heard.clock.now)
+        self._release(reserved)
+
+    def _tell(self, batch: Batch, verdicts: Verdicts) -> None:
         if verdicts.outcomes:
             self._wake()
-        telemetry.taken_in(
-            len(batch), verdicts.taken, verdicts.duplicates, [letter.code for letter in verdicts.letters]
-        )
-        for lease_of in leases:
-            assert self._desk is not None
-            self._desk.submit(reserved[lease_of.key], lease_of.token, mark, heard.clock.now)
+        letters = [letter.code for letter in verdicts.letters]
+        telemetry.taken_in(len(batch), verdicts.taken, verdicts.duplicates, letters)
+        telemetry.FOREIGN_KEYS.inc(verdicts.foreign)
+        telemetry.decided([outcome for _, outcome in verdicts.outcomes])
 
     async def _decide(self, tx: store_intake.Intake, batch: Batch) -> tuple[Heard, dict[Key, Row], Verdicts]:
         known = [(record, row) for record, one in batch if (row := _inbox_row(record, one)) is not None]
@@ -160,8 +193,7 @@ class Intake:
         for key in sorted(verdicts.changed):
             order = verdicts.changed[key]
             row = locked.get(key)
-            rules = self._rulebook.of(key.merchant)
-            due = None if order.blocked and not order.operations else saga.due(order, now, rules)
+            due = saga.due(order, now, self._rulebook.of(key.merchant))
             lease = self._wanted_now(order, row, due, now) and self._reserve(order)
             if lease:
                 reserved[key] = order
@@ -176,8 +208,9 @@ class Intake:
     def _reserve(self, order: Order) -> bool:
         return self._desk is not None and self._desk.reserve(order)
 
-    def _release(self, order: Order) -> None:
-        if self._desk is not None:
+    def _release(self, reserved: Mapping[Key, Order]) -> None:
+        for order in reserved.values():
+            assert self._desk is not None
             self._desk.release(order)
 
     def _outbox(self, verdicts: Verdicts, epoch: int) -> list[OutboxRow]:
@@ -185,18 +218,36 @@ class Intake:
 
     async def _bury_alone(self, record: Record, one: Input, error: Exception) -> None:
         """The one record that makes our own code or database fail: later events of its order wait for it."""
-        letter = letter_of(record, one, "internal_error", (f"{type(error).__name__} while taking the event in",))
-        key = key_of(one)
+        said = str(error) if isinstance(error, StoreError) else type(error).__name__
+        telemetry.refused(said)
+        letter = letter_of(record, one, "internal_error", (f"while taking the event in: {said}",))
+        try:
+            await self._bury(letter, record, one, key_of(one))
+        except (UnreadableError, InputRefusedError):  # the order itself can't be read or written
+            await self._bury(letter, record, one, None)
+        telemetry.taken_in(1, 0, 0, [letter.code])
+        log.error("a dead letter", code=letter.code, dead_letter=str(letter.id))
+
+    async def _bury(self, letter: DeadLetter, record: Record, one: Input, key: Key | None) -> None:
+        """`key`: of the order to block."""
+        row_of_inbox = _inbox_row(record, one)
+        remembered = [] if row_of_inbox is None else [replace(row_of_inbox, dead_letter=letter.id)]
         async with self._store.taking_in() as tx:
-            heard = await tx.remember([])
+            heard = await tx.remember(remembered)
             if key is not None:
                 row = (await tx.lock([key])).get(key)
-                order = replace(row.order if row else Order(key), blocked=str(letter.id))
-                await tx.write([Change(order, row, None, False)], "", 0.0)
+                order = row.order if row else Order(key)
+                blocked = replace(order, blocked=order.blocked or str(letter.id))
+                await tx.write([Change(blocked, row, self._due(blocked, heard.clock.now))], "", 0.0)
             await tx.bury([letter])
             await tx.move_offsets(_moves([(record, one)], {}))
-        telemetry.taken_in(1, 0, 0, [letter.code])
-        log.error("a dead letter", code=letter.code, dead_letter=str(letter.id), at=heard.clock.now)
+
+    def _due(self, order: Order, now: float) -> float | None:
+        """What was under way goes on. Where even this fails, a worker finds out and calls somebody."""
+        try:
+            return saga.due(order, now, self._rulebook.of(order.key.merchant))
+        except Exception:  # noqa: BLE001 - our own code has failed on this order before
+            return now
 
 
 def _inbox_row(record: Record, one: Input) -> InboxRow | None:
@@ -209,10 +260,12 @@ def _inbox_row(record: Record, one: Input) -> InboxRow | None:
     return InboxRow(one.merchant, one.cause.source, one.cause.id, one.digest, letter.id)
 
 
-def _moves(batch: Batch, at_end: AtEnd) -> list[Progress]:
+def _moves(batch: Batch, seen: Seen) -> list[Progress]:
     spans: dict[Place, tuple[int, int]] = {}
     for record, _ in batch:
         place = Place(record.topic, record.partition)
         first, last = spans.get(place, (record.offset, record.offset))
         spans[place] = (min(first, record.offset), max(last, record.offset))
-    return [Progress(*place, first, last + 1, at_end.get(place)) for place, (first, last) in sorted(spans.items())]
+    now = monotonic()
+    ago = {place: now - at for place, at in seen.items()}
+    return [Progress(*place, first, last + 1, ago.get(place)) for place, (first, last) in sorted(spans.items())]

@@ -55,8 +55,8 @@ class Replay:
                 raise ReplayError(f"dead letter {letter} isn't open any more")
             row = InboxRow(event.merchant, event.cause.source, event.cause.id, one.digest)
             heard = await tx.remember([row])
-            if new_id is not None and heard.verdicts != ["new"]:
-                raise ReplayError(f"dead letter {letter}: the new id {new_id!r} was used before, too")
+            if heard.verdicts != ["new"] and listed.code != "too_old":
+                raise ReplayError(_used(letter, new_id))
 
             def decide(order: Order | None, now: float, rules: Rules) -> Decision:
                 return saga.take_in_first(order, event, now, rules, unblocks=str(letter))
@@ -101,6 +101,12 @@ class Replay:
         await tx.write([Change(decision.order, row, due)], "", 0.0)
         await tx.journal([(key, entry) for entry in decision.entries])
         await tx.publish([outbox_row(key, outcome, clock.epoch, self._instance) for outcome in decision.outcomes])
+
+
+def _used(letter: UUID, new_id: str | None) -> str:
+    if new_id is not None:
+        return f"dead letter {letter}: the new id {new_id!r} was used before, too"
+    return f"dead letter {letter}: its event came again and was taken in meanwhile, discard the dead letter"
 
 
 def _is_owed(listed: Listed, one: Readable | Unreadable) -> bool:

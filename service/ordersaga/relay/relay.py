@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final, Literal
 
 import structlog
 from msgspec import Struct
@@ -10,18 +11,23 @@ from ordersaga import telemetry
 from ordersaga.bus.outcomes import headers_of
 from ordersaga.bus.producer import OutRecord, Producer
 from ordersaga.domain.order import Key
-from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.store.errors import StoreError
 from ordersaga.store.outbox import Unsent
 from ordersaga.store.rows import OutboxRow
 from ordersaga.store.store import Store
 
 log = structlog.get_logger(__name__)
 
+Round = Literal["nothing", "published", "failed"]
+_FIRST_PAUSE: Final = 0.1  # seconds while the store is away
+_LONGEST_PAUSE: Final = 2.0
+_AFTER_FAILURE: Final = 0.5
+
 
 class RelaySettings(Struct, frozen=True):
     owner: str
     topic: str
-    lease: float = 15.0
+    lease: float = 5.0
     poll: float = 0.05
     batch: int = 1000
 
@@ -34,6 +40,8 @@ class Relay:
         self._producer = producer
         self._settings = settings
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._stopped = False
         self._shards: list[int] = []
         self._renew_at = 0.0
 
@@ -42,41 +50,48 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        """Relays until cancelled. A store or a broker that is away is waited for."""
-        pause = 0.1
-        while True:
+        """Relays until it is stopped or cancelled. A store or a broker that is away is waited for."""
+        pause = _FIRST_PAUSE
+        while not self._stopped:
             try:
-                more = await self.round()
-                pause = 0.1
-            except StoreUnavailableError as error:
+                done = await self.round()
+                pause = _FIRST_PAUSE
+            except StoreError as error:
                 log.warning("store away, outcomes wait", reason=str(error))
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+                pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
-            if not more:
+            if done == "nothing":
                 await self._rest()
+            elif done == "failed":
+                await asyncio.sleep(_AFTER_FAILURE)
 
-    async def round(self) -> bool:
-        """Reads, publishes and deletes once; True: there may be more at once."""
+    async def round(self) -> Round:
+        """Reads, publishes and deletes once. After `published` there may be more at once."""
+        async with self._turn:
+            return await self._round()
+
+    async def _round(self) -> Round:
         self._wake.clear()
         await self._renew()
         rows = await self._store.read_outbox(self._shards, self._settings.batch)
         if not rows:
-            return False
+            return "nothing"
         failed = await self._publish(rows)
         await self._store.delete_outbox([row.id for row in rows if row.id not in failed], self._settings.owner)
         telemetry.relayed(len(rows) - len(failed), len(failed))
-        if failed:
-            await asyncio.sleep(0.5)
-        return True
+        return "failed" if failed else "published"
 
     async def stop(self) -> None:
-        """Publishes what is there and gives the shards back."""
+        """Publishes what is there, as far as Kafka takes it, and gives the shards back."""
+        self._stopped = True
+        self._wake.set()
         try:
-            while await self.round():
-                pass
-            await self._store.leave_shards(self._settings.owner)
-        except StoreUnavailableError as error:
+            async with self._turn:
+                while await self._round() == "published":
+                    pass
+                await self._store.leave_shards(self._settings.owner)
+        except StoreError as error:
             log.warning("store away at the stop: outcomes stay in the outbox", reason=str(error))
 
     async def _publish(self, rows: Sequence[Unsent]) -> set[int]:

@@ -96,7 +96,10 @@ def _message_of(record: logging.LogRecord) -> str:
 
 
 def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | None = None) -> None:
-    """Sends structlog and the standard library's loggers to `file`, else to stderr."""
+    """Sends structlog and the standard library's loggers to `file`, else to stderr. Call it when all is imported:
+
+    loggers that libraries gave a way of their own (FastStream's does, with the texts of exceptions) lose it.
+    """
     lowest = logging.getLevelNamesMapping()[level]
     factory = structlog.BytesLoggerFactory(file or sys.stderr.buffer)
     finish: list[Processor] = [
@@ -111,6 +114,10 @@ def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | No
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+            logger.propagate = True
     root = logging.getLogger()
     root.handlers[:] = [_Foreign(finish, factory().msg)]
     # Below WARNING clients tell of each request, and at DEBUG what is in it.

@@ -37,6 +37,13 @@ INVARIANTS: Final[tuple[Invariant, ...]] = ("I1", "I2", "I3", "I4", "I5", "I6", 
 VIOLATIONS: Final = Counter("ordersaga_invariant_violations_total", "Broken invariants", ["invariant"])
 for _name in INVARIANTS:
     VIOLATIONS.labels(_name)
+_KEPT_BY: Final[dict[str, Invariant]] = {
+    "orders_amounts_not_negative": "I2",
+    "orders_books_balance": "I2",
+    "orders_refunded_within_captured": "I2",
+    "outbox_merchant_kind_subject_sequence_key": "I5",
+    "orders_leased_is_due": "I8",
+}
 
 
 def taken_in(records: int, taken: int, duplicates: int, letters: Sequence[str]) -> None:
@@ -60,6 +67,13 @@ def settled(orders: int) -> None:
 def decided(outcomes: Sequence[Outcome]) -> None:
     for what, count in Tally(outcome.what for outcome in outcomes).items():
         OUTCOMES.labels(what).inc(count)
+
+
+def refused(reason: str) -> None:
+    """What the database wouldn't take: a constraint in `reason` may be one that keeps an invariant."""
+    for constraint, invariant in _KEPT_BY.items():
+        if constraint in reason:
+            VIOLATIONS.labels(invariant).inc()
 
 
 def relayed(published: int, failed: int) -> None:

@@ -1,9 +1,11 @@
 """Slots by merchant and provider: who is paused or down takes nobody's room."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ordersaga.domain.results import Result
+
+LaneKey = tuple[str, str]  # merchant, provider ("": not placed yet)
 
 
 class Gate(Protocol):
@@ -16,7 +18,14 @@ class Gate(Protocol):
     def ended(self, result: Result | None) -> None: ...
 
 
-LaneKey = tuple[str, str]  # merchant, provider ("": not placed yet)
+class Switch(Protocol):
+    """What is paused: a merchant's calls to a provider, `*` for all."""
+
+    @property
+    def merchant(self) -> str: ...
+
+    @property
+    def provider(self) -> str: ...
 
 
 class Lane:
@@ -25,15 +34,16 @@ class Lane:
     def __init__(self, slots: int, gate: Gate | None = None) -> None:
         self.slots = slots
         self.held = 0
+        self.paused = False
         self._gate = gate
 
     def room(self) -> int:
-        free = self.slots - self.held
-        return max(free if self._gate is None else min(free, self._gate.room()), 0)
+        """How many more orders may be taken."""
+        return min(max(self.slots - self.held, 0), self._calls())
 
     def open(self) -> bool:
         """May the provider be given one more call?"""
-        return self._gate is None or self._gate.room() > 0
+        return self._calls() > 0
 
     def take(self, slots: int = 1) -> None:
         """Takes slots, each with a call that may begin."""
@@ -54,6 +64,17 @@ class Lane:
     def free(self) -> None:
         self.held -= 1
 
+    def give_back(self, slots: int = 1) -> None:
+        """Slots that weren't used, and their calls."""
+        for _ in range(slots):
+            self.called(None)
+            self.free()
+
+    def _calls(self) -> int:
+        if self.paused:
+            return 0
+        return self.slots if self._gate is None else max(self._gate.room(), 0)
+
 
 class Lanes:
     def __init__(self, lanes: Mapping[LaneKey, Lane]) -> None:
@@ -69,6 +90,13 @@ class Lanes:
     def with_room(self, most: int) -> list[tuple[LaneKey, int]]:
         """Lanes that could take orders now, and how many (at most `most` each)."""
         return [(key, min(room, most)) for key, lane in self._lanes.items() if (room := lane.room())]
+
+    def pause(self, switches: Sequence[Switch]) -> None:
+        """Pauses these and no others: the claims heed the switches by themselves, orders in our hands only by this."""
+        for (merchant, provider), lane in self._lanes.items():
+            lane.paused = any(
+                switch.merchant in {merchant, "*"} and switch.provider in {provider, "*"} for switch in switches
+            )
 
     def __iter__(self) -> Iterator[tuple[LaneKey, Lane]]:
         return iter(self._lanes.items())

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import assert_never
 
 import structlog
 from msgspec import Struct
@@ -10,18 +9,20 @@ from msgspec import Struct
 from ordersaga import telemetry
 from ordersaga.domain import evidence, saga
 from ordersaga.domain.order import Order
-from ordersaga.domain.outcomes import Call, Elapsed, Next, Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.outcomes import Call, Elapsed, Next, Read, Revoke, Send
+from ordersaga.domain.results import Result, Unknown
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
-from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.store.errors import StoreError
 from ordersaga.store.rows import Leased, Unreadable
 from ordersaga.store.store import Store
 from ordersaga.worker.held import Doubt, Held, LeaseClock
-from ordersaga.worker.lanes import Lane, LaneKey, Lanes
+from ordersaga.worker.lanes import LaneKey, Lanes
 from ordersaga.worker.settler import Settlement, Settler
 
 log = structlog.get_logger(__name__)
+_AWAY = 1.0  # seconds
 
 
 class Reach(Struct, frozen=True):
@@ -61,6 +62,7 @@ class Worker:
         self._clock = clock
         self._settings = settings
         self._acting: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
         self._open = True
         settler.carry_on = self.begin
 
@@ -87,9 +89,7 @@ class Worker:
         return True
 
     def release(self, order: Order) -> None:
-        lane = self._lanes.must(*_lane_of(order))
-        lane.called(None)
-        lane.free()
+        self._lanes.must(*_lane_of(order)).give_back()
 
     def submit(self, order: Order, token: int, mark: tuple[float, float], now: float) -> None:
         self._clock.heard(now)
@@ -102,14 +102,18 @@ class Worker:
         while True:
             try:
                 full = await self.claim()
-            except StoreUnavailableError as error:
+            except StoreError as error:
                 log.warning("store away, claims wait", reason=str(error))
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_AWAY)
                 continue
             await asyncio.sleep(0 if full else self._settings.poll)
 
     async def claim(self) -> bool:
         """One claim over all lanes with room; True: a lane was filled, more may be due."""
+        async with self._claiming:
+            return await self._claim()
+
+    async def _claim(self) -> bool:
         rooms = self._lanes.with_room(self._settings.claim_most) if self._open else []
         if not rooms:
             return False
@@ -125,19 +129,13 @@ class Worker:
                 taken[lane] = taken.get(lane, 0) + 1
         finally:
             for key, room in rooms:
-                self._give_back(self._lanes.must(*key), room - taken.get(key, 0))
+                self._lanes.must(*key).give_back(room - taken.get(key, 0))
         self._clock.heard(claimed.clock.now)
         self._rulebook.learn(heard_until=claimed.clock.heard_until, restored_at=claimed.clock.raised_at)
         for leased in claimed.leases:
             self.begin(_held(leased, mark))
         await self._set_aside(claimed.unreadable)
         return any(taken.get(key, 0) == room for key, room in rooms)
-
-    @staticmethod
-    def _give_back(lane: Lane, slots: int) -> None:
-        for _ in range(slots):
-            lane.called(None)
-            lane.free()
 
     async def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
         """Orders whose rows can't be read wait for a person: they stall nobody else."""
@@ -157,72 +155,93 @@ class Worker:
         task.add_done_callback(self._acting.discard)
 
     async def _act(self, held: Held) -> None:
-        if held.doubt is not None:
-            telemetry.DOUBTS.inc()
-            held.order = evidence.doubted(held.order, held.doubt.since, held.doubt.until)
+        """The slot goes on to the settler, or is free."""
+        settlement = None
+        try:
+            settlement = await self._acted(held)
+        finally:
+            if settlement is None:
+                self._lanes.must(*held.lane).free()
+            else:
+                self._settler.put(settlement)
+
+    async def _acted(self, held: Held) -> Settlement | None:
+        """What came of it; None: the order was handed back."""
         following = self._next(held)
-        match following:
-            case Send() | Read() | Revoke():
-                await self._call(held, following)
-            case Elapsed() | Wait() | Rest():
-                self._lanes.must(*held.lane).called(None)
-                self._settler.put(Settlement(held, Elapsed(), None, None))
-            case None:
-                self._lanes.must(*held.lane).called(None)
-                self._settler.put(Settlement(held, Elapsed(), None, None, failed="next_call"))
-            case _:
-                assert_never(following)
+        if isinstance(following, Send | Read | Revoke):
+            reach = self._reaches[held.lane]
+            if self._open and self._clock.outlasts(held, reach.deadline):
+                return await self._called(held, following, reach)
+            self._lanes.must(*held.lane).called(None)
+            await self._hand_back(held)
+            return None
+        self._lanes.must(*held.lane).called(None)
+        return Settlement(held, Elapsed(), None, None, failed="next_call" if following is None else None)
 
     def _next(self, held: Held) -> Next | None:
         """None: our own code failed on this order."""
-        key = held.order.key
+        key, doubt = held.order.key, held.doubt
         try:
+            if doubt is not None:
+                telemetry.DOUBTS.inc()
+                held.order = evidence.doubted(held.order, doubt.since, doubt.until)
             return saga.next_call(held.order, self._clock.database_now(), self._rulebook.of(key.merchant))
         except Exception:
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
             return None
 
-    async def _call(self, held: Held, call: Call) -> None:
-        reach = self._reaches[held.lane]
-        lane = self._lanes.must(*held.lane)
-        if not self._open or not self._clock.outlasts(held, reach.deadline):
-            lane.called(None)
-            await self._drop(held)
-            return
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        result = None
+    async def _called(self, held: Held, call: Call, reach: Reach) -> Settlement:
+        """An exception leaves open whether the call took effect; it says nothing of the provider."""
+        now = asyncio.get_running_loop().time
+        started, result = now(), None
         try:
             result = await reach.provider.call(call, reach.deadline)
+        except Exception as error:
+            log.exception("a call failed", merchant=held.lane[0], subject=held.order.key.subject)
+            answer: Result = Unknown(f"{type(error).__name__} in our own code")
+        else:
+            answer = result
         finally:
-            lane.called(result)
-        seconds = loop.time() - started
-        telemetry.called(held.lane[1], call, result, seconds)
-        self._settler.put(Settlement(held, call, result, seconds))
+            self._lanes.must(*held.lane).called(result)
+        seconds = now() - started
+        telemetry.called(held.lane[1], call, answer, seconds)
+        return Settlement(held, call, answer, seconds)
 
-    async def _drop(self, held: Held) -> None:
+    async def _hand_back(self, held: Held) -> None:
         """Unsent work goes back; where its lease is over already, another worker has it or will."""
-        telemetry.LEASES_LOST.inc()
+        if self._open:
+            telemetry.LEASES_LOST.inc()
         doubt = held.doubt
         since, until = (None, None) if doubt is None else (doubt.since, doubt.until)
         try:
             await self._store.hand_back([claims.HandBack(held.order.key, held.token, since, until)])
-        except StoreUnavailableError:
-            log.warning("order not handed back, its lease runs out by itself", subject=held.order.key.subject)
-        finally:
-            self._lanes.must(*held.lane).free()
+        except StoreError as error:
+            subject = held.order.key.subject
+            log.warning("order not handed back, its lease runs out by itself", subject=subject, reason=str(error))
 
     # the end
 
     async def stop(self, seconds: float) -> None:
-        """No new work; what is under way ends within the time or is left to its lease."""
+        """No new work. What is under way ends within the time and is settled, or is left to its lease; the rest goes back."""
         self._open = False
         self._settler.open = False
-        if self._acting:
-            _, late = await asyncio.wait(self._acting, timeout=seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended()
+        except TimeoutError:
+            late = tuple(self._acting)
+            log.warning("calls that take too long are left to their leases", orders=len(late))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def _ended(self) -> None:
+        """Also what a claim that is under way brings, and what a settle had passed on to its next call."""
+        async with self._claiming:
+            await self._settler.drained()
+        while self._acting:
+            await asyncio.wait(self._acting)
+            await self._settler.drained()
 
 
 def _lane_of(order: Order) -> LaneKey:

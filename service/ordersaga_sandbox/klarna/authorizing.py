@@ -81,6 +81,7 @@ def _decide_pending(world: World, order: Order, decision: Decision, due: float) 
 def decide(hand: Hand, order: Order, decision: Decision) -> None:
     """A rejected order that isn't captured within four hours is cancelled."""
     order.fraud_status = decision
+    order.decided_at = hand.at
     hand.record(order, "fraud_decision", reference=decision)
     if decision == "ACCEPTED":
         _capture_at_once(hand, order)
@@ -89,7 +90,7 @@ def decide(hand: Hand, order: Order, decision: Decision) -> None:
 
 
 def _cancel_rejected(world: World, order: Order, due: float) -> None:
-    if order.fraud_status == "REJECTED" and order.status == "AUTHORIZED":
+    if order.fraud_status == "REJECTED" and order.decided_at + GRACE <= due and order.status == "AUTHORIZED":
         _cancel(Hand(world, due, "klarna"), order)
 
 

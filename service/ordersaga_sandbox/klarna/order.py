@@ -68,6 +68,7 @@ class Order:
     merchant_reference2: str | None
     auto_capture: bool
     status: Status = "AUTHORIZED"
+    decided_at: float = 0.0
     captured: int = 0
     refunded: int = 0
     acknowledged: bool = False

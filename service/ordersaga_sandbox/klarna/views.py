@@ -1,9 +1,17 @@
 """Orders, captures and refunds as Order Management shows them. There is no `order_tax_amount`: it exists at creation only."""
 
-from typing import Any
+from typing import Any, Final
 
 from ordersaga_sandbox.clock import iso
 from ordersaga_sandbox.klarna.order import Capture, Order, Refund
+
+_INITIAL: Final = {
+    "b2b_invoice": "INVOICE_BUSINESS",
+    "base_account": "ACCOUNT",
+    "direct_bank_transfer": "BANK_TRANSFER",
+    "slice_it_by_card": "FIXED_AMOUNT_BY_CARD",
+}
+"""Where Order Management names a payment method otherwise than Payments does."""
 
 
 def order_view(order: Order) -> dict[str, Any]:
@@ -33,7 +41,10 @@ def order_view(order: Order) -> dict[str, Any]:
             "shipping_info": order.shipping_info,
             "captures": [capture_view(order, capture) for capture in order.captures],
             "refunds": [refund_view(refund) for refund in order.refunds],
-            "initial_payment_method": {"type": order.payment_method.upper(), "description": order.payment_method},
+            "initial_payment_method": {
+                "type": _INITIAL.get(order.payment_method, order.payment_method.upper()),
+                "description": order.payment_method.replace("_", " ").capitalize(),
+            },
         }
     )
 

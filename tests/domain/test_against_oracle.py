@@ -1,0 +1,76 @@
+"""The same histories by the sample's oracle, which was written from the contract alone: every event ends alike."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from sample.oracle import Event, read, replay
+
+from ordersaga.domain.outcomes import Send, Wait
+from ordersaga.domain.results import Rejected, Succeeded
+from ordersaga.domain.terms import Rules
+from ordersaga.providers.klarna.terms import KlarnaTerms
+
+from .shop import Story
+
+EVENTS = Path(__file__).resolve().parents[2] / "sample" / "events.ndjson.gz"
+ONE_IN = 8
+MOVES = {"captured", "refunded", "released", "lines_cancelled"}
+Ends = dict[str, tuple[str, str | None, int | None]]
+
+
+def provider_answers(story: Story) -> None:
+    """As the sandbox does: by what the authorization token begins with."""
+    while isinstance(call := story.next(), Send) and call.operation.type == "create_order":
+        if "/sbx-reject-" in call.request.path:
+            story.answer(Rejected("REJECTED", status=403))
+        elif "/sbx-pending-" in call.request.path:
+            story.answer(Succeeded("order-1", fraud_status="PENDING"))
+            story.wait()
+            story.seen(fraud_status="ACCEPTED")
+        else:
+            story.yes()
+    if story.yes():
+        provider_answers(story)
+
+
+def lived(events: list[Event]) -> Story:
+    story = Story(eager=False, rules=Rules({"klarna": KlarnaTerms()}))
+    for event in events:
+        story.tell(event.type.split(".")[2], event.data, event.id)
+        provider_answers(story)
+    while story.order.pending and isinstance(following := story.next(), Wait):
+        story.pass_time(following.until - story.now)
+    return story
+
+
+def ends_of(story: Story) -> Ends:
+    ends: Ends = {}
+    for name in {one.cause.id for one in story.outcomes if one.cause}:
+        (final,) = story.finals(name)
+        of_it = [one for one in story.outcomes if one.cause and one.cause.id == name]
+        amounts = [one.operation.amount or 0 for one in of_it if one.operation]
+        code = final.refusal.code if final.refusal else None
+        ends[name] = (final.what, code, sum(amounts) if final.what in MOVES else None)
+    return ends
+
+
+def test_every_event_of_the_sample_ends_as_the_oracle_says() -> None:
+    if not EVENTS.exists():
+        pytest.skip("the sample isn't here")
+    records = [json.loads(line) for line in gzip.decompress(EVENTS.read_bytes()).splitlines()]
+    histories = list(read(records).events.values())[::ONE_IN]
+    assert len(histories) > 100
+    for events in histories:
+        story, expected = lived(events), replay(events)
+        ends = {
+            name: (end.type, end.code, end.amount if end.type in MOVES else None)
+            for name, end in expected.outcomes.items()
+        }
+        assert ends_of(story) == ends, events
+        if expected.order is not None:
+            ours, theirs = story.order, expected.order
+            assert (ours.order_amount, ours.captured_amount) == (theirs.order_amount, theirs.captured), events
+            assert (ours.released_amount, ours.refunded_amount) == (theirs.released, theirs.refunded), events
+            assert ours.status == theirs.status, events

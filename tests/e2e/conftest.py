@@ -1,0 +1,22 @@
+"""A stage for each test, on the session's Kafka and Postgres."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from .play import Play, playing
+from ordersaga_local import parts
+
+Opening = Callable[..., AbstractAsyncContextManager[Play]]
+
+
+@pytest.fixture
+def opened(kafka: parts.Kafka, postgres: parts.Postgres, migrated: str) -> Opening:
+    """`async with opened(settings={…}, slots=…) as play`."""
+
+    def open_stage(settings: dict[str, str] | None = None, **options: Any) -> AbstractAsyncContextManager[Play]:
+        return playing(parts.Parts(kafka, postgres), migrated, settings, **options)
+
+    return open_stage

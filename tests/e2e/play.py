@@ -1,0 +1,229 @@
+"""The whole product in a test: processes of its own, events in, outcomes out, and the provider's ledger beside them."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
+
+from ordersaga_local import accounts, demo
+from ordersaga_local.outcomes import Books, following
+from ordersaga_local.parts import Parts
+from ordersaga_local.stage import Process, Sandbox, Stage, stage
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+STRUCTURED = [("content-type", b"application/cloudevents+json")]
+CREATE = "/payments/v1/authorizations/{authorization_token}/order"
+CAPTURES = "/ordermanagement/v1/orders/{order_id}/captures"
+LEASE = 2.0
+SESSION = 6.0
+SHORT = {
+    "ORDERSAGA_LEASE": str(LEASE),
+    "ORDERSAGA_WAITS__ORDER": "4",
+    "ORDERSAGA_WAITS__SHIPMENT": "4",
+    "ORDERSAGA_REVIEW_POLL": "0.5",
+    "ORDERSAGA_BACKOFF__FIRST": "0.1",
+    "ORDERSAGA_BACKOFF__MOST": "1",
+    "ORDERSAGA_EVIDENCE__ABSENT_AFTER": "1",
+    "ORDERSAGA_EVIDENCE__ABSENT_AGAIN": "0.5",
+    "ORDERSAGA_INTAKE__SESSION_TIMEOUT": str(SESSION),
+    "ORDERSAGA_SHUTDOWN_TIMEOUT": "10",
+}
+
+
+@dataclass
+class Play:
+    stage: Stage
+    sandbox: Sandbox
+    books: Books
+
+    def service(self, name: str = "service", *roles: str, script: Path | None = None, **settings: str) -> Process:
+        return self.stage.service(name, *roles, script=script, **settings)
+
+    async def publish(self, events: Iterable[Json], rate: float | None = None) -> None:
+        """CloudEvents, structured; `{"raw": …}` as it stands. `rate`: events a second."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.stage.kafka, linger_ms=5)
+        await producer.start()
+        try:
+            started, sent = time.monotonic(), []
+            for number, event in enumerate(events):
+                if rate is not None:
+                    await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
+                sent.append(await producer.send(self.stage.orders_topic, **_record(event)))
+            await asyncio.gather(*sent)
+        finally:
+            await producer.stop()
+
+    async def ended(self, events: int, seconds: float = 30) -> None:
+        """Returns when so many events have their final outcome."""
+        await until(
+            lambda: len(self.books.finals) >= events,
+            seconds,
+            lambda: f"{len(self.books.finals)} of {events} events have ended; {self._logs()}",
+        )
+
+    async def rows(self, query: str, *arguments: object) -> list[Any]:
+        connection = await asyncpg.connect(self.stage.database)
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
+
+    async def letters(self) -> Counter[str]:
+        return Counter(row["code"] for row in await self.rows("SELECT code FROM dead_letters"))
+
+    async def amiss(self, expected: accounts.Expected) -> list[str]:
+        """All that isn't as it must be, the three columns of money too."""
+        effects = self.sandbox.effects()
+        columns = (expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(self.books))
+        problems = demo.problems(expected, self.books, effects, await self.letters())
+        for merchant in columns[0]:
+            for name in accounts.COLUMNS:
+                figures = [column.get(merchant, {}).get(name, 0) for column in columns]
+                if len(set(figures)) > 1:
+                    problems.append(f"{merchant}, {name}: {figures}")
+        return problems + await self.restless()
+
+    async def restless(self) -> list[str]:
+        """Orders that aren't at rest (but for the expiry to come), and outcomes that aren't published."""
+        held = "due_at < now() + interval '1 hour' OR attention IS NOT NULL OR calling_since IS NOT NULL"
+        orders = await self.rows(f"SELECT subject, due_at, attention FROM orders WHERE {held}")
+        waiting = await self.rows("SELECT subject, type FROM outbox")
+        return [f"not at rest: {dict(row)}" for row in orders] + [f"not published: {dict(row)}" for row in waiting]
+
+    def doubled(self) -> list[str]:
+        """What took effect twice, came in other bytes, or left a gap."""
+        twice = accounts.doubled(self.sandbox.effects())
+        return twice + [f"other bytes: {one}" for one in self.books.differing] + self.books.gaps
+
+    def effects(self) -> Counter[str]:
+        return Counter(effect["kind"] for effect in self.sandbox.effects())
+
+    def logged(self, *names: str) -> str:
+        return "".join((self.stage.folder / f"{name}.log").read_text(errors="replace") for name in names or ("service",))
+
+    def _logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace")[-1500:] for path in sorted(self.stage.folder.glob("*.log")))
+
+
+@contextlib.asynccontextmanager
+async def playing(
+    parts: Parts, template: str | None, settings: dict[str, str] | None = None, **options: Any
+) -> AsyncIterator[Play]:
+    """A run of its own on the parts, without a service yet; all its processes have ended afterwards."""
+    options = {"call_deadline": LEASE / 2, **options, "settings": SHORT | (settings or {})}
+    opened = stage(parts, template=template, **options)
+    made, sandbox = await asyncio.to_thread(opened.__enter__)
+    try:
+        async with following(made.kafka, made.orders_topic, made.outcomes_topic) as books:
+            yield Play(made, sandbox, books)
+    finally:
+        await asyncio.to_thread(opened.__exit__, None, None, None)
+
+
+async def until(condition: Callable[[], object], seconds: float, what: Callable[[], str] | str) -> None:
+    """Returns as soon as it holds; fails with `what` when it doesn't in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}")
+        await asyncio.sleep(0.02)
+
+
+# events
+
+
+def event(subject: str, number: int, what: str, data: Json, merchant: str = "default") -> Json:
+    return {
+        "specversion": "1.0",
+        "id": f"{subject}-{number}",
+        "source": "/shop",
+        "type": f"shop.order.{what}.v1",
+        "subject": subject,
+        "merchant": merchant,
+        "time": "2026-01-01T00:00:00Z",
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+def placed(subject: str, merchant: str = "default", amount: int = 1000) -> Json:
+    line = {"reference": "A", "name": "A thing", "quantity": 1, "unit_price": amount, "total_amount": amount}
+    data = {
+        "payment": {"provider": "klarna", "authorization_token": f"sbx-{merchant}-{subject}"},
+        "purchase_country": "GB",
+        "purchase_currency": "GBP",
+        "order_amount": amount,
+        "order_lines": [line],
+    }
+    return event(subject, 1, "placed", data, merchant)
+
+
+def shipped(subject: str, merchant: str = "default") -> Json:
+    return event(subject, 2, "shipped", {}, merchant)
+
+
+def life(subjects: Iterable[str], merchant: str = "default") -> list[Json]:
+    """Placed and shipped."""
+    names = list(subjects)
+    return [placed(name, merchant) for name in names] + [shipped(name, merchant) for name in names]
+
+
+def _record(event: Json) -> Json:
+    if "raw" not in event:
+        key = event["subject"].encode()
+        return {"key": key, "value": json.dumps(event).encode(), "headers": STRUCTURED}
+    raw = event["raw"]
+    headers = [(name, value if isinstance(value, bytes) else value.encode()) for name, value in raw["headers"].items()]
+    return {"key": _bytes(raw["key"]), "value": _bytes(raw["value"]), "headers": headers}
+
+
+def _bytes(text: str | bytes | None) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text
+
+
+# the sample
+
+
+@cache
+def _sample() -> tuple[list[Json], Json]:
+    with gzip.open(ROOT / demo.SAMPLE, "rt") as lines, gzip.open(ROOT / demo.EXPECTED, "rt") as file:
+        return [json.loads(line) for line in lines], json.load(file)
+
+
+def slice_of_sample(each: int) -> tuple[list[Json], accounts.Expected]:
+    """The complete histories of the first `each` orders of every label, in the order of the sample."""
+    lines, whole = _sample()
+    counts: Counter[str] = Counter()
+    subjects: set[str] = set()
+    for order in whole["orders"]:
+        counts[order["history"]] += 1
+        if counts[order["history"]] <= each:
+            subjects.add(order["subject"])
+    chosen = [line for line in lines if _subject(line) in subjects]
+    orders = [order for order in whole["orders"] if order["subject"] in subjects]
+    return chosen, accounts.Expected({"events": len(chosen), "dead_letters": _letters(chosen), "orders": orders})
+
+
+def _subject(line: Json) -> str:
+    return str(line["raw"]["key"] if "raw" in line else line.get("subject", ""))
+
+
+def _letters(lines: Sequence[Json]) -> dict[str, int]:
+    """Worked out by the maker of the sample, which knows nothing of the service."""
+    if str(ROOT) not in sys.path:  # `sample` is a folder of scripts, no installed package
+        sys.path.insert(0, str(ROOT))
+    from sample.oracle import read
+
+    return dict(Counter(read(lines).dead_letters))

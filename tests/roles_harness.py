@@ -1,0 +1,285 @@
+"""Intake, worker, settler and relay put together on a real database, with a provider in this process."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import asyncpg
+from domain.model import Klarna
+from msgspec.structs import replace
+
+from ordersaga.bus.producer import OutRecord
+from ordersaga.bus.records import Record
+from ordersaga.domain.order import Key, Order
+from ordersaga.domain.outcomes import Call
+from ordersaga.domain.results import Result
+from ordersaga.domain.terms import Rules
+from ordersaga.intake.intake import Intake, IntakeSettings
+from ordersaga.providers.breaker import Breaker, Gate
+from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga.providers.port import Provider
+from ordersaga.rulebook import Rulebook
+from ordersaga.store.claims import Claimed
+from ordersaga.store.claims import Lane as ClaimLane
+from ordersaga.store.engine import Engine
+from ordersaga.store.reads import Shown
+from ordersaga.store.settings import Database
+from ordersaga.store.store import Store
+from ordersaga.store.vault import Vault
+from ordersaga.worker.held import LeaseClock
+from ordersaga.worker.lanes import Lane, LaneKey, Lanes
+from ordersaga.worker.settler import Settler, SettlerSettings
+from ordersaga.worker.worker import Reach, Worker, WorkerSettings
+
+TOPIC: Final = "shop.orders"
+OnCall = Callable[[Call], Awaitable[Result | None]]
+
+
+def key(subject: str = "1", merchant: str = "default") -> Key:
+    return Key(merchant, "order", subject)
+
+
+class Shop:
+    """Makes records of one partition, with one offset after the other."""
+
+    def __init__(self, partition: int = 0, topic: str = TOPIC) -> None:
+        self.partition = partition
+        self.topic = topic
+        self.next = 0
+
+    def placed(self, subject: str = "1", **more: Any) -> Record:
+        """3 × 10.00 of A."""
+        line = {"name": "Lantern", "reference": "A", "quantity": 3, "unit_price": 1000, "total_amount": 3000}
+        data = {
+            "payment": {"provider": "klarna", "authorization_token": f"token-{subject}"},
+            "purchase_country": "GB",
+            "purchase_currency": "GBP",
+            "order_amount": 3000,
+            "order_lines": [line],
+        }
+        return self.event("placed", subject, data, **more)
+
+    def shipped(self, subject: str = "1", quantity: int = 1, name: str = "", **more: Any) -> Record:
+        data = {"order_lines": [{"reference": "A", "quantity": quantity}]}
+        return self.event("shipped", subject, data, name=name or f"shipped-{subject}-{self.next}", **more)
+
+    def event(
+        self, what: str, subject: str, data: object, *, name: str = "", merchant: str = "default", **record: Any
+    ) -> Record:
+        headers = {
+            "specversion": "1.0",
+            "id": name or f"{what}-{subject}",
+            "source": "/shop",
+            "type": what if "." in what else f"shop.order.{what}.v1",
+            "subject": subject,
+            "merchant": merchant,
+        }
+        value = data if isinstance(data, bytes) else json.dumps(data).encode()
+        told = (*((f"ce_{word}", text.encode()) for word, text in headers.items()), ("content-type", b"application/json"))
+        made = Record(self.topic, self.partition, self.next, time.time(), subject.encode(), value, told)
+        self.next += 1
+        return replace(made, **record)
+
+
+class FakeProvider:
+    """Klarna in memory. `on_call` may wait, raise, or answer itself; None: the model answers."""
+
+    def __init__(self) -> None:
+        self.terms = KlarnaTerms()
+        self.klarna = Klarna()
+        self.calls: list[Call] = []
+        self.on_call: OnCall | None = None
+
+    async def call(self, call: Call, deadline: float) -> Result:
+        self.calls.append(call)
+        answer = None if self.on_call is None else await self.on_call(call)
+        return self.answer(call) if answer is None else answer
+
+    def answer(self, call: Call) -> Result:
+        return self.klarna.call(call, time.time())
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def made(self) -> list[str]:
+        """The calls so far, in short."""
+        return [f"{type(one).__name__} {one.operation.type if one.operation else 'refresh'}" for one in self.calls]
+
+
+class FakeProducer:
+    """Keeps what is sent; `refuse` says which records fail."""
+
+    def __init__(self) -> None:
+        self.sent: list[OutRecord] = []
+        self.refuse: Callable[[OutRecord], bool] = lambda _: False
+
+    async def send_all(self, records: Sequence[OutRecord]) -> list[Exception | None]:
+        await asyncio.sleep(0)
+        results: list[Exception | None] = [OSError("no") if self.refuse(one) else None for one in records]
+        self.sent += [one for one, result in zip(records, results, strict=True) if result is None]
+        return results
+
+
+@dataclass
+class Options:
+    """Durations in seconds. `slots` by merchant; `breaker`: of the first one's gate."""
+
+    owner: str = "w1"
+    lease: float = 30.0
+    deadline: float = 5.0
+    slots: Mapping[str, int] = field(default_factory=lambda: {"default": 8})
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    provider: Provider | None = None
+    breaker: Breaker | None = None
+    clock: LeaseClock | None = None
+    desk: bool = True
+    retention: float = 30 * 86_400.0
+    settlers: int = 2
+    pool: int = 6
+
+
+class Roles:
+    """One process's roles; settlers run from the start, the worker claims when it is told to (or by `claiming`)."""
+
+    def __init__(self, database: str, options: Options) -> None:
+        self.options = options
+        self.store = Store(Engine(Database(url=database, pool_size=options.pool)), Vault({"k": bytes(32)}, "k"))
+        self.fake = FakeProvider()
+        provider: Provider = options.provider or self.fake
+        self.gates = {
+            (merchant, "klarna"): Gate(slots, time.monotonic, breaker=options.breaker)
+            for merchant, slots in options.slots.items()
+        }
+        lanes = {place: Lane(gate.slots, gate) for place, gate in self.gates.items()}
+        unplaced: dict[LaneKey, Lane] = {(merchant, ""): Lane(64) for merchant in options.slots}
+        self.lanes = Lanes({**lanes, **unplaced})
+        rules = Rules({"klarna": provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})
+        self.rulebook = Rulebook(dict.fromkeys(options.slots, rules), hearing_lag=0.0)
+        self.clock = options.clock or LeaseClock(options.lease)
+        self.woken = 0
+        self.settler = Settler(
+            self.store,
+            self.lanes,
+            self.rulebook,
+            self.clock,
+            SettlerSettings(options.owner, "test", options.lease),
+            self._wake,
+        )
+        self.worker = Worker(
+            self.store,
+            {place: Reach(provider, options.deadline) for place in self.gates},
+            self.lanes,
+            self.settler,
+            self.rulebook,
+            self.clock,
+            WorkerSettings(options.owner, options.lease, 0.02),
+        )
+        desk = self.worker if options.desk else None
+        settings = IntakeSettings("test", options.retention)
+        self.intake = Intake(self.store, options.slots.keys(), self.rulebook, desk, settings, self._wake)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    @property
+    def held(self) -> int:
+        return sum(lane.held for _, lane in self.lanes)
+
+    @property
+    def under_way(self) -> int:
+        return sum(gate.under_way for gate in self.gates.values())
+
+    def start(self, *roles: Callable[[], Any]) -> None:
+        self.tasks += [asyncio.create_task(role()) for role in roles]
+
+    def claiming(self) -> None:
+        self.start(self.worker.run)
+
+    async def take(self, *records: Record) -> None:
+        await self.intake.take(records, {})
+
+    async def at_rest(self) -> None:
+        """Nothing is in this process's hands any more."""
+        await until(lambda: not self.held and not self.worker._acting)
+        await self.settler.drained()
+
+    async def order(self, subject: str = "1", merchant: str = "default") -> Order:
+        return (await self.shown(subject, merchant)).order
+
+    async def shown(self, subject: str = "1", merchant: str = "default") -> Shown:
+        shown = await self.store.show_order(key(subject, merchant))
+        assert shown is not None
+        return shown
+
+    async def outcomes(self, subject: str | None = None) -> list[dict[str, Any]]:
+        """What waits in the outbox, by sequence: type, cause and content."""
+        rows = [one.row for one in await self.store.read_outbox(range(64), 100_000)]
+        found = [
+            {"type": row.type.split(".")[2], "subject": row.key.subject, "sequence": row.sequence, **json.loads(row.payload)}
+            for row in rows
+            if subject in {None, row.key.subject}
+        ]
+        return sorted(found, key=lambda one: (one["subject"], one["sequence"]))
+
+    async def told(self, subject: str = "1") -> list[str]:
+        return [one["type"] for one in await self.outcomes(subject)]
+
+    async def letters(self) -> list[str]:
+        return sorted(letter.code for letter in await self.store.list_dead_letters(limit=1_000))
+
+    async def claimable(self, owner: str = "other", lease: float = 30.0) -> Claimed:
+        """Claims in another's name."""
+        lanes = [ClaimLane(*place, 100) for place, _ in self.lanes]
+        return await self.store.claim(lanes, owner, lease)
+
+
+@asynccontextmanager
+async def roles(database: str, **options: Any) -> AsyncIterator[Roles]:
+    made = Roles(database, Options(**options))
+    await made.store.open()
+    made.start(*[made.settler.run] * made.options.settlers)
+    try:
+        yield made
+    finally:
+        made.worker._open = made.settler.open = False
+        for task in (*made.tasks, *made.worker._acting):
+            task.cancel()
+        await asyncio.gather(*made.tasks, *made.worker._acting, return_exceptions=True)
+        await made.store.close()
+
+
+async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Waits; AssertionError when it takes longer."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it didn't come about in time"
+        await asyncio.sleep(0.005)
+
+
+async def until_told(true: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not await true():
+        assert time.monotonic() < deadline, "it didn't come about in time"
+        await asyncio.sleep(0.02)
+
+
+async def run_sql(database: str, sql: str, *arguments: Any) -> list[Any]:
+    """As another hand on the database."""
+    connection = await asyncpg.connect(database)
+    try:
+        return await connection.fetch(sql, *arguments)
+    finally:
+        await connection.close()
+
+
+def gives(result: Result) -> OnCall:
+    async def answer(_call: Call) -> Result:
+        return result
+
+    return answer
