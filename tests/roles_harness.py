@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
-from domain.model import Klarna
 from msgspec.structs import replace
 
+from domain.model import Klarna
 from ordersaga.bus.producer import OutRecord
 from ordersaga.bus.records import Record
 from ordersaga.domain.order import Key, Order
@@ -52,7 +52,7 @@ class Shop:
         self.next = 0
 
     def placed(self, subject: str = "1", **more: Any) -> Record:
-        """3 × 10.00 of A."""
+        """Three of A, 10.00 each."""
         line = {"name": "Lantern", "reference": "A", "quantity": 3, "unit_price": 1000, "total_amount": 3000}
         data = {
             "payment": {"provider": "klarna", "authorization_token": f"token-{subject}"},
@@ -79,7 +79,10 @@ class Shop:
             "merchant": merchant,
         }
         value = data if isinstance(data, bytes) else json.dumps(data).encode()
-        told = (*((f"ce_{word}", text.encode()) for word, text in headers.items()), ("content-type", b"application/json"))
+        told = (
+            *((f"ce_{word}", text.encode()) for word, text in headers.items()),
+            ("content-type", b"application/json"),
+        )
         made = Record(self.topic, self.partition, self.next, time.time(), subject.encode(), value, told)
         self.next += 1
         return replace(made, **record)
@@ -221,7 +224,12 @@ class Roles:
         """What waits in the outbox, by sequence: type, cause and content."""
         rows = [one.row for one in await self.store.read_outbox(range(64), 100_000)]
         found = [
-            {"type": row.type.split(".")[2], "subject": row.key.subject, "sequence": row.sequence, **json.loads(row.payload)}
+            {
+                "type": row.type.split(".")[2],
+                "subject": row.key.subject,
+                "sequence": row.sequence,
+                **json.loads(row.payload),
+            }
             for row in rows
             if subject in {None, row.key.subject}
         ]

@@ -111,7 +111,9 @@ class Play:
         return Counter(effect["kind"] for effect in self.sandbox.effects())
 
     def logged(self, *names: str) -> str:
-        return "".join((self.stage.folder / f"{name}.log").read_text(errors="replace") for name in names or ("service",))
+        return "".join(
+            (self.stage.folder / f"{name}.log").read_text(errors="replace") for name in names or ("service",)
+        )
 
     def _logs(self) -> str:
         return "\n".join(path.read_text(errors="replace")[-1500:] for path in sorted(self.stage.folder.glob("*.log")))

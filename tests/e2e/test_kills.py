@@ -55,7 +55,9 @@ async def _kills(play: Play, times: int, dice: random.Random) -> int:
         if number % 5 == 4:  # intake is back only when Kafka has given up the killed member
             taken_in = play.logged().count('"event":"reading"')
             await until(lambda: play.logged().count('"event":"reading"') > taken_in, 20, play.logged)  # noqa: B023 - awaited here
-        await until(lambda: len(play.sandbox.requests()) >= before + 3, 20, lambda: f"no calls: {play.logged()[-3000:]}")  # noqa: B023 - as above
+        await until(
+            lambda: len(play.sandbox.requests()) >= before + 3, 20, lambda: f"no calls: {play.logged()[-3000:]}"
+        )  # noqa: B023 - as above
         await asyncio.sleep(dice.uniform(0, 0.4))
         await asyncio.to_thread(service.kill)
         unsettled += bool(await _unsettled(play, play.sandbox.effects()))
@@ -66,9 +68,7 @@ async def _kills(play: Play, times: int, dice: random.Random) -> int:
 @pytest.mark.parametrize(
     ("each", "times"), [pytest.param(4, 5, id="five"), pytest.param(16, 24, id="two dozen", marks=pytest.mark.long)]
 )
-async def test_a_service_killed_again_and_again_comes_to_the_same_end(
-    opened: Opening, each: int, times: int
-) -> None:
+async def test_a_service_killed_again_and_again_comes_to_the_same_end(opened: Opening, each: int, times: int) -> None:
     events, expected = slice_of_sample(each)
     settings = {"ORDERSAGA_WAITS__ORDER": "6", "ORDERSAGA_WAITS__SHIPMENT": "6"}
     async with opened(settings, slots=4) as play:

@@ -50,6 +50,7 @@ class _Error(Struct):
     messages: tuple[str, ...]
     correlation_id: str | UnsetType = UNSET
     advice: str | UnsetType = UNSET
+    dead_letter_id: str | UnsetType = UNSET
 
 
 class _Order(Struct):
@@ -152,6 +153,7 @@ def _error(refusal: Refusal) -> _Error:
         refusal.messages,
         UNSET if correlation_id is None else correlation_id,
         UNSET if advice is None else advice,
+        refusal.dead_letter_id or UNSET,
     )
 
 
@@ -184,7 +186,8 @@ def _cut_error(error: _Error) -> _Error:
     kept = [message[:_CHARACTERS] for message in error.messages[:_MESSAGES]]
     if len(error.messages) > _MESSAGES:
         kept.append(f"and {len(error.messages) - _MESSAGES} more")
-    return _Error(error.code[:_CHARACTERS], tuple(kept), _start(error.correlation_id), _start(error.advice))
+    code, letter = error.code[:_CHARACTERS], error.dead_letter_id
+    return _Error(code, tuple(kept), _start(error.correlation_id), _start(error.advice), letter)
 
 
 def _start(text: str | UnsetType) -> str | UnsetType:

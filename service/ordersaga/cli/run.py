@@ -13,7 +13,6 @@ import structlog
 import uvloop
 
 from ordersaga import telemetry
-from ordersaga.bus.consumer import Consumer
 from ordersaga.cli.wiring import ROLES, Role, Wired, owner_of, store_of, wired
 from ordersaga.config import Settings
 from ordersaga.store.errors import MasterKeyError, SchemaMissingError, SettingError, StoreUnavailableError
@@ -77,7 +76,7 @@ class Service:
         if service.relay is not None:
             self._start(service.relay.run)
         if service.consumer is not None:
-            self._start(partial(_run, service.consumer))
+            self._start(service.consumer.run)
         self._start(partial(keep, store, service.lanes, UpkeepSettings(self._settings.inbox_retention)))
         telemetry.watch_lanes(service.lanes)
         telemetry.watch_gates(service.gates)
@@ -122,12 +121,6 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-async def _run(consumer: Consumer) -> None:
-    """Joins the group when Kafka is there, and stays; what goes wrong later it mends by itself."""
-    await consumer.start()
-    await asyncio.Event().wait()
 
 
 def _spare_the_collector() -> None:

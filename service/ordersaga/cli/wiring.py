@@ -29,6 +29,8 @@ from ordersaga.worker.worker import Reach, Worker, WorkerSettings
 
 Role = Literal["intake", "worker", "relay"]
 ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay")
+_SEEN_AGO: Final = 1.0
+"""Seconds by which Kafka's word of the end of a partition may be old."""
 _UNPLACED: Final = 64
 """Slots for orders that aren't placed yet: they need no provider."""
 
@@ -142,7 +144,7 @@ def _relay(settings: Settings, store: Store, producer: Producer) -> Relay:
 
 def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
     async def take(batch: Batch) -> None:
-        at_end = {place: 0.0 for place in batch.places if batch.at_end(place)}
+        at_end = {place: _SEEN_AGO for place in batch.places if batch.at_end(place)}
         await intake.take(batch.records, at_end)
 
     async def starts(places: Sequence[Place]) -> dict[Place, int]:
@@ -152,7 +154,7 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
         }
 
     async def idle(at_end: Mapping[Place, int]) -> None:
-        await store.caught_up([AtEnd(*place, offset) for place, offset in at_end.items()], 0.0)
+        await store.caught_up([AtEnd(*place, offset) for place, offset in at_end.items()], _SEEN_AGO)
 
     options = ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout)
     topics = [settings.orders_topic]

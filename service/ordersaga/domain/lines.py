@@ -32,7 +32,8 @@ class Pool(Struct, frozen=True):
     @property
     def left(self) -> int:
         """What is left of the worth; never of the other sign than the line."""
-        return between(self.total - self.gone, 0, self.total)
+        rest = self.total - self.gone
+        return rest if 0 <= rest <= self.total else between(rest, 0, self.total)
 
 
 class Amiss(Struct, frozen=True):

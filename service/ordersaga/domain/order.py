@@ -89,6 +89,7 @@ class Refusal(Struct, frozen=True, omit_defaults=True):
     messages: tuple[str, ...] = ()
     correlation_id: str | None = None
     advice: str | None = None
+    dead_letter_id: str | None = None
 
 
 class Operation(Struct, frozen=True, omit_defaults=True):

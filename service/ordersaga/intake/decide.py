@@ -88,7 +88,10 @@ def _refuse(verdicts: Verdicts, record: Record, read: Unreadable, rules_of: Rule
     if key is None or read.cause is None:
         return
     refusal = Refusal(
-        "invalid_event", read.messages, advice=f"dead letter {letter.id}: repair and replay it, or discard it"
+        "invalid_event",
+        read.messages,
+        advice="repair and replay the dead letter, or discard it",
+        dead_letter_id=str(letter.id),
     )
     order = verdicts.orders.get(key)
     decision = saga.refuse_input(order, key, read.cause, refusal, now, rules_of(key.merchant), final=False)

@@ -78,7 +78,9 @@ class Replay:
                 return
             key = Key(event.merchant, event.kind, event.subject)
             code = "internal_error" if listed.code == "internal_error" else "invalid_event"
-            refusal = Refusal(code, (listed.reason,), advice=f"dead letter {letter} was discarded")
+            refusal = Refusal(
+                code, (listed.reason,), advice="the dead letter was discarded", dead_letter_id=str(letter)
+            )
 
             def decide(order: Order | None, now: float, rules: Rules) -> Decision:
                 return saga.refuse_for_good(order or Order(key), cause, refusal, now, rules, unblocks=str(letter))

@@ -28,27 +28,41 @@ _PASSED_ON: Final = (
     "custom_payment_method_ids",
     "attachment",
 )
-_LINE_EXTRAS: Final = (
-    "quantity_unit",
-    "merchant_data",
-    "product_url",
-    "image_url",
-    "product_identifiers",
-    "subscription",
-)
 
 
 class Part(Struct, frozen=True):
     """What is sent of one line."""
 
-    line: Line
     given: OrderLine
     quantity: int
     worth: int
+    discount: int
 
-    @property
-    def discount(self) -> int:
-        return self.quantity * self.line.unit_price - self.worth
+
+def _part_of(line: Line, given: OrderLine, quantity: int, worth: int) -> Part:
+    """A line that follows may be drawn in its worth alone: it is sent in its whole quantity."""
+    quantity = quantity or max(line.quantity, 1)
+    return Part(given, quantity, worth, quantity * line.unit_price - worth)
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """A line as Klarna gets it; by the names of its fields, as the keys of all that is sent."""
+
+    image_url: str | UnsetType = UNSET
+    merchant_data: str | UnsetType = UNSET
+    name: str
+    product_identifiers: Json | UnsetType = UNSET
+    product_url: str | UnsetType = UNSET
+    quantity: int
+    quantity_unit: str | UnsetType = UNSET
+    reference: str | UnsetType = UNSET
+    subscription: Json | UnsetType = UNSET
+    tax_rate: int
+    total_amount: int
+    total_discount_amount: int
+    total_tax_amount: int
+    type: str
+    unit_price: int
 
 
 def encode(body: Json) -> str:
@@ -106,13 +120,8 @@ def amend(order: Order, operation: Operation, data: Data | None) -> Json:
 
 
 def _parts(order: Order, draws: Iterable[Draw]) -> list[Part]:
-    """A line that follows may be drawn in its worth alone: it is sent in its whole quantity."""
-    parts = []
-    for draw in draws:
-        line = order.lines[draw.position]
-        quantity = draw.quantity or max(line.quantity, 1)
-        parts.append(Part(line, order.details.lines[draw.position], quantity, draw.amount))
-    return parts
+    ours, given = order.lines, order.details.lines
+    return [_part_of(ours[draw.position], given[draw.position], draw.quantity, draw.amount) for draw in draws]
 
 
 def _left(order: Order) -> list[Part]:
@@ -120,60 +129,64 @@ def _left(order: Order) -> list[Part]:
     for line, given in zip(order.lines, order.details.lines, strict=True):
         quantity, worth = line.quantity - line.cancelled_quantity, line.total - line.cancelled
         if quantity or worth:
-            parts.append(Part(line, given, quantity or max(line.quantity, 1), worth))
+            parts.append(_part_of(line, given, quantity, worth))
     return parts
 
 
-def _lines(parts: Sequence[Part], amount: int, fee: Sequence[Json] = ()) -> Json:
+def _lines(parts: Sequence[Part], amount: int, fee: Sequence[Sent] = ()) -> Json:
     """The lines, or nothing (the amount goes alone) where Klarna's formulae can't be kept."""
-    total = sum(part.worth for part in parts) + sum(line["total_amount"] for line in fee)
+    total = sum([part.worth for part in parts]) + sum([line.total_amount for line in fee])
     sendable = parts and total == amount and len(parts) + len(fee) <= MOST_LINES
-    if not sendable or any(part.discount < 0 for part in parts):
+    if not sendable or min([part.discount for part in parts]) < 0:
         return {}
     return {"order_lines": [*map(_part, parts), *fee]}
 
 
-def _fee(kept: int, fee: ReturnFee | UnsetType) -> tuple[Json, ...]:
+def _fee(kept: int, fee: ReturnFee | UnsetType) -> tuple[Sent, ...]:
     if not kept:
         return ()
     told = ReturnFee(amount=kept) if fee is UNSET else fee
     return (
-        {
-            "type": "return_fee",
-            "name": told.name,
-            "quantity": 1,
-            "unit_price": -kept,
-            "tax_rate": told.tax_rate,
-            "total_amount": -kept,
-            "total_discount_amount": 0,
-            "total_tax_amount": tax_of(-kept, told.tax_rate),
-        },
+        Sent(
+            type="return_fee",
+            name=told.name,
+            quantity=1,
+            unit_price=-kept,
+            tax_rate=told.tax_rate,
+            total_amount=-kept,
+            total_discount_amount=0,
+            total_tax_amount=tax_of(-kept, told.tax_rate),
+        ),
     )
 
 
-def _part(part: Part) -> Json:
-    tax = tax_of(part.worth, part.line.tax_rate)
+def _part(part: Part) -> Sent:
+    tax = tax_of(part.worth, part.given.tax_rate)
     return _line(part.given, part.quantity, part.worth, part.discount, tax)
 
 
-def _whole(line: OrderLine, tax: int) -> Json:
+def _whole(line: OrderLine, tax: int) -> Sent:
     return _line(line, line.quantity, line.total_amount, line.total_discount_amount, tax)
 
 
-def _line(line: OrderLine, quantity: int, total: int, discount: int, tax: int) -> Json:
-    reference = {"reference": line.reference} if line.reference else {}
-    return {
-        "type": line.type,
-        **reference,
-        "name": line.name,
-        "quantity": quantity,
-        "unit_price": line.unit_price,
-        "tax_rate": line.tax_rate,
-        "total_amount": total,
-        "total_discount_amount": discount,
-        "total_tax_amount": tax,
-        **_given(line, _LINE_EXTRAS),
-    }
+def _line(line: OrderLine, quantity: int, total: int, discount: int, tax: int) -> Sent:
+    return Sent(
+        image_url=line.image_url,
+        merchant_data=line.merchant_data,
+        name=line.name,
+        product_identifiers=line.product_identifiers,
+        product_url=line.product_url,
+        quantity=quantity,
+        quantity_unit=line.quantity_unit,
+        reference=line.reference or UNSET,
+        subscription=line.subscription,
+        tax_rate=line.tax_rate,
+        total_amount=total,
+        total_discount_amount=discount,
+        total_tax_amount=tax,
+        type=line.type,
+        unit_price=line.unit_price,
+    )
 
 
 def _given(data: Struct, names: Iterable[str]) -> Json:

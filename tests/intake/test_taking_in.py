@@ -1,0 +1,298 @@
+"""A batch is one transaction with its offsets; what goes wrong in it stalls one order at most."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from prometheus_client import REGISTRY
+
+from ordersaga.bus.records import Place, Record
+from ordersaga.domain import saga
+from ordersaga.domain.events import Event
+from ordersaga.domain.order import Order
+from ordersaga.domain.outcomes import Decision
+from ordersaga.domain.terms import Rules
+from ordersaga.intake.replay import Replay, ReplayError
+from ordersaga.store.errors import ConflictError, OffsetsMovedError, SchemaMissingError, StoreUnavailableError
+from ordersaga.store.intake import Change, Intake, Progress
+from roles_harness import TOPIC, Roles, Shop, key, roles, run_sql, until
+
+Accept = Callable[[Order | None, Event, float, Rules], Decision]
+
+
+def violated(invariant: str) -> float:
+    return REGISTRY.get_sample_value("ordersaga_invariant_violations_total", {"invariant": invariant}) or 0.0
+
+
+def bug_in_accept(monkeypatch: pytest.MonkeyPatch, *names: str, broken: Callable[[Order], Order] | None = None) -> None:
+    """For events of these ids: an exception, or a decision that no database takes."""
+    right: Accept = saga.accept
+
+    def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
+        decision = right(order, event, now, rules)
+        if event.cause.id not in names:
+            return decision
+        if broken is None:
+            raise ZeroDivisionError
+        return replace(decision, order=broken(decision.order))
+
+    monkeypatch.setattr(saga, "accept", accept)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, method: str, errors: Sequence[Exception]) -> list[Exception]:
+    """The first calls of a method of the transaction raise these, after their work; those that are left."""
+    left, right = list(errors), getattr(Intake, method)
+
+    async def fail(tx: Intake, *arguments: Any) -> Any:
+        done = await right(tx, *arguments)
+        if left:
+            raise left.pop(0)
+        return done
+
+    monkeypatch.setattr(Intake, method, fail)
+    return left
+
+
+async def test_a_batch_and_its_offsets_are_one_transaction(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        batch = [shop.placed(), shop.event("placed", "2", {})]
+        with monkeypatch.context() as patch:
+            failing(patch, "move_offsets", [StoreUnavailableError("away")])
+            with pytest.raises(StoreUnavailableError):
+                await r.take(*batch)
+        counts = "SELECT (SELECT count(*) FROM {}) AS n"
+        for table in ("orders", "inbox", "journal", "outbox", "dead_letters", "intake_offsets"):
+            assert (await run_sql(database, counts.format(table)))[0]["n"] == 0, table
+        await r.take(*batch)
+        assert await r.store.offsets(TOPIC) == {0: 2}
+        assert (await r.order()).operations
+        assert await r.letters() == ["invalid_event"]
+
+
+async def test_offsets_move_for_each_partition_of_the_batch(database: str) -> None:
+    async with roles(database, desk=False) as r:
+        one, two = Shop(0), Shop(5)
+        two.next = 40
+        await r.take(one.placed("1"), two.placed("2"), one.placed("3"), two.placed("4"))
+        assert await r.store.offsets(TOPIC) == {0: 2, 5: 42}
+
+
+async def test_a_bug_in_accept_stalls_only_its_order(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug_in_accept(monkeypatch, "bad")
+    async with roles(database) as r:
+        shop = Shop()
+        await r.take(
+            shop.placed("0"),
+            shop.placed("1"),
+            shop.shipped("1", name="bad"),
+            shop.shipped("1", name="later"),
+            *(shop.placed(str(number)) for number in range(2, 9)),
+            *(shop.shipped(str(number), 3) for number in range(2, 9)),
+        )
+        await r.at_rest()
+        (letter,) = await r.store.list_dead_letters()
+        assert (letter.code, letter.subject) == ("internal_error", "1")
+        assert "ZeroDivisionError" in letter.reason
+        stalled = await r.order("1")
+        assert stalled.blocked == str(letter.id)
+        assert [one.cause.id for one in stalled.pending] == ["later"]
+        assert await r.told("1") == ["authorized"], "what was under way goes on"
+        for number in range(2, 9):
+            assert await r.told(str(number)) == ["authorized", "captured"]
+        await r.take(shop.shipped("1", name="later still"), shop.shipped("8"))
+        assert [one.cause.id for one in (await r.order("1")).pending] == ["later", "later still"]
+        assert await r.store.offsets(TOPIC) == {0: shop.next}
+
+
+async def test_once_the_bug_is_mended_a_replay_lets_the_order_go_on_in_its_order(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        with monkeypatch.context() as patch:
+            bug_in_accept(patch, "bad")
+            await r.take(shop.placed(), shop.shipped(quantity=1, name="bad"), shop.shipped(quantity=2, name="later"))
+            await r.take(shop.shipped(quantity=1, name="bad"))
+        await r.at_rest()
+        (letter,) = await r.store.list_dead_letters()
+        replaying = Replay(r.store, ["default"], r.rulebook, "test")
+        await replaying.replay(letter.id)
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 3)
+        await r.at_rest()
+        assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
+        with pytest.raises(ReplayError):
+            await replaying.replay(letter.id)
+
+
+async def test_a_dead_letter_whose_event_was_taken_in_meanwhile_is_not_replayed(database: str) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        await r.take(shop.placed(), shop.event("closed", "1", {}, name="c", merchant="stranger"))
+        (letter,) = await r.store.list_dead_letters()
+        r.intake._merchants = ["default", "stranger"]
+        r.rulebook._rules["stranger"] = r.rulebook.of("default")
+        await r.take(shop.event("closed", "1", {}, name="c", merchant="stranger"))
+        replaying = Replay(r.store, ["default", "stranger"], r.rulebook, "test")
+        with pytest.raises(ReplayError, match="taken in meanwhile"):
+            await replaying.replay(letter.id)
+
+
+async def test_a_second_bug_on_the_same_order_leaves_it_waiting_for_the_first(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bug_in_accept(monkeypatch, "bad", "worse")
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        await r.take(shop.placed(), shop.shipped(name="bad"), shop.shipped(name="worse"))
+        worse, bad = await r.store.list_dead_letters()
+        assert (bad.offset, worse.offset) == (1, 2)
+        assert (await r.order()).blocked == str(bad.id)
+
+
+async def test_a_write_that_the_database_refuses_is_narrowed_down_to_its_input(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bug_in_accept(monkeypatch, "placed-3", broken=lambda order: replace(order, released_amount=order.order_amount + 1))
+    async with roles(database) as r:
+        shop, before = Shop(), violated("I2")
+        await r.take(*(shop.placed(str(number)) for number in range(8)))
+        await r.at_rest()
+        (letter,) = await r.store.list_dead_letters()
+        assert (letter.code, letter.subject, letter.offset) == ("internal_error", "3", 3)
+        assert "orders_books_balance" in letter.reason
+        assert violated("I2") == before + 1
+        assert (await r.order("3")).blocked == str(letter.id)
+        assert {one["subject"] for one in await r.outcomes()} == set("0124567")
+
+
+async def test_a_failure_that_does_not_come_again_buries_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database, desk=False) as r:
+        failing(monkeypatch, "journal", [ValueError("once"), ValueError("twice")])
+        await r.take(Shop().placed())
+        assert await r.letters() == []
+        assert (await r.order()).operations
+
+
+async def test_an_order_that_cannot_be_read_stalls_nobody_else(database: str) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        await r.take(shop.placed("1"), shop.placed("2"))
+        await r.at_rest()
+        await run_sql(database, "UPDATE orders SET state = jsonb_set(state, '{version}', '99') WHERE subject = '1'")
+        await r.take(shop.shipped("1"), shop.shipped("2"))
+        await r.at_rest()
+        assert await r.letters() == ["internal_error"]
+        assert await r.told("2") == ["authorized", "captured"]
+        assert await r.store.offsets(TOPIC) == {0: 4}
+
+
+async def test_what_another_consumer_has_taken_in_is_left_out(database: str) -> None:
+    async with roles(database, desk=False) as r, roles(database, owner="w2", desk=False) as other:
+        shop = Shop()
+        batch = [shop.placed(str(number)) for number in range(6)]
+        await other.take(*batch[:4])
+        await r.take(*batch)
+        assert await r.store.offsets(TOPIC) == {0: 6}
+        assert len(await run_sql(database, "SELECT FROM orders")) == 6
+        assert len(await run_sql(database, "SELECT FROM journal WHERE what = 'event'")) == 6
+        await r.take(*batch)
+        assert await r.store.offsets(TOPIC) == {0: 6}
+
+
+async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        for error in (OffsetsMovedError(TOPIC, 0, 0), ConflictError("beaten"), SchemaMissingError("no table")):
+            with monkeypatch.context() as patch:
+                failing(patch, "move_offsets", [error] * 50)
+                with pytest.raises(type(error)):
+                    await r.take(shop.placed("1"), shop.placed("2"))
+        assert await r.store.offsets(TOPIC) == {}
+        assert await r.letters() == []
+
+
+async def test_a_race_for_the_same_new_order_is_run_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        failing(monkeypatch, "write", [ConflictError("beaten")] * 3)
+        await r.take(shop.placed())
+        assert (await r.order()).operations
+        assert len(await run_sql(database, "SELECT FROM inbox")) == 1
+
+
+async def test_two_intakes_that_meet_in_the_same_orders_both_get_through(database: str) -> None:
+    async with roles(database, desk=False) as r, roles(database, owner="w2", desk=False) as other:
+        names = [str(number) for number in range(40)]
+        one, two = Shop(0), Shop(1)
+        placed = [one.placed(name) for name in names]
+        shipped = [two.shipped(name, 3, f"s-{name}") for name in reversed(names)]
+
+        async def feed(intake: Roles, records: Sequence[Record]) -> None:
+            for at in range(0, 40, 10):
+                await intake.take(*records[at : at + 10])
+
+        await asyncio.gather(feed(r, placed), feed(other, shipped))
+        assert await r.letters() == []
+        for name in names:
+            order = await r.order(name)
+            assert [one.cause.id for one in order.pending] == [f"s-{name}"]
+            assert len(order.operations) == 1
+
+
+async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database, desk=False) as r:
+        shop, right = Shop(), Intake.lock
+        began = time.time()
+
+        async def slow(tx: Intake, keys: Any) -> Any:
+            await asyncio.sleep(0.3)
+            return await right(tx, keys)
+
+        monkeypatch.setattr(Intake, "lock", slow)
+        failing(monkeypatch, "journal", [ConflictError("beaten")])
+        await r.intake.take([shop.placed()], {Place(TOPIC, 0): 0.5})
+        ((at,),) = await run_sql(database, "SELECT extract(epoch FROM caught_up_at)::float8 FROM intake_offsets")
+        assert at <= began - 0.5 + 0.05, "a transaction that waits or is repeated hears nothing more by it"
+
+
+async def test_an_event_for_a_leased_order_leaves_the_lease(database: str) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        await r.take(shop.placed())
+        (leased,) = (await r.claimable()).leases
+        await r.take(shop.shipped())
+        async with r.store.taking_in() as tx:
+            row = (await tx.lock([key()]))[key()]
+            assert (row.token, row.leased) == (leased.token, True)
+            await tx.write([Change(row.order, row, None)], "", 0.0)
+            await tx.move_offsets([Progress(TOPIC, 0, 2, 2)])
+        assert (await r.claimable()).leases == []
+
+
+async def test_an_order_that_waits_for_a_dead_letter_is_still_read_at_the_provider(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bug_in_accept(monkeypatch, "bad")
+    async with roles(database, rules={"review_poll": 0.05}) as r:
+        shop = Shop()
+        placed = shop.placed()
+        assert placed.value
+        await r.take(replace(placed, value=placed.value.replace(b"token-1", b"pending-1")))
+        await r.at_rest()
+        await r.take(shop.shipped(name="bad"))
+        r.fake.klarna.decide("ACCEPTED")
+        r.claiming()
+        await until(lambda: "Read refresh" in r.fake.made)
+        await r.at_rest()
+        assert await r.told() == ["review_pending", "authorized"]
