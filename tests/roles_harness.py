@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
+import pytest
+import structlog
 from msgspec.structs import replace
 
 from domain.model import Klarna
@@ -30,6 +32,7 @@ from ordersaga.store.reads import Shown
 from ordersaga.store.settings import Database
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
+from ordersaga.telemetry.logs import safe_exception
 from ordersaga.worker.held import LeaseClock
 from ordersaga.worker.lanes import Lane, LaneKey, Lanes
 from ordersaga.worker.settler import Settler, SettlerSettings
@@ -284,6 +287,14 @@ async def run_sql(database: str, sql: str, *arguments: Any) -> list[Any]:
         return await connection.fetch(sql, *arguments)
     finally:
         await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """As they are in production: structlog's own default draws each exception with all its variables, which takes seconds."""
+    structlog.configure([safe_exception, structlog.processors.KeyValueRenderer(key_order=["event"])])
+    yield
+    structlog.reset_defaults()
 
 
 def gives(result: Result) -> OnCall:

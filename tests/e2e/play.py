@@ -107,8 +107,13 @@ class Play:
         twice = accounts.doubled(self.sandbox.effects())
         return twice + [f"other bytes: {one}" for one in self.books.differing] + self.books.gaps
 
-    def effects(self) -> Counter[str]:
-        return Counter(effect["kind"] for effect in self.sandbox.effects())
+    async def lives_amiss(self, orders: int) -> list[str]:
+        """All that isn't as it must be when so many orders were placed and shipped, and nothing else happened."""
+        took = Counter(effect["kind"] for effect in self.sandbox.effects())
+        told = Counter(finals[0].what for finals in self.books.finals.values() if len(finals) == 1)
+        problems = [] if took == {"authorize": orders, "capture": orders} else [f"the provider took {took}"]
+        problems += [] if told == {"authorized": orders, "captured": orders} else [f"the shop was told {told}"]
+        return problems + self.doubled() + await self.restless()
 
     def logged(self, *names: str) -> str:
         return "".join(

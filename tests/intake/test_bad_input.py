@@ -125,7 +125,9 @@ async def test_a_nul_and_a_twenty_digit_amount_stall_only_their_own_order(databa
         assert digits.value
         await r.take(
             replace(nul, value=nul.value.replace(b"Lantern", b"Lan\\u0000tern")),
-            replace(digits, value=digits.value.replace(b'"order_amount": 3000', b'"order_amount": 12345678901234567890')),
+            replace(
+                digits, value=digits.value.replace(b'"order_amount": 3000', b'"order_amount": 12345678901234567890')
+            ),
             replace(shop.placed("3\0"), key=b"3\0"),
             shop.placed("4"),
         )
