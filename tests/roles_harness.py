@@ -138,7 +138,7 @@ class Options:
     owner: str = "w1"
     lease: float = 30.0
     deadline: float = 5.0
-    slots: Mapping[str, int] = field(default_factory=lambda: {"default": 8})
+    slots: Mapping[str, int] = field(default_factory=lambda: {"default": 64})
     rules: Mapping[str, Any] = field(default_factory=dict)
     provider: Provider | None = None
     breaker: Breaker | None = None

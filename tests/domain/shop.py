@@ -126,7 +126,7 @@ class Story:
 
     def __init__(self, *lines: Json, eager: bool = True, rules: Rules | None = None, **more: Any) -> None:
         self.terms = FakeTerms()
-        self.rules = rules or Rules({"klarna": self.terms})
+        self.rules = rules or Rules({"klarna": self.terms}, create_repeats=6)
         self.now = START
         self.eager = eager
         self.order = Order(KEY)

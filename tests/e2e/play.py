@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,6 @@ from ordersaga_local.stage import Process, Sandbox, Stage, stage
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
-STRUCTURED = [("content-type", b"application/cloudevents+json")]
 CREATE = "/payments/v1/authorizations/{authorization_token}/order"
 CAPTURES = "/ordermanagement/v1/orders/{order_id}/captures"
 LEASE = 2.0
@@ -52,7 +51,7 @@ class Play:
         return self.stage.service(name, *roles, script=script, **settings)
 
     async def publish(self, events: Iterable[Json], rate: float | None = None) -> None:
-        """CloudEvents, structured; `{"raw": …}` as it stands. `rate`: events a second."""
+        """`rate`: events a second."""
         producer = AIOKafkaProducer(bootstrap_servers=self.stage.kafka, linger_ms=5)
         await producer.start()
         try:
@@ -60,7 +59,7 @@ class Play:
             for number, event in enumerate(events):
                 if rate is not None:
                     await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
-                sent.append(await producer.send(self.stage.orders_topic, **_record(event)))
+                sent.append(await producer.send(self.stage.orders_topic, **record(event)))
             await asyncio.gather(*sent)
         finally:
             await producer.stop()
@@ -187,13 +186,18 @@ def life(subjects: Iterable[str], merchant: str = "default") -> list[Json]:
     return [placed(name, merchant) for name in names] + [shipped(name, merchant) for name in names]
 
 
-def _record(event: Json) -> Json:
-    if "raw" not in event:
-        key = event["subject"].encode()
-        return {"key": key, "value": json.dumps(event).encode(), "headers": STRUCTURED}
-    raw = event["raw"]
-    headers = [(name, value if isinstance(value, bytes) else value.encode()) for name, value in raw["headers"].items()]
-    return {"key": _bytes(raw["key"]), "value": _bytes(raw["value"]), "headers": headers}
+def record(event: Json) -> Json:
+    """As Kafka gets it, in binary mode; `{"raw": …}` as it stands."""
+    if "raw" in event:
+        raw = event["raw"]
+        return {"key": _bytes(raw["key"]), "value": _bytes(raw["value"]), "headers": _headers(raw["headers"])}
+    attributes = {name: value for name, value in event.items() if name not in {"data", "datacontenttype"}}
+    headers = {"content-type": event["datacontenttype"]} | {f"ce_{name}": attributes[name] for name in attributes}
+    return {"key": _bytes(event["subject"]), "value": json.dumps(event["data"]).encode(), "headers": _headers(headers)}
+
+
+def _headers(headers: Mapping[str, str | bytes]) -> list[tuple[str, bytes | None]]:
+    return [(name, _bytes(value)) for name, value in headers.items()]
 
 
 def _bytes(text: str | bytes | None) -> bytes | None:

@@ -1,0 +1,49 @@
+"""SIGTERM in the middle of the work, and a start that can't be."""
+
+import asyncio
+import time
+
+from .conftest import Opening
+from .play import life, until
+
+IN_DOUBT = """
+SELECT subject FROM orders WHERE calling_since IS NOT NULL OR lease_owner IS NOT NULL
+UNION ALL
+SELECT subject FROM orders, jsonb_array_elements(state -> 'order' -> 'operations') AS operation
+WHERE (operation ->> 'unknown')::boolean
+"""
+
+
+async def test_a_service_told_to_stop_under_load_leaves_nothing_in_doubt_and_the_next_one_finishes(
+    opened: Opening,
+) -> None:
+    async with opened() as play:
+        play.sandbox.control("faults", "POST", {"action": "delay", "seconds": 0.3})
+        service = play.service()
+        await play.publish(life(str(number) for number in range(300)))
+        await play.ended(100)
+        started = time.monotonic()
+        code = await asyncio.to_thread(service.stop)
+        print(f"stopped within {time.monotonic() - started:.1f} s")
+        assert code == 0
+        assert len(play.books.finals) < 600
+        assert await play.rows(IN_DOUBT) == []
+        assert await play.rows("SELECT 1 FROM outbox") == []
+        service.start()
+        await play.ended(600)
+        assert await play.lives_amiss(300) == []
+
+
+async def test_a_bad_setting_stops_the_start_with_one_line_that_names_it(opened: Opening) -> None:
+    async with opened() as play:
+        service = play.service(ORDERSAGA_LEASE="soon")
+        assert await asyncio.to_thread(service.wait, 20) == 2
+        (line,) = service.text().splitlines()
+        assert "ORDERSAGA_LEASE" in line
+
+
+async def test_a_service_that_waits_for_its_parts_can_be_stopped(opened: Opening) -> None:
+    async with opened() as play:
+        service = play.service(ORDERSAGA_DATABASE="postgresql://postgres@127.0.0.1:9/nobody")
+        await until(lambda: "waiting for Postgres" in service.text(), 20, service.text)
+        assert await asyncio.to_thread(service.stop, 10) == 0

@@ -1,0 +1,306 @@
+"""Who may act for an order, and until when."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from ordersaga.domain.outcomes import Call, Read, Send
+from ordersaga.domain.results import Result, Rejected, Succeeded, Unknown
+from ordersaga.store.claims import HandBack
+from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.worker.held import LeaseClock
+from roles_harness import Roles, Shop, key, roles, run_sql, until
+
+LOSE = "UPDATE orders SET lease_until = now(), due_at = now() WHERE lease_until IS NOT NULL"
+
+
+class Clocks:
+    """The two local clocks, moved by hand beside the real ones."""
+
+    def __init__(self, lease: float) -> None:
+        self.awake = 0.0
+        self.asleep = 0.0
+        self.lease = LeaseClock(
+            lease,
+            monotonic=lambda: time.monotonic() + self.awake,
+            boottime=lambda: time.monotonic() + self.awake + self.asleep,
+        )
+
+
+def stopped_before_the_send(r: Roles) -> tuple[asyncio.Event, asyncio.Event]:
+    """The worker stands between next_call and the send until the second event; the first says that it does."""
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    right = r.worker._acted
+
+    async def act(held: object) -> object:
+        reached.set()
+        await go_on.wait()
+        return await right(held)  # type: ignore[arg-type]  # passed on
+
+    r.worker._acted = act  # type: ignore[method-assign,assignment]  # a pause, as the scheduler may make one
+    return reached, go_on
+
+
+@pytest.mark.parametrize("clock", ["awake", "asleep"])
+async def test_a_lease_that_does_not_outlast_the_call_sends_nothing(database: str, clock: str) -> None:
+    """Time passed for a process that was held up, or for a host that was suspended: its monotonic clock stood still."""
+    clocks = Clocks(30.0)
+    async with roles(database, clock=clocks.lease, deadline=10.0) as r:
+        reached, go_on = stopped_before_the_send(r)
+        await r.take(Shop().placed())
+        await reached.wait()
+        setattr(clocks, clock, 20.5)
+        go_on.set()
+        await r.at_rest()
+        assert r.fake.calls == []
+        assert (r.held, r.under_way) == (0, 0)
+        (again,) = (await r.claimable()).leases
+        assert again.previous_since is None, "nothing was sent, so there is no doubt"
+
+
+async def test_a_lease_that_outlasts_the_call_sends(database: str) -> None:
+    clocks = Clocks(30.0)
+    async with roles(database, clock=clocks.lease, deadline=10.0) as r:
+        reached, go_on = stopped_before_the_send(r)
+        await r.take(Shop().placed())
+        await reached.wait()
+        clocks.awake = 19.0
+        go_on.set()
+        await r.at_rest()
+        assert r.fake.made == ["Send create_order"]
+
+
+async def test_a_worker_that_was_held_up_leaves_the_call_to_the_one_that_has_the_order_now(database: str) -> None:
+    clocks = Clocks(30.0)
+    async with roles(database, clock=clocks.lease) as frozen, roles(database, owner="w2") as other:
+        other.fake.klarna = frozen.fake.klarna
+        reached, go_on = stopped_before_the_send(frozen)
+        await frozen.take(Shop().placed())
+        await reached.wait()
+        await run_sql(database, LOSE)
+        await other.worker.claim()
+        await other.at_rest()
+        clocks.awake = 31.0
+        go_on.set()
+        await frozen.at_rest()
+        assert (frozen.fake.calls, other.fake.made) == ([], ["Send create_order"])
+        assert await other.told() == ["authorized"]
+        assert (frozen.held, frozen.under_way) == (0, 0)
+
+
+async def test_an_answer_after_the_lease_was_lost_is_evidence_and_nothing_else(database: str) -> None:
+    async with roles(database) as late, roles(database, owner="w2") as other:
+        other.fake.klarna = late.fake.klarna
+        sent, answer = asyncio.Event(), asyncio.Event()
+
+        async def hang(call: Call) -> Result | None:
+            sent.set()
+            await answer.wait()
+            return None
+
+        late.fake.on_call = hang
+        await late.take(Shop().placed())
+        await sent.wait()
+        await run_sql(database, LOSE)
+        await other.worker.claim()
+        await other.at_rest()
+        before = await other.shown()
+        answer.set()
+        await late.at_rest()
+        after = await other.shown()
+        assert (after.order, after.version, after.due_at) == (before.order, before.version, before.due_at)
+        assert await other.told() == ["authorized"]
+        calls = [entry.note for entry in after.journal if entry.what == "call"]
+        assert len(calls) == 2
+        assert len(after.journal) == len(before.journal) + 1
+        assert sum(late.fake.klarna.effects.values()) == 1
+        assert (late.held, late.under_way) == (0, 0)
+
+
+async def test_an_answer_after_the_lease_had_ended_counts_while_nobody_else_has_the_order(database: str) -> None:
+    async with roles(database) as r:
+
+        async def slow(_call: Call) -> Result | None:
+            await run_sql(database, LOSE)
+            return None
+
+        r.fake.on_call = slow
+        await r.take(Shop().placed())
+        await r.at_rest()
+        assert await r.told() == ["authorized"]
+
+
+async def test_after_an_expired_lease_the_call_is_repeated_as_it_was(database: str) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        await r.take(shop.placed())
+        await r.worker.claim()
+        await r.at_rest()
+        await r.take(shop.shipped(quantity=3))
+        (crashed,) = (await r.claimable("gone", 0.0)).leases
+        assert crashed.order.operations[0].type == "capture"
+        r.fake.klarna.call(Send(crashed.order.operations[0], _request(crashed.order)), time.time())
+        await r.worker.claim()
+        await r.at_rest()
+        sent = r.fake.calls[-1]
+        assert isinstance(sent, Send)
+        assert (sent.request, sent.operation.unknown) == (_request(crashed.order), True)
+        (operation,) = [one for one in await r.outcomes() if one["type"] == "captured"]
+        assert operation["operation"]["attempts"] == 2
+        assert Counter(r.fake.klarna.effects.values()) == {1: 2}
+
+
+async def test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first(database: str) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        await r.take(shop.placed())
+        await r.worker.claim()
+        await r.at_rest()
+        await r.take(shop.shipped(quantity=3))
+        (crashed,) = (await r.claimable("gone", 0.0)).leases
+        r.fake.klarna.call(Send(crashed.order.operations[0], _request(crashed.order)), time.time())
+
+        async def refuse_sends(call: Call) -> Result | None:
+            return Rejected("CAPTURE_NOT_ALLOWED", status=403) if isinstance(call, Send) else None
+
+        r.fake.on_call = refuse_sends
+        r.claiming()
+        await until(lambda: isinstance(r.fake.calls[-1], Read))
+        await r.at_rest()
+        assert await r.told() == ["authorized", "captured"]
+
+
+async def test_a_lost_answer_is_unknown_until_there_is_evidence(database: str) -> None:
+    async with roles(database) as r:
+        lost = []
+
+        async def lose(call: Call) -> Result | None:
+            if len(lost) < 2:
+                lost.append(r.fake.answer(call))
+                return Unknown("dropped")
+            return None
+
+        r.fake.on_call = lose
+        await r.take(Shop().placed())
+        await r.at_rest()
+        assert (await r.order()).operations[0].unknown
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 3)
+        await r.at_rest()
+        assert await r.told() == ["authorized"]
+        assert sum(r.fake.klarna.effects.values()) == 1
+
+
+async def test_two_workers_never_hold_the_same_order(database: str) -> None:
+    async with roles(database, desk=False, owner="w1") as one, roles(database, desk=False, owner="w2") as two:
+        two.fake.klarna = one.fake.klarna
+        acting: Counter[str] = Counter()
+        most = 0
+
+        async def act(call: Call) -> Result | None:
+            nonlocal most
+            assert call.operation
+            acting[call.operation.cause.id] += 1
+            most = max(most, *acting.values())
+            await asyncio.sleep(0.002)
+            acting[call.operation.cause.id] -= 1
+            return None
+
+        one.fake.on_call = two.fake.on_call = act
+        shop = Shop()
+        await one.take(*(shop.placed(str(number)) for number in range(120)))
+        await one.take(*(shop.shipped(str(number), 3) for number in range(120)))
+        one.claiming()
+        two.claiming()
+        await until(lambda: len(one.fake.calls) + len(two.fake.calls) == 240)
+        await one.at_rest()
+        await two.at_rest()
+        assert most == 1
+        assert len(one.fake.calls) > 20
+        assert len(two.fake.calls) > 20
+        assert set(one.fake.klarna.effects.values()) == {1}
+        assert len(await one.outcomes()) == 240
+
+
+async def test_an_order_in_two_hands_of_one_worker_goes_on_in_one(database: str) -> None:
+    """A late answer and the answer under the next lease may come into the same batch."""
+    async with roles(database, settlers=0) as r:
+        shop, answers = Shop(), asyncio.Event()
+
+        async def wait(call: Call) -> Result | None:
+            await answers.wait()
+            return r.fake.answer(call)
+
+        r.fake.on_call = wait
+        await r.take(shop.placed(), shop.shipped(quantity=3))
+        await until(lambda: len(r.fake.calls) == 1)
+        await run_sql(database, LOSE)
+        await r.worker.claim()
+        await until(lambda: len(r.fake.calls) == 2)
+        assert r.held == 2
+        answers.set()
+        await until(lambda: r.settler._queue.qsize() == 2)
+        batch = [r.settler._queue.get_nowait() for _ in range(2)]
+        following = await r.settler.settle_batch(batch)
+        assert [held.order.operations[0].type for held in following] == ["capture"]
+        assert (r.held, r.under_way) == (1, 1)
+
+
+async def test_what_was_handed_back_with_a_doubt_keeps_it(database: str) -> None:
+    async with roles(database, desk=False, lease=30.0, deadline=40.0) as r:
+        await r.take(Shop().placed())
+        (crashed,) = (await r.claimable("gone", 0.0)).leases
+        await r.worker.claim()
+        await r.at_rest()
+        assert r.fake.calls == []
+        (again,) = (await r.claimable()).leases
+        assert again.previous_since is not None
+        assert again.previous_until == pytest.approx(crashed.until)
+        await r.store.hand_back([HandBack(key(), again.token, again.previous_since, again.previous_until)])
+
+
+async def test_an_order_that_cannot_be_handed_back_waits_for_its_lease(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database, deadline=40.0) as r:
+
+        async def away(_unsent: object) -> set[object]:
+            raise StoreUnavailableError("away")
+
+        monkeypatch.setattr(r.store, "hand_back", away)
+        await r.take(Shop().placed())
+        await r.at_rest()
+        assert (r.held, r.under_way, r.fake.calls) == (0, 0, [])
+        assert (await r.shown()).lease_owner == "w1"
+
+
+async def test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect(database: str) -> None:
+    async with roles(database) as r:
+        failed = []
+
+        async def fail(call: Call) -> Result | None:
+            if failed:
+                return None
+            failed.append(r.fake.answer(call))
+            raise KeyError("in an adapter")
+
+        r.fake.on_call = fail
+        await r.take(Shop().placed())
+        await r.at_rest()
+        assert (r.held, r.under_way) == (0, 0)
+        assert (await r.order()).operations[0].unknown
+        assert not r.gates["default", "klarna"].breaker._last, "it says nothing of the provider"
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 2)
+        await r.at_rest()
+        assert await r.told() == ["authorized"]
+
+
+def _request(order: object) -> object:
+    return order.details.requests[order.operations[0].id]  # type: ignore[attr-defined]  # an order with an operation
+
+
+def test_success_has_an_id() -> None:
+    assert Succeeded("x").provider_id == "x"
