@@ -215,6 +215,10 @@ class Roles:
         await until(lambda: not self.held and not self.worker._acting)
         await self.settler.drained()
 
+    async def free(self) -> None:
+        """No slot is held and no call counted: not for ever by a leak. (A claim under way holds some.)"""
+        await until(lambda: (self.held, self.under_way) == (0, 0))
+
     async def order(self, subject: str = "1", merchant: str = "default") -> Order:
         return (await self.shown(subject, merchant)).order
 

@@ -78,7 +78,7 @@ class Books:
 
 
 def _header(headers: Mapping[str, bytes], name: str) -> str:
-    return headers.get(f"ce_{name}", b"").decode()
+    return headers.get(f"ce_{name}", b"").decode(errors="replace")
 
 
 def read(record: Any) -> Told:
@@ -99,15 +99,14 @@ async def following(kafka: str, orders_topic: str, outcomes_topic: str) -> Async
     """Books that grow while the topics do; also notes when each shop event was sent."""
     books = Books()
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
-    await consumer.start()
-    task = asyncio.create_task(_follow(consumer, orders_topic, outcomes_topic, books))
-    try:
-        yield books
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await consumer.stop()
+    async with consumer:
+        task = asyncio.create_task(_follow(consumer, orders_topic, outcomes_topic, books))
+        try:
+            yield books
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 async def _follow(consumer: AIOKafkaConsumer, orders_topic: str, outcomes_topic: str, books: Books) -> None:

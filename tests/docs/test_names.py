@@ -11,6 +11,19 @@ from typing import get_args
 
 import pytest
 
+from ordersaga.bus.cloudevents import Code
+from ordersaga.bus.schemas import types
+from ordersaga.cli import app
+from ordersaga.config.fields import all_settings
+from ordersaga.config.sources import CONFIG, SECRETS_DIR
+from ordersaga.domain import saga
+from ordersaga.domain.events import TYPES
+from ordersaga.domain.order import Status
+from ordersaga.domain.terms import Rules
+from ordersaga.intake.decide import ANSWERED
+from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga_local.accounts import Expected
+
 from .documents import (
     ALL,
     CONTRIBUTORS,
@@ -25,18 +38,6 @@ from .documents import (
     name_of,
     rows,
 )
-from ordersaga.bus.cloudevents import Code
-from ordersaga.bus.schemas import types
-from ordersaga.cli import app
-from ordersaga.config.fields import all_settings
-from ordersaga.config.sources import CONFIG, SECRETS_DIR
-from ordersaga.domain import saga
-from ordersaga.domain.events import TYPES
-from ordersaga.domain.order import Status
-from ordersaga.domain.terms import Rules
-from ordersaga.intake.decide import ANSWERED
-from ordersaga.providers.klarna.terms import KlarnaTerms
-from ordersaga_local.accounts import Expected
 
 SERVICE = ROOT / "service" / "ordersaga"
 _SETTING = re.compile(r"\bORDERSAGA_[A-Z][A-Z_]*(?:<NAME>[A-Z_]+)?")

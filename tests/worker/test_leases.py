@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from ordersaga.domain.order import Order, Request
 from ordersaga.domain.outcomes import Call, Read, Send
-from ordersaga.domain.results import Result, Rejected, Succeeded, Unknown
+from ordersaga.domain.results import Rejected, Result, Unknown
 from ordersaga.store.claims import HandBack
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.worker.held import LeaseClock
@@ -174,7 +175,7 @@ async def test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first(database:
 
 async def test_a_lost_answer_is_unknown_until_there_is_evidence(database: str) -> None:
     async with roles(database) as r:
-        lost = []
+        lost: list[Result] = []
 
         async def lose(call: Call) -> Result | None:
             if len(lost) < 2:
@@ -278,7 +279,7 @@ async def test_an_order_that_cannot_be_handed_back_waits_for_its_lease(
 
 async def test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect(database: str) -> None:
     async with roles(database) as r:
-        failed = []
+        failed: list[Result] = []
 
         async def fail(call: Call) -> Result | None:
             if failed:
@@ -298,9 +299,5 @@ async def test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect(data
         assert await r.told() == ["authorized"]
 
 
-def _request(order: object) -> object:
-    return order.details.requests[order.operations[0].id]  # type: ignore[attr-defined]  # an order with an operation
-
-
-def test_success_has_an_id() -> None:
-    assert Succeeded("x").provider_id == "x"
+def _request(order: Order) -> Request:
+    return order.details.requests[order.operations[0].id]

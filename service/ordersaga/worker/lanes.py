@@ -1,5 +1,6 @@
 """Slots by merchant and provider: who is paused or down takes nobody's room."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -35,6 +36,7 @@ class Lane:
         self.slots = slots
         self.held = 0
         self.paused = False
+        self.freed = asyncio.Event()
         self._gate = gate
 
     def room(self) -> int:
@@ -63,12 +65,13 @@ class Lane:
 
     def free(self) -> None:
         self.held -= 1
+        self.freed.set()
 
     def give_back(self, slots: int = 1) -> None:
-        """Slots that weren't used, and their calls."""
+        """Slots that weren't used, and their calls: no news for whoever waits for a free one."""
         for _ in range(slots):
             self.called(None)
-            self.free()
+        self.held -= slots
 
     def _calls(self) -> int:
         if self.paused:
@@ -79,6 +82,9 @@ class Lane:
 class Lanes:
     def __init__(self, lanes: Mapping[LaneKey, Lane]) -> None:
         self._lanes = dict(lanes)
+        self._freed = asyncio.Event()
+        for lane in self._lanes.values():
+            lane.freed = self._freed
 
     def lane(self, merchant: str, provider: str) -> Lane | None:
         """None: a merchant or provider that isn't configured here."""
@@ -88,8 +94,16 @@ class Lanes:
         return self._lanes[merchant, provider]
 
     def with_room(self, most: int) -> list[tuple[LaneKey, int]]:
-        """Lanes that could take orders now, and how many (at most `most` each)."""
-        return [(key, min(room, most)) for key, lane in self._lanes.items() if (room := lane.room())]
+        """Lanes that could take orders now, and how many (at most `most` each): half of their room.
+
+        The other half stays for orders that come in meanwhile.
+        """
+        self._freed.clear()
+        return [(key, min((room + 1) // 2, most)) for key, lane in self._lanes.items() if (room := lane.room())]
+
+    async def freed(self) -> None:
+        """Returns when a slot was given back since the last look at the room."""
+        await self._freed.wait()
 
     def pause(self, switches: Sequence[Switch]) -> None:
         """Pauses these and no others: the claims heed the switches by themselves, orders in our hands only by this."""

@@ -1,6 +1,7 @@
 """Acts for orders that are due: leases, calls, hands the results to the settler."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -23,6 +24,7 @@ from ordersaga.worker.settler import Settlement, Settler
 
 log = structlog.get_logger(__name__)
 _AWAY = 1.0  # seconds
+_GATHER = 0.01  # seconds in which further slots become free
 
 
 class Reach(Struct, frozen=True):
@@ -106,7 +108,18 @@ class Worker:
                 log.warning("store away, claims wait", reason=str(error))
                 await asyncio.sleep(_AWAY)
                 continue
-            await asyncio.sleep(0 if full else self._settings.poll)
+            if not full:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Until the next poll; where slots are what was missing, until some are free."""
+        if not any(lane.held >= lane.slots for _, lane in self._lanes):
+            await asyncio.sleep(self._settings.poll)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.poll):
+                await self._lanes.freed()
+                await asyncio.sleep(_GATHER)
 
     async def claim(self) -> bool:
         """One claim over all lanes with room; True: a lane was filled, more may be due."""

@@ -1,0 +1,260 @@
+"""Slots by merchant and provider: whoever is stuck, down or paused takes nobody's room, and no slot is ever lost."""
+
+import asyncio
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ordersaga.domain.outcomes import Call
+from ordersaga.domain.results import Rejected, Result, Retryable
+from ordersaga.providers.breaker import Breaker, Gate
+from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.store.upkeep import AtEnd
+from ordersaga.worker.lanes import Lane, Lanes
+from roles_harness import TOPIC, Shop, gives, roles, until
+
+TWO = {"a": 8, "b": 8}
+
+
+async def test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_another_finish(database: str) -> None:
+    async with roles(database, slots=TWO, desk=False, settlers=3) as r:
+        shop = Shop()
+        never = asyncio.Event()
+
+        async def stuck(call: Call) -> Result | None:
+            assert call.operation
+            if call.operation.cause.id.startswith("placed-stuck"):
+                await never.wait()
+            return None
+
+        r.fake.on_call = stuck
+        await r.take(*(shop.placed(f"stuck-{number}", merchant="a") for number in range(40)))
+        for first in range(0, 1_000, 250):
+            await r.take(*(shop.placed(f"{number}", merchant="b") for number in range(first, first + 250)))
+        r.claiming()
+        await until(lambda: len(r.fake.calls) >= 1_008, 60.0)
+        await until(lambda: r.held == 8)
+        assert len(await r.outcomes()) == 1_000
+        assert r.gates["a", "klarna"].under_way == 8
+
+
+async def test_a_lane_whose_provider_is_down_is_not_claimed(database: str) -> None:
+    now = [0.0]
+    breaker = Breaker(lambda: now[0], least=3, window=4, cooldown=100.0)
+    async with roles(database, desk=False, breaker=breaker) as r:
+        shop = Shop()
+        r.fake.on_call = gives(Retryable("refused"))
+        await r.take(*(shop.placed(str(number)) for number in range(3)))
+        await r.worker.claim()
+        await r.at_rest()
+        assert breaker.is_open
+        r.fake.on_call = None
+        await asyncio.sleep(0.1)
+        await r.worker.claim()
+        assert len(r.fake.calls) == 3
+        assert len((await r.claimable("other", 0.0)).leases) == 3, "another process may still find it up"
+
+
+async def test_after_an_outage_calls_come_back_one_two_four(database: str) -> None:
+    breaker = Breaker(time.monotonic, least=4, window=8, cooldown=0.2)
+    async with roles(database, desk=False, breaker=breaker) as r:
+        shop, most, acting, is_up = Shop(), [], 0, [False]
+
+        async def answer(call: Call) -> Result | None:
+            nonlocal acting
+            if not is_up[0]:
+                return Retryable("refused")
+            acting += 1
+            most.append(acting)
+            await asyncio.sleep(0.03)
+            acting -= 1
+            return None
+
+        r.fake.on_call = answer
+        await r.take(*(shop.placed(str(number)) for number in range(60)))
+        await r.worker.claim()
+        await r.at_rest()
+        assert breaker.is_open
+        is_up[0] = True
+        r.claiming()
+        await until(lambda: len(most) == 60)
+        assert max(most[:1]) == 1
+        assert max(most[:3]) <= 2
+        assert max(most[:7]) <= 4
+        assert max(most) > 4
+        await r.free()
+
+
+async def test_a_paused_lane_is_not_claimed_and_its_orders_do_not_go_on(database: str) -> None:
+    async with roles(database, slots=TWO) as r:
+        shop, go_on = Shop(), asyncio.Event()
+
+        async def wait(_call: Call) -> Result | None:
+            await go_on.wait()
+            return None
+
+        r.fake.on_call = wait
+        await r.take(shop.placed("1", merchant="a"), shop.shipped("1", merchant="a"))
+        await until(lambda: len(r.fake.calls) == 1)
+        await r.store.pause("somebody", "a", "klarna")
+        r.lanes.pause(await r.store.paused())
+        await r.take(shop.placed("2", merchant="a"), shop.placed("3", merchant="b"))
+        go_on.set()
+        await r.at_rest()
+        assert await r.told("1") == ["authorized"], "what was under way is settled, its capture waits"
+        assert await r.told("2") == []
+        assert await r.told("3") == ["authorized"]
+        await r.worker.claim()
+        assert (r.held, len(r.fake.calls)) == (0, 2)
+        await r.store.resume("somebody", "a", "klarna")
+        r.lanes.pause(await r.store.paused())
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 4)
+        await r.free()
+
+
+async def test_a_pause_holds_for_all_that_its_words_name() -> None:
+    class Switch:
+        def __init__(self, merchant: str, provider: str) -> None:
+            self.merchant, self.provider = merchant, provider
+
+    lanes = Lanes({("a", "klarna"): Lane(1), ("a", ""): Lane(1), ("b", "klarna"): Lane(1)})
+
+    def paused(*switches: Switch) -> set[tuple[str, str]]:
+        lanes.pause(switches)
+        return {place for place, lane in lanes if not lane.room()}
+
+    assert paused(Switch("a", "klarna")) == {("a", "klarna")}
+    assert paused(Switch("a", "*")) == {("a", "klarna"), ("a", "")}
+    assert paused(Switch("*", "klarna")) == {("a", "klarna"), ("b", "klarna")}
+    assert paused(Switch("*", "*")) == {place for place, _ in lanes}
+    assert paused() == set()
+
+
+async def test_a_429_pauses_the_lane_for_as_long_as_it_says(database: str) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        r.fake.on_call = gives(Retryable("rate limit", after=0.5, status=429))
+        began = time.monotonic()
+        await r.take(shop.placed("1"))
+        await r.at_rest()
+        r.fake.on_call = None
+        await r.take(shop.placed("2"))
+        await r.worker.claim()
+        assert (r.held, len(r.fake.calls)) == (0, 1)
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 3)
+        assert time.monotonic() - began > 0.5
+
+
+async def test_orders_of_a_merchant_that_is_configured_no_more_are_left_and_show_as_overdue(database: str) -> None:
+    async with roles(database, slots=TWO, desk=False) as before, roles(database, slots={"b": 8}) as r:
+        shop = Shop()
+        await before.take(shop.placed("1", merchant="a"), shop.placed("2", merchant="b"))
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 1)
+        await r.at_rest()
+        assert await r.told("2") == ["authorized"]
+        figures = await r.store.figures(late=0.0)
+        assert [(count.first, count.number) for count in figures.overdue] == [("a", 1)]
+        claims = r.store.engine.counts["claim"].statements
+        await asyncio.sleep(0.4)
+        assert r.store.engine.counts["claim"].statements - claims < 40
+
+
+async def test_nothing_due_is_asked_for_now_and_then_and_not_all_the_time(database: str) -> None:
+    async with roles(database, rules={"backoff": 30.0, "backoff_most": 60.0}) as r:
+        shop = Shop()
+        r.fake.on_call = gives(Retryable("503", status=503))
+        r.claiming()
+        await r.take(shop.placed("1"), shop.shipped("2"))
+        await r.at_rest()
+        claims = r.store.engine.counts["claim"].statements
+        await asyncio.sleep(0.5)
+        assert r.store.engine.counts["claim"].statements - claims < 40, "of a poll each 20 ms"
+        assert len(r.fake.calls) == 1
+
+
+async def test_a_claim_that_fails_gives_all_its_slots_back(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with roles(database, desk=False) as r:
+        await r.take(Shop().placed())
+
+        async def away(*_: object) -> None:
+            raise StoreUnavailableError("away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(r.store, "claim", away)
+            with pytest.raises(StoreUnavailableError):
+                await r.worker.claim()
+        assert (r.held, r.under_way) == (0, 0)
+
+
+async def test_one_lane_that_is_full_does_not_make_the_claims_of_others_any_faster(database: str) -> None:
+    async with roles(database, slots=TWO) as r:
+        shop, never = Shop(), asyncio.Event()
+
+        async def stuck(_call: Call) -> Result | None:
+            await never.wait()
+            return None
+
+        r.fake.on_call = stuck
+        await r.take(*(shop.placed(str(number), merchant="a") for number in range(8)))
+        r.claiming()
+        await asyncio.sleep(0.5)
+        assert r.store.engine.counts["claim"].statements < 40, "of a poll each 20 ms"
+
+
+async def test_a_deadline_that_passed_needs_no_provider(database: str) -> None:
+    async with roles(database, rules={"waits_order": 0.2}) as r:
+        await r.take(Shop().shipped())
+        await asyncio.sleep(0.3)
+        await r.store.caught_up([AtEnd(TOPIC, 0, 1)], 0.0)
+        r.claiming()
+        await until(lambda: r.woken > 0)
+        await r.free()
+        (told,) = await r.outcomes()
+        assert (told["type"], told["error"]["code"]) == ("rejected", "order_unknown")
+        assert r.fake.calls == []
+
+
+async def test_a_deadline_holds_until_all_that_was_sent_before_it_has_been_heard(database: str) -> None:
+    async with roles(database, rules={"waits_order": 0.1}) as r:
+        await r.take(Shop().shipped())
+        r.claiming()
+        await asyncio.sleep(0.4)
+        await r.free()
+        assert await r.outcomes() == []
+
+
+Step = tuple[str, int]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["take", "again", "called", "dropped", "free", "back"]), st.integers(1, 5))))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_a_lane_never_counts_below_nothing_nor_beyond_its_slots(steps: list[Step]) -> None:
+    """As its users use it: what is taken is called or dropped once, and then freed or kept for another call."""
+    gate = Gate(4, lambda: 0.0)
+    lane, calling, resting = Lane(4, gate), 0, 0
+    for what, number in steps:
+        match what:
+            case "take" if lane.room() >= number:
+                lane.take(number)
+                calling += number
+            case "again" if resting and lane.open():
+                lane.again()
+                resting, calling = resting - 1, calling + 1
+            case "called" | "dropped" if calling:
+                lane.called(Rejected("no", status=403) if what == "called" else None)
+                calling, resting = calling - 1, resting + 1
+            case "free" if resting:
+                lane.free()
+                resting -= 1
+            case "back" if calling:
+                lane.give_back()
+                calling -= 1
+            case _:
+                pass
+        assert (lane.held, gate.under_way) == (calling + resting, calling)
+        assert lane.held + lane.room() <= 4

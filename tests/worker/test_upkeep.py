@@ -1,0 +1,72 @@
+"""What is looked after beside the work."""
+
+import asyncio
+
+import pytest
+from prometheus_client import REGISTRY
+
+from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.worker.upkeep import UpkeepSettings, keep
+from roles_harness import Shop, roles, run_sql, until, until_told
+
+OFTEN = UpkeepSettings(100.0, margin=50.0, switches=0.02, figures=0.02, forget=0.02, batch=3)
+
+
+def gauge(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+async def test_the_inbox_forgets_what_is_older_than_its_retention_and_some_more(database: str) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        await r.take(*(shop.placed(str(number)) for number in range(20)))
+        age = "UPDATE inbox SET taken_at = now() - make_interval(secs => $1) WHERE id = $2"
+        for number in range(20):
+            await run_sql(database, age, 149.0 if number < 5 else 151.0, f"placed-{number}")
+        r.start(lambda: keep(r.store, r.lanes, OFTEN))
+
+        async def only_five() -> bool:
+            return len(await run_sql(database, "SELECT FROM inbox")) == 5
+
+        await until_told(only_five)
+
+
+async def test_a_pause_reaches_the_lanes_and_is_lifted_again(database: str) -> None:
+    async with roles(database) as r:
+        lane = r.lanes.must("default", "klarna")
+        r.start(lambda: keep(r.store, r.lanes, OFTEN))
+        await r.store.pause("somebody", "default")
+        await until(lambda: lane.paused)
+        await r.store.resume("somebody", "default")
+        await until(lambda: not lane.paused)
+
+
+async def test_gauges_show_what_the_store_holds(database: str) -> None:
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        await r.take(shop.event("placed", "1", {}), shop.placed("2"))
+        await run_sql(database, "UPDATE orders SET due_at = NULL WHERE subject = '2'")
+        before = gauge("ordersaga_invariant_violations_total", invariant="I8") or 0.0
+        r.start(lambda: keep(r.store, r.lanes, OFTEN))
+        await until(lambda: gauge("ordersaga_orders_stuck", merchant="default") == 1.0)
+        await until(lambda: gauge("ordersaga_outbox_rows") == 1.0)
+        assert gauge("ordersaga_dead_letters_open", code="invalid_event") == 1.0
+        assert (gauge("ordersaga_outbox_age_seconds") or 0.0) > 0
+        await asyncio.sleep(0.1)
+        assert gauge("ordersaga_invariant_violations_total", invariant="I8") == before + 1, "told once"
+        assert await r.store.stuck() == [(await r.order("2")).key]
+
+
+async def test_a_store_that_is_away_is_asked_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with roles(database) as r:
+        right, failures = r.store.paused, [StoreUnavailableError("away")] * 3
+
+        async def paused() -> object:
+            if failures:
+                raise failures.pop()
+            return await right()
+
+        monkeypatch.setattr(r.store, "paused", paused)
+        await r.store.pause("somebody")
+        r.start(lambda: keep(r.store, r.lanes, OFTEN))
+        await until(lambda: r.lanes.must("default", "klarna").paused)
