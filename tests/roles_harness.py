@@ -11,11 +11,15 @@ from typing import Any, Final
 import asyncpg
 import pytest
 import structlog
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
 from msgspec.structs import replace
 
 from domain.model import Klarna
+from ordersaga.bus.batch import Batch, ConsumerOptions
+from ordersaga.bus.consumer import Consumer
+from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.producer import OutRecord
-from ordersaga.bus.records import Record
+from ordersaga.bus.records import Place, Record
 from ordersaga.domain.order import Key, Order
 from ordersaga.domain.outcomes import Call
 from ordersaga.domain.results import Result
@@ -267,6 +271,8 @@ async def roles(database: str, **options: Any) -> AsyncIterator[Roles]:
             task.cancel()
         await asyncio.gather(*made.tasks, *made.worker._acting, return_exceptions=True)
         await made.store.close()
+        if made.options.provider is not None:
+            await made.options.provider.close()
 
 
 async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
@@ -306,3 +312,31 @@ def gives(result: Result) -> OnCall:
         return result
 
     return answer
+
+
+async def publish(bootstrap: str, *records: Record) -> None:
+    """As the shop does."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+        for record in records:
+            await producer.send_and_wait(
+                record.topic, record.value, record.key, partition=record.partition, headers=list(record.headers)
+            )
+
+
+@asynccontextmanager
+async def listening(r: Roles, bootstrap: str, topic: str, group: str) -> AsyncIterator[Consumer]:
+    """Takes in what Kafka brings, from where the database says."""
+
+    async def take(batch: Batch) -> None:
+        await r.intake.take(batch.records, {place: 1.0 for place in batch.places if batch.at_end(place)})
+
+    async def starts(_places: Sequence[Place]) -> dict[Place, int]:
+        return {Place(topic, partition): offset for partition, offset in (await r.store.offsets(topic)).items()}
+
+    options = ConsumerOptions(session_timeout=6.0, revoke_timeout=2.0)
+    consumer = Consumer(KafkaSettings(bootstrap), [topic], group, take, starts, options=options)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop(2.0)

@@ -26,7 +26,7 @@ _TABLES: Final = (
         released_amount BIGINT DEFAULT 0 NOT NULL,
         refunded_amount BIGINT DEFAULT 0 NOT NULL,
         expires_at TIMESTAMPTZ,
-        state JSONB NOT NULL,
+        state JSON NOT NULL,
         sealed BYTEA,
         sealed_key BYTEA,
         due_at TIMESTAMPTZ,

@@ -16,6 +16,7 @@ from ordersaga_local.kafka import LocalKafka
 
 from .doubles import Kept, until
 
+pytestmark = pytest.mark.long  # it stops and starts brokers
 OPTIONS = ConsumerOptions(500, 6.0, 1.0)
 
 

@@ -10,12 +10,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from ordersaga.cli import main
 from ordersaga_local.parts import Kafka, Parts, Postgres
 from ordersaga_local.process import free_port
 from ordersaga_local.stage import Sandbox, Stage, stage
@@ -44,9 +46,15 @@ serve() {  # in the background, until it runs
   cat "$log" >&2
   return 1
 }
+rest() {
+  kill $SERVICES 2>/dev/null || true
+  wait
+  SERVICES=
+}
 """
 
 Staged = tuple[Stage, Sandbox]
+Said = Mapping[Path, Future[str]]
 Json = dict[str, Any]
 
 
@@ -59,6 +67,8 @@ def script_of(document: Path) -> tuple[str, set[str]]:
                 settings.add(exported[1])
             else:
                 lines.append(f"serve {line}" if _SERVICE.match(line) else line)
+        if document != README:  # whose service is for all that follows
+            lines.append("rest")
     return "\n".join(lines), settings
 
 
@@ -73,7 +83,7 @@ def run(document: Path, folder: Path, environment: Mapping[str, str]) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 0, f"{name_of(document)}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -109,6 +119,31 @@ def running(parts: Parts, migrated: str) -> Iterator[Staged]:
         yield staged
 
 
+@pytest.fixture(scope="module")
+def said(empty: Staged, running: Staged, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
+    """What the examples of each document print; both run at the same time."""
+
+    def by_operators() -> str:
+        folder = tmp_path_factory.mktemp("operators")
+        return run(OPERATORS, folder, {**running[0].environment, **_prepared(running[0], folder)})
+
+    def by_newcomers() -> str:
+        return run(README, tmp_path_factory.mktemp("newcomers"), empty[0].environment)
+
+    with ThreadPoolExecutor(2) as pool:
+        yield {OPERATORS: pool.submit(by_operators), README: pool.submit(by_newcomers)}
+
+
+def _prepared(made: Stage, folder: Path) -> dict[str, str]:
+    """An order, two dead letters and the repaired data of one; the variables that name them."""
+    placed = _placed(folder)
+    (folder / "repaired.json").write_text(json.dumps(placed["data"]))
+    _publish(made, folder, [placed, _event("bad-1", "2001", {}), _event("bad-2", "2002", {})])
+    letters = until(lambda: found if len(found := _look(made, "SELECT subject, id FROM dead_letters")) == 2 else None)
+    ids = {subject: str(letter) for subject, letter in letters}
+    return {"ORDER": "1001", "LETTER": ids["2001"], "OTHER_LETTER": ids["2002"], "USER": "somebody"}
+
+
 @pytest.mark.parametrize("document", [one for one in ALL if name_of(one) not in _OF_OTHERS], ids=name_of)
 def test_every_example_is_run_or_says_why_not(document: Path) -> None:
     commands = [one for one in examples(document) if one.language in {"sh", "bash", "console", "sql"}]
@@ -128,35 +163,27 @@ def test_the_settings_of_the_readme_are_all_that_is_required(empty: Staged) -> N
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_newcomers_order_is_placed_and_captured_from_the_readme_alone(empty: Staged, tmp_path: Path) -> None:
-    made, sandbox = empty
-    said = run(README, tmp_path, made.environment)
-    assert "went from nothing to" in said
-    assert "2 events published" in said
-    assert re.search(r"1001 +authorized +final +15\.30 GBP", said)
-    assert re.search(r"1001 +captured +final +15\.30 GBP", said)
-    assert "Order 1001 of merchant default" in said
-    assert [(effect["kind"], effect["amount"]) for effect in sandbox.effects()] == [
+def test_a_newcomers_order_is_placed_and_captured_from_the_readme_alone(empty: Staged, said: Said) -> None:
+    told = said[README].result()
+    assert "went from nothing to" in told
+    assert "2 events published" in told
+    assert re.search(r"1001 +authorized +final +15\.30 GBP", told)
+    assert re.search(r"1001 +captured +final +15\.30 GBP", told)
+    assert "Order 1001 of merchant default" in told
+    assert [(effect["kind"], effect["amount"]) for effect in empty[1].effects()] == [
         ("authorize", 1530),
         ("capture", 1530),
     ]
 
 
 @_NEEDS_CURL
-def test_what_operators_type_does_what_is_said(running: Staged, tmp_path: Path) -> None:
-    made, _ = running
-    placed = _placed(tmp_path)
-    _publish(made, tmp_path, [placed, _event("bad-1", "2001", {}), _event("bad-2", "2002", {})])
-    letters = until(lambda: found if len(found := _look(made, "SELECT subject, id FROM dead_letters")) == 2 else None)
-    (tmp_path / "repaired.json").write_text(json.dumps(placed["data"]))
-    ids = {subject: str(letter) for subject, letter in letters}
-    names = {"ORDER": "1001", "LETTER": ids["2001"], "OTHER_LETTER": ids["2002"], "USER": "somebody"}
-    said = run(OPERATORS, tmp_path, {**made.environment, **names})
-    assert re.search(r"1001 +authorized +final", said)
-    assert "Taken in, for order 2001 of merchant default." in said
-    assert "somebody" in said
-    assert "Nothing is paused." in said
-    assert "Epoch 2" in said
+def test_what_operators_type_does_what_is_said(running: Staged, said: Said) -> None:
+    told, (made, _) = said[OPERATORS].result(), running
+    assert re.search(r"1001 +authorized +final", told)
+    assert "Taken in, for order 2001 of merchant default." in told
+    assert "somebody" in told
+    assert "Nothing is paused." in told
+    assert "Epoch 2" in told
     assert _look(made, "SELECT subject, state FROM dead_letters ORDER BY 1") == [
         ("2001", "replayed"),
         ("2002", "discarded"),
@@ -173,18 +200,23 @@ def test_the_metrics_that_are_explained_are_those_that_are_served(running: Stage
     assert set(_METRIC.findall(OPERATORS.read_text())) - _MODULES == served
 
 
-def test_a_paused_provider_gets_no_call(running: Staged, tmp_path: Path) -> None:
+def test_a_paused_provider_gets_no_call(
+    running: Staged, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said[OPERATORS].result()  # which resumes
     made, sandbox = running
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
     status = "SELECT status FROM orders WHERE subject = '3001'"
     before = len(sandbox.requests())
-    made.command("pause", "--provider", "klarna")
+    assert main(["pause", "--provider", "klarna"]) == 0
     time.sleep(1.5)  # what the intake hands over in memory heeds a pause within a second
     _publish(made, tmp_path, [{**_placed(tmp_path), "id": "3001-placed", "subject": "3001"}])
     until(lambda: _look(made, status))
     time.sleep(0.5)
     assert _look(made, status) == [("new",)]
     assert len(sandbox.requests()) == before
-    made.command("resume", "--provider", "klarna")
+    assert main(["resume", "--provider", "klarna"]) == 0
     until(lambda: _look(made, status) == [("authorized",)])
 
 

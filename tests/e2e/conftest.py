@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from .play import Play, playing
 from ordersaga_local import parts
+
+from .play import Play, playing
 
 Opening = Callable[..., AbstractAsyncContextManager[Play]]
 
 
 @pytest.fixture
 def opened(kafka: parts.Kafka, postgres: parts.Postgres, migrated: str) -> Opening:
-    """`async with opened(settings={…}, slots=…) as play`."""
+    """Opens stages with settings of their own."""
 
     def open_stage(settings: dict[str, str] | None = None, **options: Any) -> AbstractAsyncContextManager[Play]:
         return playing(parts.Parts(kafka, postgres), migrated, settings, **options)

@@ -25,7 +25,7 @@ INVALID = [
     event("digits", 1, "shipped", {"captured_amount": 12345678901234567890}),
     event("line", 1, "returned", {"order_lines": [{"reference": "A", "quantity": -1}]}),
     event("version", 1, "shipped", {}) | {"type": "shop.order.shipped.v2"},
-    _with_headers(shipped("json"), **{}) | {"raw": _with_headers(shipped("json"))["raw"] | {"value": b'{"half":'}},
+    {"raw": _with_headers(shipped("json"))["raw"] | {"value": b'{"half":'}},
 ]
 NO_EVENTS = [
     _bad(b"empty", None),

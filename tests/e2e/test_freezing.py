@@ -63,7 +63,7 @@ async def _all_went_well(pair: Pair, events: int) -> None:
     assert await pair.play.restless() == []
 
 
-@pytest.mark.parametrize("what", ["placed", "shipped"])
+@pytest.mark.parametrize("what", [pytest.param("placed", marks=pytest.mark.long), "shipped"])
 async def test_a_worker_frozen_past_its_lease_between_claim_and_send_does_not_send(pair: Pair, what: str) -> None:
     subject, before = f"unsent-{what}", len(pair.play.books.finals)
     events = [placed(subject), shipped(subject)]
@@ -100,7 +100,7 @@ async def test_a_call_whose_worker_froze_after_the_send_is_resolved_by_another_o
     await pair.play.publish([placed(subject)])
     await until(lambda: pair.calls(subject), 10, "not sent")
     pair.frozen.signal(signal.SIGSTOP)
-    await until(lambda: len(pair.calls(subject)) == 2, 10, "nobody went on")  # noqa: PLR2004 - the repeat
+    await until(lambda: len(pair.calls(subject)) == 2, 10, "nobody went on")
     await pair.thaw()
     await _all_went_well(pair, before + 1)
     first, second = pair.calls(subject)

@@ -66,7 +66,7 @@ def _crowding(requests: list[Json]) -> tuple[int, int]:
 
 @pytest.mark.parametrize(
     ("orders", "seconds"),
-    [pytest.param(1_500, 4, id="seconds"), pytest.param(20_000, 60, id="a minute", marks=pytest.mark.long)],
+    [pytest.param(1_000, 2, id="seconds"), pytest.param(20_000, 60, id="a minute", marks=pytest.mark.long)],
 )
 async def test_orders_that_wait_for_a_provider_that_is_down_cost_little_memory_and_all_end_when_it_is_back(
     opened: Opening, orders: int, seconds: float

@@ -15,6 +15,9 @@ from ordersaga_local.kafka import LocalKafka
 from ordersaga_local.postgres import LocalPostgres
 
 
+pytestmark = pytest.mark.long  # it stops and starts servers
+
+
 async def test_postgres_keeps_its_address_and_what_was_committed() -> None:
     with LocalPostgres(durable=True) as postgres:
         url = postgres.url()

@@ -72,7 +72,7 @@ async def test_what_was_claimed_and_not_sent_goes_back(database: str) -> None:
             await asyncio.sleep(0.1)
             return found
 
-        r.store.claim = slow  # type: ignore[method-assign]  # the answer takes its time
+        r.store.claim = slow  # type: ignore[method-assign,assignment]  # the answer takes its time
         r.claiming()
         await claimed.wait()
         assert len(await doubtful(database)) == 5

@@ -1,5 +1,6 @@
 """From settings to the parts of a running service."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Final, Literal
 
 from ordersaga.bus.consumer import Batch, Consumer, ConsumerOptions
 from ordersaga.bus.producer import Producer
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Place, Record
 from ordersaga.cli.connections import database_of, kafka_of
 from ordersaga.config import Klarna, Settings
 from ordersaga.domain.terms import Rules
@@ -31,6 +32,7 @@ Role = Literal["intake", "worker", "relay"]
 ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay")
 _SEEN_AGO: Final = 1.0
 """Seconds by which Kafka's word of the end of a partition may be old."""
+_WORTH_TWO: Final = 64  # records
 _UNPLACED: Final = 64
 """Slots for orders that aren't placed yet: they need no provider."""
 
@@ -145,7 +147,10 @@ def _relay(settings: Settings, store: Store, producer: Producer) -> Relay:
 def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
     async def take(batch: Batch) -> None:
         at_end = {place: _SEEN_AGO for place in batch.places if batch.at_end(place)}
-        await intake.take(batch.records, at_end)
+        taking = [intake.take(part, at_end) for part in parts_of(batch.records)]
+        for failed in await asyncio.gather(*taking, return_exceptions=True):
+            if failed is not None:
+                raise failed
 
     async def starts(places: Sequence[Place]) -> dict[Place, int]:
         offsets = {topic: await store.offsets(topic) for topic in {place.topic for place in places}}
@@ -159,6 +164,20 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
     options = ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout)
     topics = [settings.orders_topic]
     return Consumer(kafka_of(settings), topics, settings.group, take, starts, on_idle=idle, options=options)
+
+
+def parts_of(records: Sequence[Record]) -> list[list[Record]]:
+    """Two batches of whole partitions where it pays: one is decided while the database writes the other."""
+    if len(records) < _WORTH_TWO:
+        return [list(records)]
+    parts: tuple[list[Record], list[Record]] = ([], [])
+    of_place: dict[Place, list[Record]] = {}
+    for record in records:
+        place = Place(record.topic, record.partition)
+        if place not in of_place:
+            of_place[place] = min(parts, key=len)
+        of_place[place].append(record)
+    return [part for part in parts if part]
 
 
 def _nobody() -> None:

@@ -42,7 +42,7 @@ class Codec:
         self._vault = vault
 
     def state(self, order: Order) -> str:
-        """Raises InputRefusedError for a string with NUL, which JSONB can't hold."""
+        """Raises InputRefusedError for a string with NUL, which no text of Postgres can hold."""
         bare = order if order.details is _NO_DETAILS else replace(order, details=_NO_DETAILS)
         text = _encode(_State(STATE_VERSION, bare)).decode()
         if "\\u0000" in text and "\0" in _strings(msgspec.json.decode(text)):

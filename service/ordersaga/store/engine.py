@@ -10,6 +10,7 @@ from asyncpg import Record
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import Pool
 
+from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.session import Counts, Session, in_own_words
 from ordersaga.store.settings import Database
 
@@ -46,6 +47,9 @@ class Engine:
             driver = await self._alive(connection)
             try:
                 yield Session(driver, self.counts[kind], self.where)
+            except StoreUnavailableError:
+                driver.terminate()  # nobody knows in which state its protocol is
+                raise
             finally:
                 if driver.is_closed() or driver.is_in_transaction():
                     driver.terminate()

@@ -23,7 +23,7 @@ _GIVEN: Final = """
 given AS (
     SELECT merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
            captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
-           json::jsonb AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
+           json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
            attention, blocked, leasing, token,
            CASE WHEN leasing THEN now() + make_interval(secs => $26) END AS lease_until
     FROM unnest(

@@ -42,6 +42,7 @@ _AWAY: Final = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InternalClientError,  # the connection broke under a statement
     OSError,
     TimeoutError,
     PoolTimeoutError,

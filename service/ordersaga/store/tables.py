@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 
 SHARDS: Final = 32
 """Of the outbox. Never changed: an order stays in its shard."""
@@ -66,7 +66,7 @@ orders: Final = Table(
     _amount("released_amount"),
     _amount("refunded_amount"),
     _time("expires_at", optional=True),
-    Column("state", JSONB, nullable=False),
+    Column("state", JSON, nullable=False),
     Column("sealed", LargeBinary),
     Column("sealed_key", LargeBinary),
     _time("due_at", optional=True),

@@ -1,0 +1,102 @@
+"""Every record is accounted for, and nothing personal is told where it can be read."""
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.bus.records import Record
+from ordersaga.domain import saga
+from roles_harness import TOPIC, Shop, roles, run_sql
+
+PERSONAL = ("Ada", "Lovelace", "ada@example.org", "St James", "1815-12-10", "authorization_token")
+TABLES = ("journal", "provider_ids", "inbox", "intake_offsets", "switches")
+
+
+def personal(shop: Shop, subject: str, **more: Any) -> Record:
+    address = {
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "email": "ada@example.org",
+        "street_address": "12 St James's Square",
+        "postal_code": "SW1Y 4JH",
+        "city": "London",
+        "country": "GB",
+    }
+    placed = shop.placed(subject, **more)
+    data = json.loads(placed.value or b"")
+    told = {**data, "billing_address": address, "customer": {"date_of_birth": "1815-12-10"}}
+    return replace(placed, value=json.dumps(told).encode())
+
+
+async def test_every_record_has_an_inbox_row_or_a_dead_letter(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = saga.accept
+
+    def accept(order: Any, event: Any, now: float, rules: Any) -> Any:
+        if event.cause.id == "placed-bug":
+            raise ZeroDivisionError
+        return right(order, event, now, rules)
+
+    monkeypatch.setattr(saga, "accept", accept)
+    async with roles(database, desk=False) as r:
+        shop = Shop()
+        batch = [
+            shop.placed("1"),
+            shop.shipped("1"),
+            shop.placed("1"),  # the same again
+            shop.shipped("2", name="placed-1"),  # an id that was used
+            shop.placed("old", timestamp=0.0),
+            shop.placed("bug"),
+            shop.placed("3", merchant="stranger"),
+            shop.event("placed", "4", {}),
+            shop.event("placed", "5", b"no JSON"),
+            shop.event("invented", "6", {}),
+            shop.event("tracking_added", "7", {}),
+            shop.event("placed", "8", b"x" * 1_100_000),
+            replace(shop.placed("9"), headers=()),
+            replace(shop.placed("10"), value=None),
+        ]
+        await r.take(*batch)
+        assert await r.store.offsets(TOPIC) == {0: len(batch)}
+        inbox = {row["id"] for row in await run_sql(database, "SELECT id FROM inbox")}
+        letters = {row["offset"] for row in await run_sql(database, 'SELECT "offset" FROM dead_letters')}
+        for record in batch:
+            name = dict(record.headers).get("ce_id", b"").decode()
+            assert name in inbox or record.offset in letters, record.offset
+        assert len(letters) == 11
+
+
+async def test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome(
+    database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = saga.accept
+
+    def accept(order: Any, event: Any, now: float, rules: Any) -> Any:
+        if event.cause.id == "bug":
+            raise ValueError(f"of {event.data}")
+        return right(order, event, now, rules)
+
+    monkeypatch.setattr(saga, "accept", accept)
+    async with roles(database) as r:
+        shop = Shop()
+        wrong = personal(shop, "2")
+        await r.take(
+            personal(shop, "1"),
+            shop.shipped("1", 3),
+            replace(wrong, value=(wrong.value or b"").replace(b'"order_amount": 3000', b'"order_amount": "3000"')),
+            personal(shop, "3", name="bug"),
+        )
+        await r.at_rest()
+        assert await r.told("1") == ["authorized", "captured"]
+        texts = [str(await run_sql(database, f"SELECT t::text FROM {table} AS t")) for table in TABLES]
+        texts.append(str(await run_sql(database, "SELECT state::text, attention FROM orders")))
+        texts.append(str(await run_sql(database, "SELECT code, reason, fingerprint FROM dead_letters")))
+        texts.append(str(await run_sql(database, "SELECT encode(sealed, 'escape') FROM orders")))
+        texts.append(str(await run_sql(database, "SELECT encode(sealed, 'escape') FROM dead_letters")))
+        texts.append(str(await r.outcomes()))
+        told = capsys.readouterr()
+        texts.append(told.out + told.err)
+        assert "a batch failed" in texts[-1]
+        for text in texts:
+            assert [word for word in PERSONAL if word in text] == []
