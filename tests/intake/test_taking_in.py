@@ -213,7 +213,7 @@ async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
         shop = Shop()
         for error in (OffsetsMovedError(TOPIC, 0, 0), ConflictError("beaten"), SchemaMissingError("no table")):
             with monkeypatch.context() as patch:
-                failing(patch, "move_offsets", [error] * 50)
+                failing(patch, "journal", [error] * 50)
                 with pytest.raises(type(error)):
                     await r.take(shop.placed("1"), shop.placed("2"))
         assert await r.store.offsets(TOPIC) == {}
