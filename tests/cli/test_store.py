@@ -95,7 +95,7 @@ def order(stored: str) -> Order:
     async def put(store: Store) -> None:
         async with store.taking_in() as tx:
             await tx.write([Change(made, None, 1.7e9, False)], "", 0.0)
-            await tx.journal(journal(made.key))
+            await tx.record(entries=journal(made.key))
 
     within(stored, put)
     return made
@@ -108,7 +108,7 @@ def letters(stored: str) -> list[DeadLetter]:
     async def bury(store: Store) -> None:
         for number, one in enumerate(made):
             async with store.taking_in() as tx:
-                await tx.bury([DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
+                await tx.record(letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
                                           one.fingerprint, one.merchant, one.subject)])  # fmt: skip
 
     within(stored, bury)

@@ -59,9 +59,9 @@ async def test_two_replicas_of_every_role_share_the_work_and_one_goes_on_when_th
         pairs = [[Replica(play, f"{'-'.join(of) or 'all'}-{number}", *of) for number in (1, 2)] for of in roles]
         everyone = [one for pair in pairs for one in pair]
         await until(lambda: all('"running"' in play.logged(one.process.name) for one in everyone), 60, "not running")
-        await play.publish(life(str(number) for number in range(100)), rate=60)
+        await play.publish(life(str(number) for number in range(100)), rate=100)
         await _share(everyone)
-        publishing = asyncio.create_task(play.publish(life(str(number) for number in range(100, 250)), rate=60))
+        publishing = asyncio.create_task(play.publish(life(str(number) for number in range(100, 250)), rate=100))
         await asyncio.sleep(1)
         for one, _ in pairs:
             await asyncio.to_thread(one.process.kill)

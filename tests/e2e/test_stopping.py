@@ -9,7 +9,7 @@ from .play import life, until
 IN_DOUBT = """
 SELECT subject FROM orders WHERE calling_since IS NOT NULL OR lease_owner IS NOT NULL
 UNION ALL
-SELECT subject FROM orders, jsonb_array_elements(state -> 'order' -> 'operations') AS operation
+SELECT subject FROM orders, jsonb_array_elements(state::jsonb -> 'order' -> 'operations') AS operation
 WHERE (operation ->> 'unknown')::boolean
 """
 

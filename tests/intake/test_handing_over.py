@@ -48,8 +48,8 @@ async def test_a_batch_is_at_most_nine_statements_and_a_commit(database: str, si
         assert log.sent[0] == "BEGIN"
         assert log.sent[-1] == "COMMIT"
         assert log.sent.count("COMMIT") == 1
-        assert len(log.sent) - 1 == 8, "all kinds of input at once"
-        assert (counts.statements, counts.commits) == (before[0] + 8, before[1] + 1)
+        assert len(log.sent) - 1 == 6, "all kinds of input at once"
+        assert (counts.statements, counts.commits) == (before[0] + 6, before[1] + 1)
         assert len(await r.letters()) == size
 
 
@@ -86,7 +86,7 @@ async def test_only_as_many_are_handed_over_as_there_is_room(database: str) -> N
 
 async def test_a_batch_that_is_rolled_back_gives_its_slots_back(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with roles(database) as r:
-        for method in ("write", "journal", "move_offsets"):
+        for method in ("write", "record", "move_offsets"):
             with monkeypatch.context() as patch:
                 failing(patch, method, [StoreUnavailableError("away")])
                 with pytest.raises(StoreUnavailableError):
@@ -97,20 +97,20 @@ async def test_a_batch_that_is_rolled_back_gives_its_slots_back(database: str, m
 
 async def test_a_batch_that_is_cancelled_gives_its_slots_back(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with roles(database) as r:
-        reached, right = asyncio.Event(), Intake.journal
+        reached, right = asyncio.Event(), Intake.record
 
         async def stay(tx: Intake, *arguments: object) -> None:
             reached.set()
             await asyncio.sleep(60)
 
-        monkeypatch.setattr(Intake, "journal", stay)
+        monkeypatch.setattr(Intake, "record", stay)
         taking = asyncio.create_task(r.take(Shop().placed()))
         await reached.wait()
         assert r.held == 1
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
         assert (r.held, r.under_way) == (0, 0)
-        monkeypatch.setattr(Intake, "journal", right)
+        monkeypatch.setattr(Intake, "record", right)
         await r.take(Shop().placed())
         await r.at_rest()
         assert await r.told() == ["authorized"]

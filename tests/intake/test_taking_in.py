@@ -174,7 +174,7 @@ async def test_a_failure_that_does_not_come_again_buries_nothing(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with roles(database, desk=False) as r:
-        failing(monkeypatch, "journal", [ValueError("once"), ValueError("twice")])
+        failing(monkeypatch, "record", [ValueError("once"), ValueError("twice")])
         await r.take(Shop().placed())
         assert await r.letters() == []
         assert (await r.order()).operations
@@ -185,7 +185,9 @@ async def test_an_order_that_cannot_be_read_stalls_nobody_else(database: str) ->
         shop = Shop()
         await r.take(shop.placed("1"), shop.placed("2"))
         await r.at_rest()
-        await run_sql(database, "UPDATE orders SET state = jsonb_set(state, '{version}', '99') WHERE subject = '1'")
+        await run_sql(
+            database, "UPDATE orders SET state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = '1'"
+        )
         await r.take(shop.shipped("1"), shop.shipped("2"))
         await r.at_rest()
         assert await r.letters() == ["internal_error"]
@@ -213,7 +215,7 @@ async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
         shop = Shop()
         for error in (OffsetsMovedError(TOPIC, 0, 0), ConflictError("beaten"), SchemaMissingError("no table")):
             with monkeypatch.context() as patch:
-                failing(patch, "journal", [error] * 50)
+                failing(patch, "record", [error] * 50)
                 with pytest.raises(type(error)):
                     await r.take(shop.placed("1"), shop.placed("2"))
         assert await r.store.offsets(TOPIC) == {}
@@ -260,7 +262,7 @@ async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
             return await right(tx, keys)
 
         monkeypatch.setattr(Intake, "lock", slow)
-        failing(monkeypatch, "journal", [ConflictError("beaten")])
+        failing(monkeypatch, "record", [ConflictError("beaten")])
         await r.intake.take([shop.placed()], {Place(TOPIC, 0): 0.5})
         ((at,),) = await run_sql(database, "SELECT extract(epoch FROM caught_up_at)::float8 FROM intake_offsets")
         assert at <= began - 0.5 + 0.05, "a transaction that waits or is repeated hears nothing more by it"

@@ -14,7 +14,6 @@ from ordersaga_local.admin import create_topics
 from ordersaga_local.kafka import LocalKafka
 from ordersaga_local.postgres import LocalPostgres
 
-
 pytestmark = pytest.mark.long  # it stops and starts servers
 
 

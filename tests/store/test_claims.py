@@ -192,7 +192,9 @@ async def test_an_order_set_aside_for_a_while_comes_again(store: Store, eyes: Ey
 
 async def test_one_row_that_cannot_be_read_leaves_the_others(store: Store, eyes: Eyes) -> None:
     await put(store, order("newer"), order("sound"), order("damaged"))
-    await eyes.execute("UPDATE orders SET state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = 'newer'")
+    await eyes.execute(
+        "UPDATE orders SET state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = 'newer'"
+    )
     await eyes.execute("UPDATE orders SET sealed = sealed || 'x' WHERE subject = 'damaged'")
     claimed = await claim(store)
     assert [leased.order.key.subject for leased in claimed.leases] == ["sound"]

@@ -64,10 +64,10 @@ async def take_in(store: Store, size: int) -> None:
             for n in names
         ]
         await tx.write(changes, OWNER, LEASE)
-        await tx.journal([(key(name), entry()) for name in names for _ in range(3)])
-        await tx.publish([outcome(key(name)) for name in names])
-        await tx.bury(letters)
-        await tx.note_ids([ProviderId(key(name), "klarna", name, "order") for name in names])
+        await tx.record(entries=[(key(name), entry()) for name in names for _ in range(3)])
+        await tx.record(outcomes=[outcome(key(name)) for name in names])
+        await tx.record(letters=letters)
+        await tx.record(ids=[ProviderId(key(name), "klarna", name, "order") for name in names])
         await tx.move_offsets([Progress("t", partition, 0, size) for partition in range(min(size, 12))])
 
 
@@ -96,9 +96,9 @@ async def test_claim_is_one_and_settle_is_six_and_a_commit(one: Store, log: Log,
     async with one.settling() as tx:
         _, rows = await tx.lock(tokens)
         await tx.write([Settled(row.order, row, tokens[name], 0.0) for name, row in rows.items()], OWNER, LEASE)
-        await tx.journal([(name, entry()) for name in rows])
-        await tx.publish([outcome(name, 2) for name in rows])
-        await tx.note_ids([ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows])
+        await tx.record(entries=[(name, entry()) for name in rows])
+        await tx.record(outcomes=[outcome(name, 2) for name in rows])
+        await tx.record(ids=[ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows])
     sent = await log.taken()
     assert len(sent) == 6 + 1
     assert (sent[0], sent[-1]) == ("BEGIN", "COMMIT")
@@ -126,10 +126,10 @@ async def test_what_holds_nothing_costs_nothing_more(one: Store, log: Log) -> No
         await tx.remember([inbox("a")])
         assert await tx.lock([]) == {}
         assert await tx.write([], OWNER, LEASE) == []
-        await tx.journal([])
-        await tx.publish([])
-        await tx.bury([])
-        await tx.note_ids([])
+        await tx.record(entries=[])
+        await tx.record(outcomes=[])
+        await tx.record(letters=[])
+        await tx.record(ids=[])
         await tx.move_offsets([])
     assert await log.taken() == ["BEGIN", "WITH", "COMMIT"]
 

@@ -20,7 +20,7 @@ LETTER = DeadLetter(
 
 async def bury(store: Store, *letters: DeadLetter) -> None:
     async with store.taking_in() as tx:
-        await tx.bury(letters)
+        await tx.record(letters=letters)
 
 
 async def test_an_input_is_kept_whole_and_sealed(store: Store, eyes: Eyes) -> None:
@@ -76,7 +76,7 @@ async def test_a_replayed_input_is_new_to_the_inbox(store: Store) -> None:
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
     async with store.taking_in() as tx:
         await tx.remember([event])
-        await tx.bury([LETTER])
+        await tx.record(letters=[LETTER])
     async with store.taking_in() as tx:
         assert (await tx.remember([event])).verdicts == ["same"]
     async with store.taking_in() as tx:
@@ -91,7 +91,7 @@ async def test_a_discarded_input_is_still_known_to_the_inbox(store: Store) -> No
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
     async with store.taking_in() as tx:
         await tx.remember([event])
-        await tx.bury([LETTER])
+        await tx.record(letters=[LETTER])
         assert await tx.resolve(LETTER.id, "discarded")
     async with store.taking_in() as tx:
         assert (await tx.remember([event])).verdicts == ["same"]

@@ -79,7 +79,7 @@ async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
         async with store.taking_in() as tx:
             await tx.remember([inbox("a")])
             await tx.write([Change(order(), None, 0.0)], OWNER, LEASE)
-            await tx.journal([(key(), entry())])
+            await tx.record(entries=[(key(), entry())])
             raise CallerError
 
     with pytest.raises(CallerError):
@@ -232,7 +232,7 @@ async def test_nul_in_details_and_in_notes_of_others_is_no_obstacle(store: Store
     requests = {"operation-1": replace(made.details.requests["operation-1"], body='{"name":"\0"}')}
     await put(store, replace(made, details=replace(made.details, requests=requests)))
     async with store.taking_in() as tx:
-        await tx.journal([(key(), entry(note="said \0", correlation_id="c\0"))])
+        await tx.record(entries=[(key(), entry(note="said \0", correlation_id="c\0"))])
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.order.details.requests == requests
@@ -251,7 +251,7 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
     )
     await put(store, order())
     async with store.taking_in() as tx:
-        await tx.journal([(key(), told), (key("2"), entry("other")), (key(), entry("refund"))])
+        await tx.record(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))])
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.journal == [told, entry("refund")]
@@ -259,18 +259,18 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
 
 async def test_a_sequence_is_published_once(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.publish([outcome(key())])
+        await tx.record(outcomes=[outcome(key())])
     with pytest.raises(InputRefusedError, match="outbox_merchant_kind_subject_sequence_key"):
         async with store.taking_in() as tx:
-            await tx.publish([outcome(key())])
+            await tx.record(outcomes=[outcome(key())])
 
 
 async def test_an_order_is_found_by_an_id_of_the_provider(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.note_ids(
-            [ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
+        await tx.record(
+            ids=[ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
         )
-        await tx.note_ids([ProviderId(key("3"), "klarna", "c-1", "capture")])
+        await tx.record(ids=[ProviderId(key("3"), "klarna", "c-1", "capture")])
     assert await store.find("default", "klarna", "c-1") == key("2")
     assert await store.find("m2", "klarna", "c-1") is None
 

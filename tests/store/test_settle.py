@@ -123,8 +123,8 @@ async def test_one_lost_lease_among_many_settles_the_others(store: Store, eyes: 
         assert clock.epoch == 1
         given = [Settled(row.order, row, tokens[one], None) for one, row in rows.items()]
         written = await tx.write(given, OWNER, LEASE)
-        await tx.journal([(one, entry()) for one in written])
-        await tx.publish([outcome(one) for one in written])
+        await tx.record(entries=[(one, entry()) for one in written])
+        await tx.record(outcomes=[outcome(one) for one in written])
     assert written.keys() == tokens.keys() - {key("3")}
     assert await eyes.fetchval("SELECT count(*) FROM outbox") == 4
 

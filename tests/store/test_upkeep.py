@@ -101,8 +101,8 @@ async def test_figures_tell_what_waits_and_what_is_wrong(store: Store, eyes: Eye
     await put(store, order("stuck"), due_at=None)
     await put(store, order("overdue"))
     async with store.taking_in() as tx:
-        await tx.publish([outcome(key(str(number))) for number in range(3)])
-        await tx.bury([DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")])
+        await tx.record(outcomes=[outcome(key(str(number))) for number in range(3)])
+        await tx.record(letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")])
     figures = await store.figures()
     assert figures.outbox_rows == 3
     assert 0 <= figures.outbox_age < 5

@@ -86,14 +86,14 @@ async def test_what_a_settle_had_passed_on_to_its_next_call_goes_back_too(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with roles(database) as r:
-        reached, go_on, right = asyncio.Event(), asyncio.Event(), Transaction.note_ids
+        reached, go_on, right = asyncio.Event(), asyncio.Event(), Transaction.record
 
-        async def slow(tx: Transaction, ids: object) -> None:
+        async def slow(tx: Transaction, *recorded: object) -> None:
             reached.set()
             await go_on.wait()
-            await right(tx, ids)  # type: ignore[arg-type]  # passed on
+            await right(tx, *recorded)  # type: ignore[arg-type]  # passed on
 
-        monkeypatch.setattr(Transaction, "note_ids", slow)
+        monkeypatch.setattr(Transaction, "record", slow)
         shop = Shop()
         await r.take(shop.placed(), shop.shipped())
         await reached.wait()

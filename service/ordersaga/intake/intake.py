@@ -150,9 +150,7 @@ class Intake:
                 heard, locked, verdicts = await self._decide(tx, batch)
                 changes = self._changes(verdicts, locked, heard.clock.now, reserved)
                 leases = await tx.write(changes, *((desk.owner, desk.lease) if desk else ("", 0.0)))
-                await tx.journal(verdicts.entries)
-                await tx.publish(self._outbox(verdicts, heard.clock.epoch))
-                await tx.bury(verdicts.letters)
+                await tx.record(verdicts.entries, self._outbox(verdicts, heard.clock.epoch), verdicts.letters)
                 await tx.move_offsets(_moves(batch, seen))
         except BaseException:
             self._release(reserved)
@@ -239,7 +237,7 @@ class Intake:
                 order = row.order if row else Order(key)
                 blocked = replace(order, blocked=order.blocked or str(letter.id))
                 await tx.write([Change(blocked, row, self._due(blocked, heard.clock.now))], "", 0.0)
-            await tx.bury([letter])
+            await tx.record(letters=[letter])
             await tx.move_offsets(_moves([(record, one)], {}))
 
     def _due(self, order: Order, now: float) -> float | None:

@@ -101,8 +101,10 @@ class Replay:
         decision = decide(row.order if row else None, clock.now, rules)
         due = saga.due(decision.order, clock.now, rules)
         await tx.write([Change(decision.order, row, due)], "", 0.0)
-        await tx.journal([(key, entry) for entry in decision.entries])
-        await tx.publish([outbox_row(key, outcome, clock.epoch, self._instance) for outcome in decision.outcomes])
+        await tx.record(
+            [(key, entry) for entry in decision.entries],
+            [outbox_row(key, outcome, clock.epoch, self._instance) for outcome in decision.outcomes],
+        )
 
 
 def _used(letter: UUID, new_id: str | None) -> str:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ordersaga.store.errors import MasterKeyError, UnreadableError
 from ordersaga.store.journal import without_nul
-from ordersaga.store.session import Session
+from ordersaga.store.session import Part, Session
 from ordersaga.store.vault import Sealed, Vault
 
 State = Literal["open", "replayed", "discarded"]
@@ -90,15 +90,12 @@ forgotten AS (
 SELECT id FROM resolved"""
 
 
-async def bury(session: Session, letters: Sequence[DeadLetter], vault: Vault) -> None:
-    if not letters:
-        return
+def buried(letters: Sequence[DeadLetter], vault: Vault) -> Part:
     by_id = {letter.id: letter for letter in letters}
     ids = sorted(by_id)
     ordered = [by_id[name] for name in ids]
     sealed = [vault.seal(_pack(letter.content), name.bytes) for name, letter in zip(ids, ordered, strict=True)]
-    await session.fetch(
-        _BURY,
+    columns = (
         ids,
         [without_nul(letter.merchant) for letter in ordered],
         [without_nul(letter.subject) for letter in ordered],
@@ -111,6 +108,7 @@ async def bury(session: Session, letters: Sequence[DeadLetter], vault: Vault) ->
         [without_nul(letter.reason) for letter in ordered],
         [without_nul(letter.fingerprint) for letter in ordered],
     )
+    return Part(_BURY, columns)
 
 
 async def resolve(session: Session, letter: UUID, state: Literal["replayed", "discarded"]) -> bool:

@@ -1,4 +1,4 @@
-"""One batch of input in one transaction: at most BEGIN, eight statements and COMMIT, whatever the batch holds."""
+"""One batch of input in one transaction: at most BEGIN, five statements and COMMIT, whatever the batch holds."""
 # ruff: noqa: S608 - statements are put together from constants
 
 from collections.abc import Iterable, Sequence
@@ -157,19 +157,21 @@ class Intake:
         wanted = {change.order.key for change, leased in zip(ordered, leasing, strict=True) if leased}
         return [lease for record in records if (lease := lease_of(record)).key in wanted] if wanted else []
 
-    async def journal(self, entries: Sequence[tuple[Key, Entry]]) -> None:
-        await journal.append(self._session, entries)
-
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
-        """Those of one order in the order of their sequence."""
-        await outbox.publish(self._session, rows)
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Adds none for a record that was buried before."""
-        await dead_letters.bury(self._session, letters, self._vault)
-
-    async def note_ids(self, ids: Sequence[ProviderId]) -> None:
-        await provider_ids.note(self._session, ids)
+    async def record(
+        self,
+        entries: Sequence[tuple[Key, Entry]] = (),
+        outcomes: Sequence[OutboxRow] = (),
+        letters: Sequence[DeadLetter] = (),
+        ids: Sequence[ProviderId] = (),
+    ) -> None:
+        """Journal, outbox (those of one order by sequence), dead letters (none twice) and the provider's ids."""
+        parts = [
+            journal.appended(entries) if entries else None,
+            outbox.put(outcomes) if outcomes else None,
+            dead_letters.buried(letters, self._vault) if letters else None,
+            provider_ids.noted(ids) if ids else None,
+        ]
+        await self._session.execute_together([part for part in parts if part is not None])
 
     async def move_offsets(self, moved: Sequence[Progress]) -> None:
         """Raises OffsetsMovedError when another consumer has taken one of the partitions further than `first`."""

@@ -6,7 +6,7 @@ from typing import Final
 from ordersaga.domain.order import Key
 from ordersaga.domain.outcomes import Entry
 from ordersaga.store.rows import columns_of
-from ordersaga.store.session import Session
+from ordersaga.store.session import Part
 
 _APPEND: Final = """
 INSERT INTO journal (merchant, kind, subject, at, what, name, event_id, operation_id, amount, note, correlation_id,
@@ -20,12 +20,9 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::te
 ORDER BY position"""
 
 
-async def append(session: Session, entries: Sequence[tuple[Key, Entry]]) -> None:
-    if not entries:
-        return
+def appended(entries: Sequence[tuple[Key, Entry]]) -> Part:
     told = [entry for _, entry in entries]
-    await session.fetch(
-        _APPEND,
+    columns = (
         *columns_of([key for key, _ in entries]),
         [entry.at for entry in told],
         [entry.what for entry in told],
@@ -38,6 +35,7 @@ async def append(session: Session, entries: Sequence[tuple[Key, Entry]]) -> None
         [entry.status for entry in told],
         [entry.duration for entry in told],
     )
+    return Part(_APPEND, columns)
 
 
 def without_nul(text: str | None) -> str | None:

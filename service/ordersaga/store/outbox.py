@@ -9,7 +9,7 @@ from msgspec import Struct
 from ordersaga.domain.order import Key
 from ordersaga.store.codec import place_of
 from ordersaga.store.rows import OutboxRow, columns_of, key_of
-from ordersaga.store.session import Session
+from ordersaga.store.session import Part, Session
 from ordersaga.store.tables import SHARDS
 
 _PUBLISH: Final = """
@@ -68,13 +68,10 @@ def shard_of(key: Key) -> int:
     return zlib.crc32(place_of(key)) % SHARDS
 
 
-async def publish(session: Session, rows: Sequence[OutboxRow]) -> None:
+def put(rows: Sequence[OutboxRow]) -> Part:
     """Those of one order in the order of their sequence."""
-    if not rows:
-        return
     keys = [row.key for row in rows]
-    await session.fetch(
-        _PUBLISH,
+    columns = (
         [shard_of(key) for key in keys],
         *columns_of(keys),
         [row.sequence for row in rows],
@@ -82,6 +79,7 @@ async def publish(session: Session, rows: Sequence[OutboxRow]) -> None:
         [row.headers for row in rows],
         [row.payload for row in rows],
     )
+    return Part(_PUBLISH, columns)
 
 
 async def take_shards(session: Session, owner: str, lease_seconds: float) -> list[int]:

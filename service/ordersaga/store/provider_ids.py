@@ -5,7 +5,7 @@ from typing import Final
 
 from ordersaga.domain.order import Key
 from ordersaga.store.rows import ProviderId, columns_of, key_of
-from ordersaga.store.session import Session
+from ordersaga.store.session import Part, Session
 
 _NOTE: Final = """
 INSERT INTO provider_ids (merchant, kind, subject, provider, id, what)
@@ -16,18 +16,16 @@ _FIND: Final = """
 SELECT merchant, kind, subject FROM provider_ids WHERE merchant = $1 AND provider = $2 AND id = $3"""
 
 
-async def note(session: Session, ids: Sequence[ProviderId]) -> None:
+def noted(ids: Sequence[ProviderId]) -> Part:
     """Those that are known already stay with the order that has them."""
-    if not ids:
-        return
     ordered = sorted(ids, key=lambda one: (one.key.merchant, one.provider, one.id))
-    await session.fetch(
-        _NOTE,
+    columns = (
         *columns_of([one.key for one in ordered]),
         [one.provider for one in ordered],
         [one.id for one in ordered],
         [one.what for one in ordered],
     )
+    return Part(_NOTE, columns)
 
 
 async def find(session: Session, merchant: str, provider: str, name: str) -> Key | None:

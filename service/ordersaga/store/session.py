@@ -1,9 +1,11 @@
 """One connection for one unit of work: every statement goes through here and is counted; failures become the store's own."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -21,6 +23,7 @@ from ordersaga.store.errors import (
 
 _T = TypeVar("_T")
 _ROLLBACK_SECONDS: Final = 5.0
+_ARGUMENT: Final = re.compile(r"\$(\d+)")
 _LATER: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -57,6 +60,31 @@ class Counts:
     commits: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A statement with its arguments, as a part of a larger one."""
+
+    sql: str
+    arguments: Sequence[Any]
+
+
+@cache
+def _together(statements: tuple[str, ...]) -> str:
+    """One statement of several, their arguments numbered on."""
+    parts, before = [], 0
+    for number, sql in enumerate(statements):
+        parts.append(f"part{number} AS ({_numbered_on(sql, before)})")
+        before += max(int(one) for one in _ARGUMENT.findall(sql))
+    return f"WITH {', '.join(parts)} SELECT"
+
+
+def _numbered_on(sql: str, before: int) -> str:
+    def further(found: re.Match[str]) -> str:
+        return f"${int(found[1]) + before}"
+
+    return _ARGUMENT.sub(further, sql)
+
+
 class Session:
     """Straight on asyncpg: arrays in, records out. Raises the store's errors."""
 
@@ -68,6 +96,12 @@ class Session:
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
         self._counts.statements += 1
         return await in_own_words(self._driver.fetch(sql, *arguments), self._where)
+
+    async def execute_together(self, parts: Sequence["Part"]) -> None:
+        """Statements that don't depend on each other and give nothing back, in one round trip."""
+        if parts:
+            sql = _together(tuple(part.sql for part in parts))
+            await self.fetch(sql, *(argument for part in parts for argument in part.arguments))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

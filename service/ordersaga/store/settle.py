@@ -1,4 +1,4 @@
-"""What came of the calls of many orders, in one transaction: at most BEGIN, five statements and COMMIT."""
+"""What came of the calls of many orders, in one transaction: at most BEGIN, three statements and COMMIT."""
 
 # ruff: noqa: S608 - statements are put together from constants
 
@@ -69,12 +69,16 @@ class Settlement:
         written = [(key_of(record), record) for record in records]
         return {key: lease_of(record) if key in kept else None for key, record in written}
 
-    async def journal(self, entries: Sequence[tuple[Key, Entry]]) -> None:
-        await journal.append(self._session, entries)
-
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
-        """Those of one order in the order of their sequence."""
-        await outbox.publish(self._session, rows)
-
-    async def note_ids(self, ids: Sequence[ProviderId]) -> None:
-        await provider_ids.note(self._session, ids)
+    async def record(
+        self,
+        entries: Sequence[tuple[Key, Entry]] = (),
+        outcomes: Sequence[OutboxRow] = (),
+        ids: Sequence[ProviderId] = (),
+    ) -> None:
+        """Journal, outbox (those of one order by sequence) and the provider's ids."""
+        parts = [
+            journal.appended(entries) if entries else None,
+            outbox.put(outcomes) if outcomes else None,
+            provider_ids.noted(ids) if ids else None,
+        ]
+        await self._session.execute_together([part for part in parts if part is not None])

@@ -139,9 +139,7 @@ class Settler:
                 for settlement in batch:
                     composed.add(settlement, rows.get(settlement.held.order.key))
                 written = await tx.write(composed.changes, settings.owner, settings.lease)
-                await tx.journal(composed.entries(written))
-                await tx.publish(composed.outbox(written))
-                await tx.note_ids(composed.ids(written))
+                await tx.record(composed.entries(written), composed.outbox(written), composed.ids(written))
         except BaseException:
             if composed is not None:
                 composed.give_up()
