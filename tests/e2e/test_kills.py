@@ -34,8 +34,8 @@ def _hinder(play: Play) -> list[str]:
         where = {"method": method, "route": route, "seed": seed}
         play.sandbox.control("faults", "POST", where | {"action": "drop_after", "probability": 0.1})
         late = {"action": "delay", "effect": True, "seconds": 0.3, "probability": 0.8}
-        for delay in (late, {"action": "delay", "seconds": 0.1}):
-            delays.append(play.sandbox.control("faults", "POST", where | delay)["id"])
+        slow = {"action": "delay", "seconds": 0.1}
+        delays += [play.sandbox.control("faults", "POST", where | delay)["id"] for delay in (late, slow)]
     return delays
 
 
