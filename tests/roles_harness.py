@@ -122,14 +122,17 @@ class FakeProvider:
 
 
 class FakeProducer:
-    """Keeps what is sent; `refuse` says which records fail."""
+    """Keeps what is sent; `refuse` says which records fail, and `seconds` how long it takes."""
 
     def __init__(self) -> None:
         self.sent: list[OutRecord] = []
+        self.seconds = 0.0
+        self.sending = False
         self.refuse: Callable[[OutRecord], bool] = lambda _: False
 
     async def send_all(self, records: Sequence[OutRecord]) -> list[Exception | None]:
-        await asyncio.sleep(0)
+        self.sending = True
+        await asyncio.sleep(self.seconds)
         results: list[Exception | None] = [OSError("no") if self.refuse(one) else None for one in records]
         self.sent += [one for one, result in zip(records, results, strict=True) if result is None]
         return results
@@ -275,7 +278,7 @@ async def roles(database: str, **options: Any) -> AsyncIterator[Roles]:
             await made.options.provider.close()
 
 
-async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 45.0) -> None:
     """Waits; AssertionError when it takes longer."""
     deadline = time.monotonic() + seconds
     while not true():
@@ -283,7 +286,7 @@ async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
         await asyncio.sleep(0.005)
 
 
-async def until_told(true: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+async def until_told(true: Callable[[], Awaitable[bool]], seconds: float = 45.0) -> None:
     deadline = time.monotonic() + seconds
     while not await true():
         assert time.monotonic() < deadline, "it didn't come about in time"

@@ -113,6 +113,10 @@ class Sandbox(Process):
     def start(self) -> None:
         """Returns when it answers."""
         super().start()
+        self.ready()
+
+    def ready(self) -> None:
+        """Returns when it answers."""
         deadline = time.monotonic() + 15
         while not self._answers():
             if not self.pid or time.monotonic() > deadline:
@@ -251,11 +255,12 @@ def stage(
         database = f"ordersaga_{made.run}"
         made.database = parts.postgres.url(database)
         try:
-            sandbox.start()
+            Process.start(sandbox)  # while it comes up, there is other work
             asyncio.run(create_database(parts.postgres.url(), database, template))
             asyncio.run(create_topics(made.kafka, made.orders_topic, made.outcomes_topic, partitions=partitions))
             if template is None:
                 made.command("migrate")
+            sandbox.ready()
             yield made, sandbox
         finally:
             made.stop()

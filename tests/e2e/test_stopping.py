@@ -20,18 +20,18 @@ async def test_a_service_told_to_stop_under_load_leaves_nothing_in_doubt_and_the
     async with opened() as play:
         play.sandbox.control("faults", "POST", {"action": "delay", "seconds": 0.3})
         service = play.service()
-        await play.publish(life(str(number) for number in range(300)))
-        await play.ended(100)
+        await play.publish(life(str(number) for number in range(150)))
+        await play.ended(60)
         started = time.monotonic()
         code = await asyncio.to_thread(service.stop)
         print(f"stopped within {time.monotonic() - started:.1f} s")
         assert code == 0
-        assert len(play.books.finals) < 600
+        assert len(play.books.finals) < 300
         assert await play.rows(IN_DOUBT) == []
         assert await play.rows("SELECT 1 FROM outbox") == []
         service.start()
-        await play.ended(600)
-        assert await play.lives_amiss(300) == []
+        await play.ended(300)
+        assert await play.lives_amiss(150) == []
 
 
 async def test_a_bad_setting_stops_the_start_with_one_line_that_names_it(opened: Opening) -> None:

@@ -160,9 +160,10 @@ async def test_outcomes_follow_each_other_at_once_when_it_is_woken(database: str
 async def test_a_stop_publishes_what_is_there_and_gives_the_shards_back(database: str) -> None:
     async with filled(database, 30) as r:
         producer = FakeProducer()
+        producer.seconds = 0.05
         relay = relay_of(r, producer, batch=7, lease=60.0)
         running = asyncio.create_task(relay.run())
-        await asyncio.sleep(0)
+        await until(lambda: producer.sending)
         await relay.stop()
         await asyncio.wait_for(running, 1.0)
         assert await left(database) == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,16 @@ async def doubtful(database: str) -> list[str]:
     return [row["subject"] for row in await run_sql(database, DOUBTFUL)]
 
 
-async def test_calls_under_way_end_and_are_settled_and_no_other_begins(database: str) -> None:
+async def test_calls_under_way_end_and_are_settled_and_no_other_begins(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Transaction.lock
+
+    async def slow(tx: Transaction, keys: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return await right(tx, keys)
+
+    monkeypatch.setattr(Transaction, "lock", slow)
     async with roles(database) as r:
         shop, go_on = Shop(), asyncio.Event()
 
