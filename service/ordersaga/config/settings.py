@@ -62,7 +62,7 @@ class KafkaSettings(Sources):
     instance: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._~-]+$")] = Field(
         default_factory=socket.gethostname
     )
-    """This process's name: in the source of its outcomes and as the owner of its leases. No two may share it."""
+    """This process's name: in the source of its outcomes and, with its process id, as the owner of its leases."""
 
     @field_validator("kafka")
     @classmethod
