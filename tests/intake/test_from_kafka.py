@@ -92,6 +92,13 @@ async def effects(url: str) -> list[tuple[str, str, int]]:
     return [(one["kind"], one["merchant_reference1"], one["amount"]) for one in mine]
 
 
+async def money_calls(url: str) -> int:
+    """Captures, refunds and releases that were asked for, be it once more."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as control:
+        found = (await control.get("/_sandbox/requests", params={"limit": 10_000})).json()["requests"]
+    return sum(one["method"] == "POST" and "/ordermanagement/" in one["path"] for one in found)
+
+
 async def finished(r: Roles, final: int) -> None:
     """So many events have their final outcome."""
 
@@ -129,14 +136,15 @@ async def test_a_database_from_before_reads_its_input_again_and_doubles_nothing(
             await finished(r, 20 + len(since))
         await r.worker.stop(5.0)
         expected = {subject: (await r.order(subject)).captured_amount for subject in ("a0", "a9", "b0", "b9")}
-    happened = await effects(sandbox)
+    happened, asked = await effects(sandbox), await money_calls(sandbox)
     async with roles(postgres.url(name), provider=klarna(sandbox), rules=rules) as r:
         assert await r.store.restored() == 2
         r.claiming()
         async with listening(r, kafka.bootstrap, shop.topic, f"g-{shop.topic}"):
             await finished(r, 20 + len(since))
         await r.worker.stop(5.0)
-        assert await effects(sandbox) == happened, "the provider was asked, and had done it all"
+        assert await effects(sandbox) == happened
+        assert await money_calls(sandbox) == asked, "each operation was read before its first call, and found done"
         assert {subject: (await r.order(subject)).captured_amount for subject in expected} == expected
         assert {one["type"] for one in await r.outcomes()} == {"authorized", "captured", "refunded", "released"}
     await drop_database(postgres.url(), name)
