@@ -112,7 +112,6 @@ def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | No
         processors=[structlog.stdlib.add_logger_name, structlog.processors.add_log_level, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=factory,
-        cache_logger_on_first_use=True,
     )
     for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
