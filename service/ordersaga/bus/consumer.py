@@ -52,7 +52,7 @@ class Consumer:
         up = asyncio.create_task(self._up.wait())
         try:
             await asyncio.wait((keeper, up), return_when=asyncio.FIRST_COMPLETED)
-        except BaseException:
+        except BaseException:  # also when cancelled: nothing may stay open
             await self.stop(0.0)
             raise
         finally:
@@ -107,7 +107,7 @@ class Consumer:
         link = self._link = Link(self._settings, self._topics, self._group, self._options, self._handlers)
         try:
             await link.open()
-        except BaseException:
+        except BaseException:  # also when cancelled: nothing may stay open
             self._link = None
             await link.close()
             raise
