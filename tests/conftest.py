@@ -1,6 +1,7 @@
 """The real parts, started when the first test asks for them and shared by all."""
 
 import asyncio
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -10,6 +11,11 @@ from ordersaga_local import parts
 from ordersaga_local.admin import create_database, drop_database
 
 Say = Callable[[str], None]
+
+
+def pytest_configure() -> None:
+    """Started by a shell in the background, pytest ignores SIGINT, and so would the processes that the tests interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

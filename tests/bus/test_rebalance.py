@@ -38,7 +38,7 @@ async def test_members_that_come_and_go_lose_and_double_nothing(
     await asyncio.sleep(0.5)
     second = await consume(topic, take, store.start, group=topic, options=options)
     await until(lambda: len(second.health().places) == 2 and second.health().positioned)
-    assert len(first.health().places) == 2
+    await until(lambda: len(first.health().places) == 2)
     await first.stop()
     await asyncio.sleep(0.3)
     await consume(topic, take, store.start, group=topic, options=options)

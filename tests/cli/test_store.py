@@ -29,6 +29,7 @@ from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Change
 from ordersaga.store.store import Store
+from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 from .conftest import KEY, Run
@@ -95,7 +96,7 @@ def order(stored: str) -> Order:
     async def put(store: Store) -> None:
         async with store.taking_in() as tx:
             await tx.write([Change(made, None, 1.7e9, False)], "", 0.0)
-            await tx.record(entries=journal(made.key))
+            await tx.write(told=Told(entries=journal(made.key)))
 
     within(stored, put)
     return made
@@ -108,8 +109,8 @@ def letters(stored: str) -> list[DeadLetter]:
     async def bury(store: Store) -> None:
         for number, one in enumerate(made):
             async with store.taking_in() as tx:
-                await tx.record(letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
-                                          one.fingerprint, one.merchant, one.subject)])  # fmt: skip
+                await tx.write(told=Told(letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
+                                          one.fingerprint, one.merchant, one.subject)]))  # fmt: skip
 
     within(stored, bury)
     return made

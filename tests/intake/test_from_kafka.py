@@ -63,7 +63,7 @@ async def test_after_a_failed_batch_the_same_records_come_again(
     from .test_taking_in import failing
 
     shop = await shop_at(kafka, topic_name)
-    left = failing(monkeypatch, "move_offsets", [StoreUnavailableError("away")] * 3)
+    left = failing(monkeypatch, "write", [StoreUnavailableError("away")] * 3)
     async with roles(database) as r, listening(r, kafka.bootstrap, shop.topic, f"g-{shop.topic}"):
         await publish(kafka.bootstrap, shop.placed(), shop.shipped(quantity=3))
         await until(lambda: len(r.fake.calls) == 2)

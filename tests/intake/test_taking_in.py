@@ -61,7 +61,7 @@ async def test_a_batch_and_its_offsets_are_one_transaction(database: str, monkey
         shop = Shop()
         batch = [shop.placed(), shop.event("placed", "2", {})]
         with monkeypatch.context() as patch:
-            failing(patch, "move_offsets", [StoreUnavailableError("away")])
+            failing(patch, "write", [StoreUnavailableError("away")])
             with pytest.raises(StoreUnavailableError):
                 await r.take(*batch)
         counts = "SELECT (SELECT count(*) FROM {}) AS n"
@@ -174,7 +174,7 @@ async def test_a_failure_that_does_not_come_again_buries_nothing(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with roles(database, desk=False) as r:
-        failing(monkeypatch, "record", [ValueError("once"), ValueError("twice")])
+        failing(monkeypatch, "write", [ValueError("once"), ValueError("twice")])
         await r.take(Shop().placed())
         assert await r.letters() == []
         assert (await r.order()).operations
@@ -215,7 +215,7 @@ async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
         shop = Shop()
         for error in (OffsetsMovedError(TOPIC, 0, 0), ConflictError("beaten"), SchemaMissingError("no table")):
             with monkeypatch.context() as patch:
-                failing(patch, "record", [error] * 50)
+                failing(patch, "write", [error] * 50)
                 with pytest.raises(type(error)):
                     await r.take(shop.placed("1"), shop.placed("2"))
         assert await r.store.offsets(TOPIC) == {}
@@ -254,15 +254,15 @@ async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with roles(database, desk=False) as r:
-        shop, right = Shop(), Intake.lock
+        shop, right = Shop(), Intake.look
         began = time.time()
 
-        async def slow(tx: Intake, keys: Any) -> Any:
+        async def slow(tx: Intake, *given: Any) -> Any:
             await asyncio.sleep(0.3)
-            return await right(tx, keys)
+            return await right(tx, *given)
 
-        monkeypatch.setattr(Intake, "lock", slow)
-        failing(monkeypatch, "record", [ConflictError("beaten")])
+        monkeypatch.setattr(Intake, "look", slow)
+        failing(monkeypatch, "write", [ConflictError("beaten")])
         await r.intake.take([shop.placed()], {Place(TOPIC, 0): 0.5})
         ((at,),) = await run_sql(database, "SELECT extract(epoch FROM caught_up_at)::float8 FROM intake_offsets")
         assert at <= began - 0.5 + 0.05, "a transaction that waits or is repeated hears nothing more by it"
@@ -275,10 +275,11 @@ async def test_an_event_for_a_leased_order_leaves_the_lease(database: str) -> No
         (leased,) = (await r.claimable()).leases
         await r.take(shop.shipped())
         async with r.store.taking_in() as tx:
-            row = (await tx.lock([key()]))[key()]
+            _, rows = await tx.look([], [key()])
+            row = rows[key()]
             assert (row.token, row.leased) == (leased.token, True)
             await tx.write([Change(row.order, row, None)], "", 0.0)
-            await tx.move_offsets([Progress(TOPIC, 0, 2, 2)])
+            await tx.write(moved=[Progress(TOPIC, 0, 2, 2)])
         assert (await r.claimable()).leases == []
 
 

@@ -1,13 +1,13 @@
 """Orders and the ways to put them into a store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ordersaga.domain.events import Cause, OrderLine
 from ordersaga.domain.order import Details, Key, Line, Operation, Order, Request
 from ordersaga.domain.outcomes import Entry
 from ordersaga.store.claims import Claimed, Lane
-from ordersaga.store.intake import Change, InboxRow
-from ordersaga.store.rows import Lease, OutboxRow
+from ordersaga.store.intake import Change, Heard, InboxRow, Intake
+from ordersaga.store.rows import Lease, OutboxRow, Row
 from ordersaga.store.store import Store
 
 OWNER = "worker-1"
@@ -62,6 +62,14 @@ async def put(store: Store, *orders: Order, due_at: float | None = 0.0, lease: b
 
 async def claim(store: Store, owner: str = OWNER, lease: float = LEASE, lanes: Sequence[Lane] = (LANE,)) -> Claimed:
     return await store.claim(lanes, owner, lease)
+
+
+async def remember(tx: Intake, rows: Sequence[InboxRow]) -> Heard:
+    return (await tx.look(rows))[0]
+
+
+async def locked(tx: Intake, keys: Iterable[Key]) -> dict[Key, Row]:
+    return (await tx.look([], keys))[1]
 
 
 def inbox(name: str, digest: bytes = b"content") -> InboxRow:

@@ -11,7 +11,7 @@ from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
 
 from .conftest import Eyes
-from .making import LANE, LEASE, OWNER, claim, key, order, put
+from .making import LANE, LEASE, OWNER, claim, key, locked, order, put
 
 
 async def put_at(store: Store, merchant: str, provider: str, *subjects: str) -> None:
@@ -108,7 +108,7 @@ async def test_many_workers_at_once_share_the_orders(store: Store) -> None:
 async def test_an_order_that_the_intake_has_locked_is_passed_by(store: Store) -> None:
     await put(store, order("locked"), order("free"))
     async with store.taking_in() as tx:
-        await tx.lock([key("locked")])
+        await locked(tx, [key("locked")])
         assert [leased.order.key.subject for leased in (await claim(store)).leases] == ["free"]
 
 
@@ -175,7 +175,7 @@ async def test_an_order_set_aside_waits_for_a_person_or_an_event(store: Store, e
     assert (shown.attention, shown.due_at, shown.lease_owner) == ("internal_error", None, None)
     assert await store.stuck() == []
     async with store.taking_in() as tx:
-        row = (await tx.lock([key()]))[key()]
+        row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(row.order, row, None)], OWNER, LEASE)
     again = (await claim(store)).leases[0]
     assert again.previous_since is not None, "what was called before has to be found out"

@@ -12,7 +12,7 @@ from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, order, put
+from .making import LEASE, OWNER, claim, inbox, key, order, put, remember
 
 
 @pytest.fixture(params=[-10 * 365 * 86_400, 10 * 365 * 86_400])
@@ -26,7 +26,7 @@ def shifted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_an_application_whose_clock_is_wrong_changes_nothing(store: Store, eyes: Eyes) -> None:
     truth = await eyes.fetchval("SELECT extract(epoch FROM now())::float8")
     async with store.taking_in() as tx:
-        now = (await tx.remember([inbox("a")])).clock.now
+        now = (await remember(tx, [inbox("a")])).clock.now
     assert now == pytest.approx(truth, abs=10)
     await put(store, order("due"), due_at=now)
     await put(store, order("later"), due_at=now + 60)

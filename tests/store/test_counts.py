@@ -16,6 +16,7 @@ from ordersaga.store.settings import Database
 from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
 from ordersaga.store.tables import SHARDS
+from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 from .making import LEASE, OWNER, claim, entry, inbox, key, order, outcome
@@ -56,23 +57,24 @@ async def take_in(store: Store, size: int) -> None:
     names = [str(number) for number in range(size)]
     letters = [DeadLetter("t", 0, number, Content(None, b"x"), "code", "reason", "f") for number in range(size)]
     async with store.taking_in() as tx:
-        await tx.remember([inbox(name) for name in names])
-        rows = await tx.lock([key(name) for name in names])
+        _, rows = await tx.look([inbox(name) for name in names], [key(name) for name in names])
         assert len(rows) in {0, size // 2}
         changes = [
             Change(replace(rows[key(n)].order, sequence=2) if key(n) in rows else order(n), rows.get(key(n)), 0.0)
             for n in names
         ]
-        await tx.write(changes, OWNER, LEASE)
-        await tx.record(entries=[(key(name), entry()) for name in names for _ in range(3)])
-        await tx.record(outcomes=[outcome(key(name)) for name in names])
-        await tx.record(letters=letters)
-        await tx.record(ids=[ProviderId(key(name), "klarna", name, "order") for name in names])
-        await tx.move_offsets([Progress("t", partition, 0, size) for partition in range(min(size, 12))])
+        told = Told(
+            [(key(name), entry()) for name in names for _ in range(3)],
+            [outcome(key(name)) for name in names],
+            letters,
+            [ProviderId(key(name), "klarna", name, "order") for name in names],
+        )
+        moved = [Progress("t", partition, 0, size) for partition in range(min(size, 12))]
+        assert await tx.write(changes, OWNER, LEASE, told, moved) == []
 
 
 @pytest.mark.parametrize("size", [1, 500])
-async def test_intake_is_nine_statements_and_a_commit(one: Store, log: Log, size: int) -> None:
+async def test_intake_is_three_statements_and_a_commit(one: Store, log: Log, size: int) -> None:
     if size > 1:
         async with one.taking_in() as tx:
             await tx.write([Change(order(str(n)), None, None) for n in range(size // 2)], OWNER, LEASE)
@@ -80,13 +82,13 @@ async def test_intake_is_nine_statements_and_a_commit(one: Store, log: Log, size
     before = counted(one, "intake")
     await take_in(one, size)
     sent = await log.taken()
-    assert len(sent) == 9 + 1
+    assert len(sent) == 3 + 1
     assert (sent[0], sent[-1]) == ("BEGIN", "COMMIT")
-    assert counted(one, "intake") == (before[0] + 9, before[1] + 1)
+    assert counted(one, "intake") == (before[0] + 3, before[1] + 1)
 
 
 @pytest.mark.parametrize("size", [1, 500])
-async def test_claim_is_one_and_settle_is_six_and_a_commit(one: Store, log: Log, size: int) -> None:
+async def test_claim_is_one_and_settle_is_three_and_a_commit(one: Store, log: Log, size: int) -> None:
     await take_in(one, size)
     await log.taken()
     leases = (await claim(one)).leases
@@ -95,14 +97,17 @@ async def test_claim_is_one_and_settle_is_six_and_a_commit(one: Store, log: Log,
     tokens = {leased.order.key: leased.token for leased in leases}
     async with one.settling() as tx:
         _, rows = await tx.lock(tokens)
-        await tx.write([Settled(row.order, row, tokens[name], 0.0) for name, row in rows.items()], OWNER, LEASE)
-        await tx.record(entries=[(name, entry()) for name in rows])
-        await tx.record(outcomes=[outcome(name, 2) for name in rows])
-        await tx.record(ids=[ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows])
+        told = Told(
+            [(name, entry()) for name in rows],
+            [outcome(name, 2) for name in rows],
+            ids=[ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows],
+        )
+        settled = [Settled(row.order, row, tokens[name], 0.0) for name, row in rows.items()]
+        await tx.write(settled, OWNER, LEASE, told)
     sent = await log.taken()
-    assert len(sent) == 6 + 1
+    assert len(sent) == 3 + 1
     assert (sent[0], sent[-1]) == ("BEGIN", "COMMIT")
-    assert counted(one, "settle") == (6, 1)
+    assert counted(one, "settle") == (3, 1)
     again = (await claim(one)).leases
     await log.taken()
     await one.hand_back([HandBack(leased.order.key, leased.token) for leased in again])
@@ -123,15 +128,11 @@ async def test_relay_is_three(one: Store, log: Log, size: int) -> None:
 
 async def test_what_holds_nothing_costs_nothing_more(one: Store, log: Log) -> None:
     async with one.taking_in() as tx:
-        await tx.remember([inbox("a")])
-        assert await tx.lock([]) == {}
-        assert await tx.write([], OWNER, LEASE) == []
-        await tx.record(entries=[])
-        await tx.record(outcomes=[])
-        await tx.record(letters=[])
-        await tx.record(ids=[])
-        await tx.move_offsets([])
-    assert await log.taken() == ["BEGIN", "WITH", "COMMIT"]
+        await tx.look([inbox("a")])
+        assert await tx.write() == []
+    async with one.settling() as settling:
+        assert await settling.write([], OWNER, LEASE) == {}
+    assert await log.taken() == ["BEGIN", "WITH", "COMMIT", "BEGIN", "COMMIT"]
 
 
 def counted(store: Store, kind: str) -> tuple[int, int]:

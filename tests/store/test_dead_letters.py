@@ -7,10 +7,11 @@ from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.errors import UnreadableError
 from ordersaga.store.store import Store
+from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 from .conftest import Eyes
-from .making import SECRET, inbox
+from .making import SECRET, inbox, remember
 
 CONTENT = Content(b"536365", f'{{"name":"{SECRET}"}}'.encode(), (("ce_id", b"e-1"), ("ce_id", b"\xff\0")))
 LETTER = DeadLetter(
@@ -20,7 +21,7 @@ LETTER = DeadLetter(
 
 async def bury(store: Store, *letters: DeadLetter) -> None:
     async with store.taking_in() as tx:
-        await tx.record(letters=letters)
+        await tx.write(told=Told(letters=letters))
 
 
 async def test_an_input_is_kept_whole_and_sealed(store: Store, eyes: Eyes) -> None:
@@ -75,13 +76,13 @@ async def test_a_list_goes_page_by_page_newest_first(store: Store) -> None:
 async def test_a_replayed_input_is_new_to_the_inbox(store: Store) -> None:
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
     async with store.taking_in() as tx:
-        await tx.remember([event])
-        await tx.record(letters=[LETTER])
+        await remember(tx, [event])
+        await tx.write(told=Told(letters=[LETTER]))
     async with store.taking_in() as tx:
-        assert (await tx.remember([event])).verdicts == ["same"]
+        assert (await remember(tx, [event])).verdicts == ["same"]
     async with store.taking_in() as tx:
         assert await tx.resolve(LETTER.id, "replayed")
-        assert (await tx.remember([inbox("e-1")])).verdicts == ["new"]
+        assert (await remember(tx, [inbox("e-1")])).verdicts == ["new"]
     async with store.taking_in() as tx:
         assert not await tx.resolve(LETTER.id, "replayed")
     assert [listed.state for listed in await store.list_dead_letters("replayed")] == ["replayed"]
@@ -90,11 +91,11 @@ async def test_a_replayed_input_is_new_to_the_inbox(store: Store) -> None:
 async def test_a_discarded_input_is_still_known_to_the_inbox(store: Store) -> None:
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
     async with store.taking_in() as tx:
-        await tx.remember([event])
-        await tx.record(letters=[LETTER])
+        await remember(tx, [event])
+        await tx.write(told=Told(letters=[LETTER]))
         assert await tx.resolve(LETTER.id, "discarded")
     async with store.taking_in() as tx:
-        assert (await tx.remember([event])).verdicts == ["same"]
+        assert (await remember(tx, [event])).verdicts == ["same"]
         assert not await tx.resolve(LETTER.id, "replayed")
 
 

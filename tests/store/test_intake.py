@@ -9,9 +9,10 @@ from ordersaga.store.errors import ConflictError, InputRefusedError, OffsetsMove
 from ordersaga.store.intake import Change, Progress
 from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
+from ordersaga.store.told import Told
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, order, outcome, put
+from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, locked, order, outcome, put, remember
 
 
 class CallerError(Exception):
@@ -34,7 +35,7 @@ async def test_an_order_comes_back_as_it_was_written(store: Store) -> None:
     )
     await put(store, written)
     async with store.taking_in() as tx:
-        rows = await tx.lock([key(), key("absent")])
+        rows = await locked(tx, [key(), key("absent")])
     assert rows.keys() == {key()}
     assert rows[key()].order == written
     assert (rows[key()].version, rows[key()].leased) == (1, False)
@@ -53,11 +54,11 @@ async def test_details_are_sealed_again_only_when_they_changed(store: Store, eye
     await put(store, order())
     before = await eyes.fetchrow("SELECT sealed, sealed_key FROM orders")
     async with store.taking_in() as tx:
-        row = (await tx.lock([key()]))[key()]
+        row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(replace(row.order, sequence=2), row, None)], OWNER, LEASE)
     assert await eyes.fetchrow("SELECT sealed, sealed_key FROM orders") == before
     async with store.taking_in() as tx:
-        row = (await tx.lock([key()]))[key()]
+        row = (await locked(tx, [key()]))[key()]
         fewer = replace(row.order, details=replace(row.order.details, requests={}))
         await tx.write([Change(fewer, row, None)], OWNER, LEASE)
     assert await eyes.fetchrow("SELECT sealed, sealed_key FROM orders") != before
@@ -68,7 +69,7 @@ async def test_details_that_are_gone_are_gone_from_the_row(store: Store, eyes: E
     await put(store, order())
     bare = Order(key(), provider="klarna")
     async with store.taking_in() as tx:
-        row = (await tx.lock([key()]))[key()]
+        row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(bare, row, None)], OWNER, LEASE)
     assert await eyes.fetchval("SELECT length(sealed) + length(sealed_key) FROM orders") == 0
     assert await read(store) == bare
@@ -77,9 +78,9 @@ async def test_details_that_are_gone_are_gone_from_the_row(store: Store, eyes: E
 async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
     async def fail() -> None:
         async with store.taking_in() as tx:
-            await tx.remember([inbox("a")])
+            await remember(tx, [inbox("a")])
             await tx.write([Change(order(), None, 0.0)], OWNER, LEASE)
-            await tx.record(entries=[(key(), entry())])
+            await tx.write(told=Told(entries=[(key(), entry())]))
             raise CallerError
 
     with pytest.raises(CallerError):
@@ -90,30 +91,30 @@ async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
 
 async def test_the_inbox_tells_new_same_and_other_in_the_order_given(store: Store) -> None:
     async with store.taking_in() as tx:
-        heard = await tx.remember([inbox("b"), inbox("a"), inbox("b"), inbox("b", b"else")])
+        heard = await remember(tx, [inbox("b"), inbox("a"), inbox("b"), inbox("b", b"else")])
         assert heard.verdicts == ["new", "new", "same", "other"]
     async with store.taking_in() as tx:
         given = [inbox("c"), inbox("b"), inbox("a", b"else"), inbox("a", b"else"), inbox("a"), inbox("a", b"third")]
-        heard = await tx.remember(given)
+        heard = await remember(tx, given)
         assert heard.verdicts == ["new", "same", "other", "other", "same", "other"]
     async with store.taking_in() as tx:
-        assert (await tx.remember([])).verdicts == []
+        assert (await remember(tx, [])).verdicts == []
 
 
 async def test_the_same_id_of_another_source_or_merchant_is_new(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.remember([inbox("a")])
+        await remember(tx, [inbox("a")])
         others = [replace(inbox("a"), source="/other"), replace(inbox("a"), merchant="m2")]
-        assert (await tx.remember(others)).verdicts == ["new", "new"]
+        assert (await remember(tx, others)).verdicts == ["new", "new"]
 
 
 async def test_an_id_that_another_transaction_takes_in_meanwhile_is_never_new_twice(store: Store, eyes: Eyes) -> None:
     async with store.taking_in() as first:
-        await first.remember([inbox("a")])
+        await remember(first, [inbox("a")])
 
         async def second() -> list[str]:
             async with store.taking_in() as tx:
-                return list((await tx.remember([inbox("a"), inbox("b")])).verdicts)
+                return list((await remember(tx, [inbox("a"), inbox("b")])).verdicts)
 
         racing = asyncio.create_task(second())
         await waiting_for_a_lock(eyes)
@@ -141,8 +142,8 @@ async def test_orders_named_in_any_order_are_locked_in_one(store: Store) -> None
 
     async def rewrite(wanted: list[str]) -> None:
         async with store.taking_in() as tx:
-            rows = await tx.lock([key(name) for name in wanted])
-            assert list(rows) == sorted(rows)
+            rows = await locked(tx, [key(name) for name in wanted])
+            assert len(rows) == len(NAMES)
             await tx.write([Change(row.order, row, 0.0) for row in rows.values()], OWNER, LEASE)
 
     await asyncio.gather(*(rewrite(turn) for turn in TURNS * 3))
@@ -154,7 +155,7 @@ async def test_orders_named_in_any_order_are_locked_in_one(store: Store) -> None
 async def test_new_ids_and_orders_in_any_order_never_deadlock(store: Store) -> None:
     async def make(wanted: list[str], round_: int) -> None:
         async with store.taking_in() as tx:
-            await tx.remember([inbox(f"{name}-{round_}") for name in wanted])
+            await remember(tx, [inbox(f"{name}-{round_}") for name in wanted])
             await tx.write([Change(order(f"{name}-{round_}"), None, 0.0) for name in wanted], OWNER, LEASE)
 
     for round_ in range(5):
@@ -168,7 +169,7 @@ async def test_a_lease_is_given_with_the_write_and_not_twice(store: Store) -> No
     assert (lease.key, lease.token) == (key(), 1)
     assert (await claim(store)).leases == []
     async with store.taking_in() as tx:
-        row = (await tx.lock([key()]))[key()]
+        row = (await locked(tx, [key()]))[key()]
         assert (row.leased, row.token) == (True, 1)
         assert await tx.write([Change(row.order, row, 0.0, lease=True)], "worker-2", LEASE) == []
     shown = await store.show_order(key())
@@ -180,7 +181,7 @@ async def test_a_lease_that_ended_unsettled_stays_to_be_found_out(store: Store) 
     async with store.taking_in() as tx:
         [lost] = await tx.write([Change(order(), None, 0.0, lease=True)], OWNER, 0.0)
     async with store.taking_in() as tx:
-        row = (await tx.lock([key()]))[key()]
+        row = (await locked(tx, [key()]))[key()]
         assert row.leased
         assert await tx.write([Change(row.order, row, None, lease=True)], "worker-2", LEASE) == []
     [found] = (await claim(store, "worker-2")).leases
@@ -232,7 +233,7 @@ async def test_nul_in_details_and_in_notes_of_others_is_no_obstacle(store: Store
     requests = {"operation-1": replace(made.details.requests["operation-1"], body='{"name":"\0"}')}
     await put(store, replace(made, details=replace(made.details, requests=requests)))
     async with store.taking_in() as tx:
-        await tx.record(entries=[(key(), entry(note="said \0", correlation_id="c\0"))])
+        await tx.write(told=Told(entries=[(key(), entry(note="said \0", correlation_id="c\0"))]))
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.order.details.requests == requests
@@ -242,7 +243,7 @@ async def test_nul_in_details_and_in_notes_of_others_is_no_obstacle(store: Store
 async def test_half_a_surrogate_pair_is_refused(store: Store) -> None:
     with pytest.raises(InputRefusedError):
         async with store.taking_in() as tx:
-            await tx.remember([inbox("\ud800")])
+            await remember(tx, [inbox("\ud800")])
 
 
 async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
@@ -251,7 +252,7 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
     )
     await put(store, order())
     async with store.taking_in() as tx:
-        await tx.record(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))])
+        await tx.write(told=Told(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))]))
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.journal == [told, entry("refund")]
@@ -259,39 +260,41 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
 
 async def test_a_sequence_is_published_once(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.record(outcomes=[outcome(key())])
+        await tx.write(told=Told(outcomes=[outcome(key())]))
     with pytest.raises(InputRefusedError, match="outbox_merchant_kind_subject_sequence_key"):
         async with store.taking_in() as tx:
-            await tx.record(outcomes=[outcome(key())])
+            await tx.write(told=Told(outcomes=[outcome(key())]))
 
 
 async def test_an_order_is_found_by_an_id_of_the_provider(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.record(
-            ids=[ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
+        await tx.write(
+            told=Told(
+                ids=[ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
+            )
         )
-        await tx.record(ids=[ProviderId(key("3"), "klarna", "c-1", "capture")])
+        await tx.write(told=Told(ids=[ProviderId(key("3"), "klarna", "c-1", "capture")]))
     assert await store.find("default", "klarna", "c-1") == key("2")
     assert await store.find("m2", "klarna", "c-1") is None
 
 
 async def test_offsets_go_on_from_where_the_batch_began(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("shop.orders", 1, 0, 10), Progress("shop.orders", 0, 5, 7)])
+        await tx.write(moved=[Progress("shop.orders", 1, 0, 10), Progress("shop.orders", 0, 5, 7)])
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("shop.orders", 1, 12, 20)])  # records of aborted transactions leave gaps
+        await tx.write(moved=[Progress("shop.orders", 1, 12, 20)])  # records of aborted transactions leave gaps
     assert await store.offsets("shop.orders") == {0: 7, 1: 20}
     assert await store.offsets("other") == {}
 
 
 async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, eyes: Eyes) -> None:
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("shop.orders", 0, 0, 10)])
+        await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
 
     async def take_in_from_nine() -> None:
         async with store.taking_in() as tx:
-            await tx.remember([inbox("a")])
-            await tx.move_offsets([Progress("shop.orders", 0, 9, 20), Progress("shop.orders", 1, 0, 1)])
+            await remember(tx, [inbox("a")])
+            await tx.write(moved=[Progress("shop.orders", 0, 9, 20), Progress("shop.orders", 1, 0, 1)])
 
     with pytest.raises(OffsetsMovedError, match=r"shop.orders\[0\] .* beyond offset 9"):
         await take_in_from_nine()
@@ -302,10 +305,10 @@ async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, e
 async def test_two_consumers_with_the_same_batch_write_it_once(store: Store, eyes: Eyes) -> None:
     async def take() -> None:
         async with store.taking_in() as tx:
-            await tx.move_offsets([Progress("shop.orders", 0, 0, 10)])
+            await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
 
     async with store.taking_in() as first:
-        await first.move_offsets([Progress("shop.orders", 0, 0, 10)])
+        await first.write(moved=[Progress("shop.orders", 0, 0, 10)])
         racing = asyncio.create_task(take())
         await waiting_for_a_lock(eyes)
     with pytest.raises(OffsetsMovedError):

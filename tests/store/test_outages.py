@@ -16,7 +16,7 @@ from ordersaga_local.postgres import LocalPostgres
 from ordersaga_local.process import free_port
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, order, put
+from .making import LEASE, OWNER, claim, inbox, key, locked, order, put, remember
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ async def test_a_server_that_stops_in_the_middle_of_a_transaction(server: LocalP
 
         async def take_in() -> None:
             async with store.taking_in() as tx:
-                await tx.remember([inbox("a")])
+                await remember(tx, [inbox("a")])
                 server.restart()
                 await tx.write([Change(order("lost"), None, 0.0)], OWNER, LEASE)
 
@@ -75,7 +75,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(database: str, vault:
             await eyes.execute("SELECT FROM orders FOR UPDATE")
             with pytest.raises(StoreUnavailableError, match="statement timeout"):
                 async with store.taking_in() as tx:
-                    await tx.lock([key()])
+                    await locked(tx, [key()])
         assert len((await claim(store)).leases) == 1
 
 
@@ -93,8 +93,8 @@ async def test_work_that_is_cancelled_leaves_nothing_and_gives_its_connection_ba
 
         async def stand_in_line() -> None:
             async with store.taking_in() as tx:
-                await tx.remember([inbox("a")])
-                await tx.lock([key()])
+                await remember(tx, [inbox("a")])
+                await locked(tx, [key()])
 
         async with eyes.transaction():
             await eyes.execute("SELECT FROM orders FOR UPDATE")

@@ -7,11 +7,12 @@ from ordersaga.store.intake import Progress
 from ordersaga.store.reads import Count
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
+from ordersaga.store.told import Told
 from ordersaga.store.upkeep import AtEnd
 from ordersaga.store.vault import Vault
 
 from .conftest import Eyes
-from .making import claim, inbox, key, order, outcome, put
+from .making import claim, inbox, key, order, outcome, put, remember
 
 
 async def clock(store: Store) -> Clock:
@@ -47,18 +48,18 @@ async def test_heard_is_what_every_partition_has_heard(store: Store) -> None:
     heard = await clock(store)
     assert heard.now - heard.heard_until == pytest.approx(2.0, abs=1.0)
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("shop.orders", 2, 0, 10)])
+        await tx.write(moved=[Progress("shop.orders", 2, 0, 10)])
     assert (await clock(store)).heard_until == 0.0
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("shop.orders", 2, 10, 11, caught_up=0.5), Progress("shop.orders", 1, 5, 6)])
-        told = await tx.remember([])
+        await tx.write(moved=[Progress("shop.orders", 2, 10, 11, caught_up=0.5), Progress("shop.orders", 1, 5, 6)])
+        told = await remember(tx, [])
     assert told.clock.heard_until == pytest.approx(heard.heard_until, abs=0.01)
     assert await store.offsets("shop.orders") == {0: 0, 1: 6, 2: 11}
 
 
 async def test_a_topic_that_is_no_longer_taken_in_holds_nothing_back(store: Store, database: str) -> None:
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("old.topic", 0, 0, 10)])
+        await tx.write(moved=[Progress("old.topic", 0, 0, 10)])
     await store.caught_up([AtEnd("shop.orders", 0, 0)], 0.0)
     assert (await clock(store)).heard_until == 0.0
     async with Store(Engine(database), Vault({"k1": bytes(range(32))}, "k1"), ["shop.orders"]) as other:
@@ -67,7 +68,7 @@ async def test_a_topic_that_is_no_longer_taken_in_holds_nothing_back(store: Stor
 
 async def test_who_has_lost_a_partition_cannot_say_that_it_is_at_its_end(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.move_offsets([Progress("shop.orders", 0, 0, 10)])
+        await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
     await store.caught_up([AtEnd("shop.orders", 0, 9)], 0.0)
     assert (await clock(store)).heard_until == 0.0
     assert await store.offsets("shop.orders") == {0: 10}
@@ -75,12 +76,12 @@ async def test_who_has_lost_a_partition_cannot_say_that_it_is_at_its_end(store: 
 
 async def test_the_inbox_forgets_in_batches_what_is_old(store: Store, eyes: Eyes) -> None:
     async with store.taking_in() as tx:
-        await tx.remember([inbox(str(number)) for number in range(5)])
+        await remember(tx, [inbox(str(number)) for number in range(5)])
     await eyes.execute("UPDATE inbox SET taken_at = now() - interval '8 days' WHERE id <> '0'")
     week = 7 * 86_400
     assert [await store.forget_inbox(week, 3) for _ in range(3)] == [3, 1, 0]
     async with store.taking_in() as tx:
-        assert (await tx.remember([inbox("0"), inbox("1")])).verdicts == ["same", "new"]
+        assert (await remember(tx, [inbox("0"), inbox("1")])).verdicts == ["same", "new"]
 
 
 async def test_an_open_order_that_is_not_due_is_found(store: Store, eyes: Eyes) -> None:
@@ -101,8 +102,8 @@ async def test_figures_tell_what_waits_and_what_is_wrong(store: Store, eyes: Eye
     await put(store, order("stuck"), due_at=None)
     await put(store, order("overdue"))
     async with store.taking_in() as tx:
-        await tx.record(outcomes=[outcome(key(str(number))) for number in range(3)])
-        await tx.record(letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")])
+        await tx.write(told=Told(outcomes=[outcome(key(str(number))) for number in range(3)]))
+        await tx.write(told=Told(letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")]))
     figures = await store.figures()
     assert figures.outbox_rows == 3
     assert 0 <= figures.outbox_age < 5

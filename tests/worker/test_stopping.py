@@ -96,14 +96,14 @@ async def test_what_a_settle_had_passed_on_to_its_next_call_goes_back_too(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with roles(database) as r:
-        reached, go_on, right = asyncio.Event(), asyncio.Event(), Transaction.record
+        reached, go_on, right = asyncio.Event(), asyncio.Event(), Transaction.write
 
-        async def slow(tx: Transaction, *recorded: object) -> None:
+        async def slow(tx: Transaction, *given: object) -> object:
             reached.set()
             await go_on.wait()
-            await right(tx, *recorded)  # type: ignore[arg-type]  # passed on
+            return await right(tx, *given)  # type: ignore[arg-type]  # passed on
 
-        monkeypatch.setattr(Transaction, "record", slow)
+        monkeypatch.setattr(Transaction, "write", slow)
         shop = Shop()
         await r.take(shop.placed(), shop.shipped())
         await reached.wait()

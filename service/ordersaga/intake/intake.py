@@ -34,6 +34,7 @@ from ordersaga.store.errors import (
 from ordersaga.store.intake import Change, Heard, InboxRow, Progress
 from ordersaga.store.rows import OutboxRow, Row
 from ordersaga.store.store import Store
+from ordersaga.store.told import Told
 
 log = structlog.get_logger(__name__)
 _CONFLICTS: Final = 5
@@ -149,9 +150,9 @@ class Intake:
             async with self._store.taking_in() as tx:
                 heard, locked, verdicts = await self._decide(tx, batch)
                 changes = self._changes(verdicts, locked, heard.clock.now, reserved)
-                leases = await tx.write(changes, *((desk.owner, desk.lease) if desk else ("", 0.0)))
-                await tx.record(verdicts.entries, self._outbox(verdicts, heard.clock.epoch), verdicts.letters)
-                await tx.move_offsets(_moves(batch, seen))
+                told = Told(verdicts.entries, self._outbox(verdicts, heard.clock.epoch), verdicts.letters)
+                owner, seconds = (desk.owner, desk.lease) if desk else ("", 0.0)
+                leases = await tx.write(changes, owner, seconds, told, _moves(batch, seen))
         except BaseException:
             self._release(reserved)
             raise
@@ -171,10 +172,10 @@ class Intake:
 
     async def _decide(self, tx: store_intake.Intake, batch: Batch) -> tuple[Heard, dict[Key, Row], Verdicts]:
         known = [(record, row) for record, one in batch if (row := _inbox_row(record, one)) is not None]
-        heard = await tx.remember([row for _, row in known])
+        keys = [key for _, one in batch if (key := key_of(one)) is not None]
+        heard, locked = await tx.look([row for _, row in known], keys)
         self._rulebook.learn(heard_until=heard.clock.heard_until, restored_at=heard.clock.raised_at)
         verdict_of = {id(record): verdict for (record, _), verdict in zip(known, heard.verdicts, strict=True)}
-        locked = await tx.lock(sorted({key for _, one in batch if (key := key_of(one)) is not None}))
         verdicts = decide_batch(
             ((record, one, verdict_of.get(id(record), "new")) for record, one in batch),
             {key: row.order for key, row in locked.items()},
@@ -231,14 +232,14 @@ class Intake:
         row_of_inbox = _inbox_row(record, one)
         remembered = [] if row_of_inbox is None else [replace(row_of_inbox, dead_letter=letter.id)]
         async with self._store.taking_in() as tx:
-            heard = await tx.remember(remembered)
-            if key is not None:
-                row = (await tx.lock([key])).get(key)
-                order = row.order if row else Order(key)
-                blocked = replace(order, blocked=order.blocked or str(letter.id))
-                await tx.write([Change(blocked, row, self._due(blocked, heard.clock.now))], "", 0.0)
-            await tx.record(letters=[letter])
-            await tx.move_offsets(_moves([(record, one)], {}))
+            heard, locked = await tx.look(remembered, [] if key is None else [key])
+            changes = [] if key is None else [self._blocked(key, locked.get(key), letter, heard.clock.now)]
+            await tx.write(changes, told=Told(letters=[letter]), moved=_moves([(record, one)], {}))
+
+    def _blocked(self, key: Key, row: Row | None, letter: DeadLetter, now: float) -> Change:
+        order = row.order if row else Order(key)
+        blocked = replace(order, blocked=order.blocked or str(letter.id))
+        return Change(blocked, row, self._due(blocked, now))
 
     def _due(self, order: Order, now: float) -> float | None:
         """What was under way goes on. Where even this fails, a worker finds out and calls somebody."""

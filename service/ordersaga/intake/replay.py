@@ -16,8 +16,9 @@ from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.dead_letters import Content, Listed
 from ordersaga.store.intake import Change, InboxRow, Intake
-from ordersaga.store.rows import Clock
+from ordersaga.store.rows import Clock, Row
 from ordersaga.store.store import Store
+from ordersaga.store.told import Told
 
 Decide = Callable[[Order | None, float, Rules], Decision]
 
@@ -54,14 +55,14 @@ class Replay:
             if not await tx.resolve(letter, "replayed"):
                 raise ReplayError(f"dead letter {letter} isn't open any more")
             row = InboxRow(event.merchant, event.cause.source, event.cause.id, one.digest)
-            heard = await tx.remember([row])
+            heard, locked = await tx.look([row], [key])
             if heard.verdicts != ["new"] and listed.code != "too_old":
                 raise ReplayError(_used(letter, new_id))
 
             def decide(order: Order | None, now: float, rules: Rules) -> Decision:
                 return saga.take_in_first(order, event, now, rules, unblocks=str(letter))
 
-            await self._write(tx, key, heard.clock, decide)
+            await self._write(tx, key, locked.get(key), heard.clock, decide)
         return key
 
     async def discard(self, letter: UUID) -> None:
@@ -71,12 +72,12 @@ class Replay:
         async with self._store.taking_in() as tx:
             if not await tx.resolve(letter, "discarded"):
                 raise ReplayError(f"dead letter {letter} isn't open any more")
-            heard = await tx.remember([])
             event = one.event if isinstance(one, Readable) else one
             cause = event.cause
             if cause is None or event.merchant is None or event.subject is None or not _is_owed(listed, one):
                 return
             key = Key(event.merchant, event.kind, event.subject)
+            heard, locked = await tx.look([], [key])
             code = "internal_error" if listed.code == "internal_error" else "invalid_event"
             refusal = Refusal(
                 code, (listed.reason,), advice="the dead letter was discarded", dead_letter_id=str(letter)
@@ -85,7 +86,7 @@ class Replay:
             def decide(order: Order | None, now: float, rules: Rules) -> Decision:
                 return saga.refuse_for_good(order or Order(key), cause, refusal, now, rules, unblocks=str(letter))
 
-            await self._write(tx, key, heard.clock, decide)
+            await self._write(tx, key, locked.get(key), heard.clock, decide)
 
     async def _open(self, letter: UUID) -> tuple[Listed, Content]:
         found = await self._store.get_dead_letter(letter)
@@ -95,16 +96,15 @@ class Replay:
             raise ReplayError(f"dead letter {letter} was {found[0].state} before")
         return found
 
-    async def _write(self, tx: Intake, key: Key, clock: Clock, decide: Decide) -> None:
-        row = (await tx.lock([key])).get(key)
+    async def _write(self, tx: Intake, key: Key, row: Row | None, clock: Clock, decide: Decide) -> None:
         rules = self._rulebook.of(key.merchant)
         decision = decide(row.order if row else None, clock.now, rules)
         due = saga.due(decision.order, clock.now, rules)
-        await tx.write([Change(decision.order, row, due)], "", 0.0)
-        await tx.record(
+        told = Told(
             [(key, entry) for entry in decision.entries],
             [outbox_row(key, outcome, clock.epoch, self._instance) for outcome in decision.outcomes],
         )
+        await tx.write([Change(decision.order, row, due)], told=told)
 
 
 def _used(letter: UUID, new_id: str | None) -> str:

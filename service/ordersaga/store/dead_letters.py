@@ -108,7 +108,7 @@ def buried(letters: Sequence[DeadLetter], vault: Vault) -> Part:
         [without_nul(letter.reason) for letter in ordered],
         [without_nul(letter.fingerprint) for letter in ordered],
     )
-    return Part(_BURY, columns)
+    return Part("buried", _BURY, columns)
 
 
 async def resolve(session: Session, letter: UUID, state: Literal["replayed", "discarded"]) -> bool:

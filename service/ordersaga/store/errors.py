@@ -18,13 +18,20 @@ class ConflictError(StoreError):
 
 
 class OffsetsMovedError(StoreError):
-    """`move_offsets`: another consumer has taken the partition further. Nothing was written: go by the assignment anew."""
+    """Writing a batch of input: another consumer has taken the partition further. Nothing was written: go by the assignment anew."""
 
     def __init__(self, topic: str, partition: int, first: int) -> None:
         self.topic, self.partition, self.first = topic, partition, first
         super().__init__(
             f"{topic}[{partition}] was already taken in beyond offset {first}: another consumer has it now"
         )
+
+
+class LeaseLostError(StoreError):
+    """Settling: a locked order isn't any more what it was when it was locked. Nothing was written, and it is a fault of ours."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__(f"order {key.subject!r} of merchant {key.merchant!r}: its lease was lost under the lock")
 
 
 class InputRefusedError(StoreError):

@@ -1,21 +1,21 @@
-"""One batch of input in one transaction: at most BEGIN, five statements and COMMIT, whatever the batch holds."""
+"""One batch of input in one transaction: BEGIN, two statements and COMMIT, whatever the batch holds."""
 # ruff: noqa: S608 - statements are put together from constants
 
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 from uuid import UUID
 
+from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.order import Key, Order
-from ordersaga.domain.outcomes import Entry
-from ordersaga.store import dead_letters, journal, outbox, provider_ids
+from ordersaga.store import dead_letters
 from ordersaga.store.codec import Codec
-from ordersaga.store.dead_letters import DeadLetter
 from ordersaga.store.errors import ConflictError, OffsetsMovedError
-from ordersaga.store.orders import LOCK, UPSERT, columns, in_lock_order, lease_of, row_of
-from ordersaga.store.rows import Clock, Lease, OutboxRow, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
-from ordersaga.store.session import Session
+from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, row_of
+from ordersaga.store.rows import Clock, Lease, Row, clock_of, clock_sql, columns_of, key_of
+from ordersaga.store.session import Part, Session, numbered_on
+from ordersaga.store.told import NOTHING, Told
 from ordersaga.store.vault import Vault
 
 Verdict = Literal["new", "same", "other"]
@@ -60,7 +60,7 @@ class Progress(Struct, frozen=True):
     caught_up: float | None = None
 
 
-_REMEMBER: Final = f"""
+_LOOK: Final = f"""
 WITH clock AS ({clock_sql(6)}),
 given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
@@ -72,9 +72,14 @@ fresh AS (
     ON CONFLICT (merchant, source, id) DO NOTHING
     RETURNING 1
 ),
-known AS (SELECT g.position, i.digest FROM given AS g JOIN inbox AS i USING (merchant, source, id))
-SELECT clock.*, (SELECT count(*) FROM fresh) AS fresh, known.position, known.digest
-FROM clock LEFT JOIN known ON true"""
+known AS (
+    SELECT g.position, i.digest, row_number() OVER () AS n FROM given AS g JOIN inbox AS i USING (merchant, source, id)
+),
+locked AS ({numbered_on(lock("(SELECT count(*) FROM fresh) >= 0"), 6)}),
+found AS (SELECT *, row_number() OVER () AS n FROM locked)
+SELECT clock.*, (SELECT count(*) FROM fresh) AS fresh, looked.*
+FROM clock LEFT JOIN (known FULL JOIN found USING (n)) AS looked ON true"""
+"""The inbox first, the orders' locks after it: so no two transactions wait for each other."""
 
 _MOVE: Final = """
 WITH given AS (
@@ -88,9 +93,19 @@ SET next_offset = excluded.next_offset, caught_up_at = coalesce(excluded.caught_
 WHERE o.next_offset <= (SELECT g.first FROM given AS g WHERE g.topic = o.topic AND g.partition = o.partition)
 RETURNING o.topic, o.partition"""
 
+_RESULTS: Final = {
+    (False, False): "SELECT",
+    (True, False): "SELECT * FROM written",
+    (False, True): "SELECT * FROM moved",
+    (True, True): """
+SELECT * FROM (SELECT *, row_number() OVER () AS n FROM written) AS written
+FULL JOIN (SELECT *, row_number() OVER () AS n FROM moved) AS moved USING (n)""",
+}
+"""By whether orders are written and offsets moved."""
+
 
 class Intake:
-    """Of one open transaction. Each method is one statement, or none when there is nothing to do."""
+    """Of one open transaction. Each method is one statement."""
 
     def __init__(self, session: Session, codec: Codec, vault: Vault, topics: Sequence[str]) -> None:
         self._session = session
@@ -98,10 +113,11 @@ class Intake:
         self._vault = vault
         self._topics = list(topics)
 
-    async def remember(self, rows: Sequence[InboxRow]) -> Heard:
-        """Puts what is new into the inbox. Of several that are the same here the first is new.
+    async def look(self, rows: Sequence[InboxRow], keys: Iterable[Key] = ()) -> tuple[Heard, dict[Key, Row]]:
+        """Puts what is new into the inbox (of several that are the same here the first is new), and locks the orders.
 
-        Raises ConflictError when another transaction has put in one of them meanwhile.
+        Orders that don't exist are absent. Raises UnreadableError, and ConflictError when another transaction has put in
+        one of the inputs meanwhile.
         """
         first: dict[tuple[str, str, str], InboxRow] = {}
         for row in rows:
@@ -109,91 +125,84 @@ class Intake:
         names = sorted(first)
         given = [first[name] for name in names]
         records = await self._session.fetch(
-            _REMEMBER,
+            _LOOK,
             [row.merchant for row in given],
             [row.source for row in given],
             [row.id for row in given],
             [row.digest for row in given],
             [row.dead_letter for row in given],
             self._topics,
+            *columns_of(in_lock_order(keys)),
         )
         known = {names[r["position"] - 1]: r["digest"] for r in records if r["position"] is not None}
         if len(known) + records[0]["fresh"] != len(names):
             raise ConflictError("another transaction has taken in one of these events just now")
-        return Heard(clock_of(records[0]), _verdicts(rows, first, known))
+        orders = {key_of(record): row_of(record, self._codec) for record in records if record["merchant"] is not None}
+        return Heard(clock_of(records[0]), _verdicts(rows, first, known)), orders
 
-    async def lock(self, keys: Iterable[Key]) -> dict[Key, Row]:
-        """The orders as they are, locked until the end; those that don't exist are absent. Raises UnreadableError."""
-        wanted = in_lock_order(keys)
-        if not wanted:
-            return {}
-        records = await self._session.fetch(LOCK, *columns_of(wanted))
-        return {key_of(record): row_of(record, self._codec) for record in records}
+    async def write(
+        self,
+        changes: Sequence[Change] = (),
+        owner: str = "",
+        lease_seconds: float = 0.0,
+        told: Told = NOTHING,
+        moved: Sequence[Progress] = (),
+    ) -> list[Lease]:
+        """Each order and each partition at most once. The leases that were given: not to orders with one that isn't settled.
 
-    async def write(self, changes: Sequence[Change], owner: str, lease_seconds: float) -> list[Lease]:
-        """Each order at most once. The leases that were given: not to orders with a lease that isn't settled.
-
-        Raises ConflictError when a new order exists by now, InputRefusedError for what the database won't take.
+        Raises ConflictError when a new order exists by now, OffsetsMovedError when another consumer has taken one of the
+        partitions further than `first`, InputRefusedError for what the database won't take.
         """
-        if not changes:
-            return []
         ordered = sorted(changes, key=lambda change: change.order.key)
         leasing = [change.lease and (change.row is None or not change.row.leased) for change in ordered]
-        records = await self._session.fetch(
-            UPSERT,
-            *columns(
-                [change.order for change in ordered],
-                [change.row for change in ordered],
-                [change.due_at for change in ordered],
-                leasing,
-                [None] * len(ordered),
-                self._codec,
-            ),
-            owner,
-            lease_seconds,
-        )
-        if len(records) != len(ordered):
+        parts = [*told.parts(self._vault)]
+        if ordered:
+            parts.append(Part("written", UPSERT, (*self._columns(ordered, leasing), owner, lease_seconds)))
+        if moved:
+            parts.append(_moving(moved))
+        if not parts:
+            return []
+        records = await self._session.fetch_together(parts, _RESULTS[bool(ordered), bool(moved)])
+        written = [record for record in records if record["merchant"] is not None] if ordered else []
+        if len(written) != len(ordered):
             raise ConflictError("another transaction has written one of these orders just now")
+        if moved:
+            _all_moved(moved, records)
         wanted = {change.order.key for change, leased in zip(ordered, leasing, strict=True) if leased}
-        return [lease for record in records if (lease := lease_of(record)).key in wanted] if wanted else []
+        return [lease for record in written if (lease := lease_of(record)).key in wanted] if wanted else []
 
-    async def record(
-        self,
-        entries: Sequence[tuple[Key, Entry]] = (),
-        outcomes: Sequence[OutboxRow] = (),
-        letters: Sequence[DeadLetter] = (),
-        ids: Sequence[ProviderId] = (),
-    ) -> None:
-        """Journal, outbox (those of one order by sequence), dead letters (none twice) and the provider's ids."""
-        parts = [
-            journal.appended(entries) if entries else None,
-            outbox.put(outcomes) if outcomes else None,
-            dead_letters.buried(letters, self._vault) if letters else None,
-            provider_ids.noted(ids) if ids else None,
-        ]
-        await self._session.execute_together([part for part in parts if part is not None])
-
-    async def move_offsets(self, moved: Sequence[Progress]) -> None:
-        """Raises OffsetsMovedError when another consumer has taken one of the partitions further than `first`."""
-        if not moved:
-            return
-        ordered = sorted(moved, key=lambda one: (one.topic, one.partition))
-        records = await self._session.fetch(
-            _MOVE,
-            [one.topic for one in ordered],
-            [one.partition for one in ordered],
-            [one.first for one in ordered],
-            [one.next for one in ordered],
-            [one.caught_up for one in ordered],
+    def _columns(self, ordered: Sequence[Change], leasing: Sequence[bool]) -> Sequence[Sequence[object]]:
+        return columns(
+            [change.order for change in ordered],
+            [change.row for change in ordered],
+            [change.due_at for change in ordered],
+            leasing,
+            [None] * len(ordered),
+            self._codec,
         )
-        done = {(record["topic"], record["partition"]) for record in records}
-        for one in ordered:
-            if (one.topic, one.partition) not in done:
-                raise OffsetsMovedError(one.topic, one.partition, one.first)
 
     async def resolve(self, letter: UUID, state: Literal["replayed", "discarded"]) -> bool:
         """Ends an open dead letter; False: it isn't open. The inbox forgets a replayed one: remember it afterwards."""
         return await dead_letters.resolve(self._session, letter, state)
+
+
+def _moving(moved: Sequence[Progress]) -> Part:
+    ordered = sorted(moved, key=lambda one: (one.topic, one.partition))
+    columns = (
+        [one.topic for one in ordered],
+        [one.partition for one in ordered],
+        [one.first for one in ordered],
+        [one.next for one in ordered],
+        [one.caught_up for one in ordered],
+    )
+    return Part("moved", _MOVE, columns)
+
+
+def _all_moved(moved: Sequence[Progress], records: Sequence[Record]) -> None:
+    done = {(record["topic"], record["partition"]) for record in records}
+    for one in moved:
+        if (one.topic, one.partition) not in done:
+            raise OffsetsMovedError(one.topic, one.partition, one.first)
 
 
 def _verdicts(

@@ -35,7 +35,7 @@ def appended(entries: Sequence[tuple[Key, Entry]]) -> Part:
         [entry.status for entry in told],
         [entry.duration for entry in told],
     )
-    return Part(_APPEND, columns)
+    return Part("journalled", _APPEND, columns)
 
 
 def without_nul(text: str | None) -> str | None:

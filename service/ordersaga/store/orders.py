@@ -79,13 +79,18 @@ WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
   AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token) {_RETURNING}"""
 """A settled lease's token is used up, so that a settle whose COMMIT got lost isn't done twice."""
 
-LOCK: Final = """
+
+def lock(condition: str = "true") -> str:
+    """The orders named by three arrays, in the order of their keys."""
+    return f"""
 SELECT o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, o.lease_token,
        o.calling_since IS NOT NULL AS leased
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g(merchant, kind, subject)
 JOIN orders o USING (merchant, kind, subject)
+WHERE {condition}
 ORDER BY o.merchant, o.kind, o.subject
 FOR UPDATE OF o"""
+
 
 _LARGEST: Final = 2**63
 

@@ -79,7 +79,7 @@ def put(rows: Sequence[OutboxRow]) -> Part:
         [row.headers for row in rows],
         [row.payload for row in rows],
     )
-    return Part(_PUBLISH, columns)
+    return Part("put_out", _PUBLISH, columns)
 
 
 async def take_shards(session: Session, owner: str, lease_seconds: float) -> list[int]:

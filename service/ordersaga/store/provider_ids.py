@@ -25,7 +25,7 @@ def noted(ids: Sequence[ProviderId]) -> Part:
         [one.id for one in ordered],
         [one.what for one in ordered],
     )
-    return Part(_NOTE, columns)
+    return Part("noted", _NOTE, columns)
 
 
 async def find(session: Session, merchant: str, provider: str, name: str) -> Key | None:

@@ -62,23 +62,26 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A statement with its arguments, as a part of a larger one."""
+    """A statement with its arguments, as a part of a larger one, which knows it by its name."""
 
+    name: str
     sql: str
     arguments: Sequence[Any]
 
 
 @cache
-def _together(statements: tuple[str, ...]) -> str:
+def _together(statements: tuple[tuple[str, str], ...], select: str) -> str:
     """One statement of several, their arguments numbered on."""
     parts, before = [], 0
-    for number, sql in enumerate(statements):
-        parts.append(f"part{number} AS ({_numbered_on(sql, before)})")
+    for name, sql in statements:
+        parts.append(f"{name} AS ({numbered_on(sql, before)})")
         before += max(int(one) for one in _ARGUMENT.findall(sql))
-    return f"WITH {', '.join(parts)} SELECT"
+    return f"WITH {', '.join(parts)} {select}"
 
 
-def _numbered_on(sql: str, before: int) -> str:
+def numbered_on(sql: str, before: int) -> str:
+    """The same, for a place behind so many arguments."""
+
     def further(found: re.Match[str]) -> str:
         return f"${int(found[1]) + before}"
 
@@ -97,11 +100,10 @@ class Session:
         self._counts.statements += 1
         return await in_own_words(self._driver.fetch(sql, *arguments), self._where)
 
-    async def execute_together(self, parts: Sequence["Part"]) -> None:
-        """Statements that don't depend on each other and give nothing back, in one round trip."""
-        if parts:
-            sql = _together(tuple(part.sql for part in parts))
-            await self.fetch(sql, *(argument for part in parts for argument in part.arguments))
+    async def fetch_together(self, parts: Sequence["Part"], select: str) -> Sequence[Record]:
+        """Statements that don't depend on each other, in one round trip; what they return is told by `select`."""
+        sql = _together(tuple((part.name, part.sql) for part in parts), select)
+        return await self.fetch(sql, *(argument for part in parts for argument in part.arguments))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -80,7 +80,7 @@ class Store:
     async def settling(self) -> AsyncIterator[Settlement]:
         """One transaction: COMMIT at the end, ROLLBACK on an exception."""
         async with self.engine.transaction("settle") as session:
-            yield Settlement(session, self._codec, self._topics)
+            yield Settlement(session, self._codec, self._vault, self._topics)
 
     # relay
 

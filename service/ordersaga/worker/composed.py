@@ -13,8 +13,9 @@ from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unk
 from ordersaga.domain.terms import Rules
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
-from ordersaga.store.rows import Clock, Lease, OutboxRow, ProviderId, Row
+from ordersaga.store.rows import Clock, Lease, ProviderId, Row
 from ordersaga.store.settle import Settled
+from ordersaga.store.told import Told
 from ordersaga.telemetry.metrics import Invariant
 from ordersaga.worker.held import Held
 from ordersaga.worker.lanes import Lane, Lanes
@@ -44,7 +45,7 @@ class Composed:
         self._go_on = go_on
         self._done: dict[Key, Settlement] = {}
         self._entries: list[tuple[Key, Entry]] = []
-        self._outcomes: list[tuple[Key, Outcome]] = []
+        self.outcomes: list[tuple[Key, Outcome]] = []
         self._ids: list[ProviderId] = []
         self._started: dict[Key, Lane] = {}
         self.changes: list[Settled] = []
@@ -65,25 +66,16 @@ class Composed:
         keep = self._go_on and due is not None and due <= now and self._goes_on(held, decision.order)
         self._done[key] = settlement
         self._entries.extend((key, entry) for entry in decision.entries)
-        self._outcomes.extend((key, outcome) for outcome in decision.outcomes)
+        self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._note_id(settlement, decision.order)
         self.violated.extend(violations(row.order, settlement.call, settlement.result, decision))
         self.changes.append(Settled(decision.order, row, held.token, due, keep))
 
-    def entries(self, written: Mapping[Key, object]) -> list[tuple[Key, Entry]]:
-        """Of a lost lease, the call alone: evidence for whoever looks into it."""
-        told = {one.held.order.key for one in self.lost}
-        return [(key, entry) for key, entry in self._entries if key in written or key in told]
-
-    def outcomes(self, written: Mapping[Key, object]) -> list[Outcome]:
-        return [outcome for key, outcome in self._outcomes if key in written]
-
-    def outbox(self, written: Mapping[Key, object]) -> list[OutboxRow]:
+    def told(self) -> Told:
+        """Of a lost lease the call alone: evidence for whoever looks into it."""
         epoch = self._clock.epoch
-        return [outbox_row(key, one, epoch, self._instance) for key, one in self._outcomes if key in written]
-
-    def ids(self, written: Mapping[Key, object]) -> list[ProviderId]:
-        return [noted for noted in self._ids if noted.key in written]
+        outbox = [outbox_row(key, one, epoch, self._instance) for key, one in self.outcomes]
+        return Told(self._entries, outbox, ids=self._ids)
 
     def ended(self, written: Mapping[Key, Lease | None]) -> list[Held]:
         """Those that are in nobody's hands now."""

@@ -8,7 +8,6 @@ import structlog
 from msgspec import Struct
 
 from ordersaga import telemetry
-from ordersaga.domain.outcomes import Outcome
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import (
@@ -138,23 +137,22 @@ class Settler:
                 composed = Composed(self._lanes, self._rulebook, settings.instance, clock, go_on=self.open)
                 for settlement in batch:
                     composed.add(settlement, rows.get(settlement.held.order.key))
-                written = await tx.write(composed.changes, settings.owner, settings.lease)
-                await tx.record(composed.entries(written), composed.outbox(written), composed.ids(written))
+                written = await tx.write(composed.changes, settings.owner, settings.lease, composed.told())
         except BaseException:
             if composed is not None:
                 composed.give_up()
             raise
-        self._tell(composed, composed.outcomes(written))
+        self._tell(composed)
         for held in composed.ended(written):
             self._lanes.must(*held.lane).free()
         return composed.following(written, mark)
 
-    def _tell(self, composed: Composed, outcomes: Sequence[Outcome]) -> None:
-        if outcomes:
+    def _tell(self, composed: Composed) -> None:
+        if composed.outcomes:
             self._wake()
         telemetry.settled(len(composed.changes) + len(composed.lost))
         telemetry.LEASES_LOST.inc(len(composed.lost))
-        telemetry.decided(outcomes)
+        telemetry.decided([outcome for _, outcome in composed.outcomes])
         for invariant in composed.violated:
             telemetry.VIOLATIONS.labels(invariant).inc()
 
