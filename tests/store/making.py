@@ -7,7 +7,7 @@ from ordersaga.domain.order import Details, Key, Line, Operation, Order, Request
 from ordersaga.domain.outcomes import Entry
 from ordersaga.store.claims import Claimed, Lane
 from ordersaga.store.intake import Change, Heard, InboxRow, Intake
-from ordersaga.store.rows import Lease, OutboxRow, Row
+from ordersaga.store.rows import Known, Lease, OutboxRow, Row
 from ordersaga.store.store import Store
 
 OWNER = "worker-1"
@@ -70,6 +70,11 @@ async def remember(tx: Intake, rows: Sequence[InboxRow]) -> Heard:
 
 async def locked(tx: Intake, keys: Iterable[Key]) -> dict[Key, Row]:
     return (await tx.look([], keys))[1]
+
+
+def unknown(*keys: Key) -> list[Known]:
+    """Orders of which nothing is known yet."""
+    return [Known(Order(one), 0, 0.0) for one in keys]
 
 
 def inbox(name: str, digest: bytes = b"content") -> InboxRow:

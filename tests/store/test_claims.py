@@ -28,7 +28,7 @@ async def lose_lease(eyes: Eyes) -> None:
 
 async def settled(store: Store, leased: Leased, due_at: float | None = None) -> bool:
     async with store.settling() as tx:
-        _, rows = await tx.lock([leased.order.key])
+        _, rows = await tx.lock([leased.known])
         row = rows[leased.order.key]
         return bool(await tx.write([Settled(row.order, row, leased.token, due_at)], OWNER, LEASE))
 
@@ -38,7 +38,7 @@ async def test_a_claim_leases_what_is_due_once(store: Store) -> None:
     claimed = await claim(store)
     [leased] = claimed.leases
     assert leased.order == order()
-    assert (leased.version, leased.token, leased.previous_since, leased.previous_until) == (1, 1, None, None)
+    assert (leased.known.version, leased.token, leased.previous_since, leased.previous_until) == (1, 1, None, None)
     assert leased.until == pytest.approx(claimed.clock.now + LEASE, abs=0.001)
     assert (await claim(store)).leases == []
 

@@ -12,7 +12,7 @@ from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, order, put, remember
+from .making import LEASE, OWNER, claim, inbox, key, order, put, remember, unknown
 
 
 @pytest.fixture(params=[-10 * 365 * 86_400, 10 * 365 * 86_400])
@@ -35,7 +35,7 @@ async def test_an_application_whose_clock_is_wrong_changes_nothing(store: Store,
     assert leased.order.key == key("due")
     assert leased.until == pytest.approx(truth + LEASE, abs=10)
     async with store.settling() as tx:
-        clock, rows = await tx.lock([key("due")])
+        clock, rows = await tx.lock(unknown(key("due")))
         kept = await tx.write(
             [Settled(rows[key("due")].order, rows[key("due")], leased.token, None, keep=True)], OWNER, LEASE
         )

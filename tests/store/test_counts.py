@@ -96,7 +96,7 @@ async def test_claim_is_one_and_settle_is_three_and_a_commit(one: Store, log: Lo
     assert len(await log.taken()) == 1
     tokens = {leased.order.key: leased.token for leased in leases}
     async with one.settling() as tx:
-        _, rows = await tx.lock(tokens)
+        _, rows = await tx.lock([leased.known for leased in leases])
         told = Told(
             [(name, entry()) for name in rows],
             [outcome(name, 2) for name in rows],

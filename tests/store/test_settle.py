@@ -8,13 +8,13 @@ from ordersaga.domain.order import Key
 from ordersaga.store.claims import HandBack
 from ordersaga.store.errors import InputRefusedError, LeaseLostError, UnreadableError
 from ordersaga.store.intake import Change
-from ordersaga.store.rows import Lease
+from ordersaga.store.rows import Known, Lease
 from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
 from ordersaga.store.told import Told
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, claim, key, locked, order, outcome, put
+from .making import LEASE, OWNER, claim, key, locked, order, outcome, put, unknown
 from .test_claims import lose_lease
 
 
@@ -24,7 +24,7 @@ async def settle(
     """Nothing where the lease was lost."""
     with contextlib.suppress(LeaseLostError):
         async with store.settling() as tx:
-            _, rows = await tx.lock([key()])
+            _, rows = await tx.lock(unknown(key()))
             row = rows[key()]
             done = replace(row.order, **fields)
             return await tx.write([Settled(done, row, token, due_at, keep)], OWNER, LEASE)
@@ -74,7 +74,7 @@ async def test_an_event_that_comes_while_the_settle_holds_the_row_waits_for_it(s
             await tx.write([Change(replace(row.order, shipments=("s1",)), row, 0.0)], OWNER, LEASE)
 
     async with store.settling() as tx:
-        _, rows = await tx.lock([key()])
+        _, rows = await tx.lock(unknown(key()))
         event = asyncio.create_task(ship())
         await asyncio.sleep(0.05)
         done = replace(rows[key()].order, status="authorized")
@@ -83,6 +83,37 @@ async def test_an_event_that_comes_while_the_settle_holds_the_row_waits_for_it(s
     shown = await store.show_order(key())
     assert shown is not None
     assert (shown.order.shipments, shown.order.status) == (("s1",), "authorized")
+
+
+async def test_a_row_that_is_as_it_was_known_is_not_read_again(store: Store) -> None:
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    async with store.settling() as tx:
+        _, rows = await tx.lock([leased.known])
+    assert rows[key()].order is leased.order
+
+
+@pytest.mark.parametrize("change", ["version = version + 1", "updated_at = updated_at + interval '1 microsecond'"])
+async def test_a_row_that_was_written_since_is_read_anew(store: Store, eyes: Eyes, change: str) -> None:
+    """The same version at another time: a database that was restored has counted on from an older one."""
+    await put(store, order())
+    leased = (await claim(store)).leases[0]
+    await eyes.execute(f"UPDATE orders SET {change}")
+    mistaken = replace(leased.known, order=replace(leased.order, currency="XXX"))
+    async with store.settling() as tx:
+        _, rows = await tx.lock([mistaken])
+    assert rows[key()].order == leased.order
+
+
+async def test_the_lease_that_goes_on_knows_the_row_that_it_came_with(store: Store) -> None:
+    await put(store, order())
+    first = (await claim(store)).leases[0]
+    lease = (await settle(store, first.token, keep=True, status="authorized"))[key()]
+    assert lease is not None
+    known = Known(replace(first.order, status="authorized"), lease.version, lease.written)
+    async with store.settling() as tx:
+        _, rows = await tx.lock([known])
+    assert rows[key()].order is known.order
 
 
 async def test_a_lost_lease_writes_nothing(store: Store, eyes: Eyes) -> None:
@@ -125,7 +156,7 @@ async def test_a_lease_lost_under_the_lock_writes_nothing_of_the_batch(store: St
 
     async def settle_all() -> None:
         async with store.settling() as tx:
-            clock, rows = await tx.lock([*tokens, key("absent")])
+            clock, rows = await tx.lock(unknown(*tokens, key("absent")))
             assert rows.keys() == tokens.keys()
             assert clock.epoch == 1
             given = [Settled(row.order, row, tokens[one], None) for one, row in rows.items()]

@@ -32,7 +32,7 @@ from ordersaga.store.errors import (
     UnreadableError,
 )
 from ordersaga.store.intake import Change, Heard, InboxRow, Progress
-from ordersaga.store.rows import OutboxRow, Row
+from ordersaga.store.rows import Known, OutboxRow, Row
 from ordersaga.store.store import Store
 from ordersaga.store.told import Told
 
@@ -70,7 +70,7 @@ class Desk(Protocol):
 
     def release(self, order: Order) -> None: ...
 
-    def submit(self, order: Order, token: int, mark: tuple[float, float], now: float) -> None: ...
+    def submit(self, known: Known, token: int, mark: tuple[float, float], now: float) -> None: ...
 
 
 class IntakeSettings(Struct, frozen=True):
@@ -159,7 +159,8 @@ class Intake:
         self._tell(batch, verdicts)
         for lease in leases:
             assert desk is not None
-            desk.submit(reserved.pop(lease.key), lease.token, mark, heard.clock.now)
+            known = Known(reserved.pop(lease.key), lease.version, lease.written)
+            desk.submit(known, lease.token, mark, heard.clock.now)
         self._release(reserved)
 
     def _tell(self, batch: Batch, verdicts: Verdicts) -> None:

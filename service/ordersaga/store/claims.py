@@ -10,7 +10,7 @@ from msgspec import Struct
 from ordersaga.domain.order import Key
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import UnreadableError
-from ordersaga.store.rows import Clock, Leased, Unreadable, clock_of, clock_sql, columns_of, key_of
+from ordersaga.store.rows import WRITTEN, Clock, Known, Leased, Unreadable, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Session
 
 CALLS: Final = "calls"
@@ -68,7 +68,8 @@ claimed AS (
     SET lease_owner = $4, lease_until = now() + make_interval(secs => $5), due_at = now() + make_interval(secs => $5),
         lease_token = o.lease_token + 1, calling_since = coalesce(o.calling_since, now())
     FROM due WHERE (o.merchant, o.kind, o.subject) = (due.merchant, due.kind, due.subject)
-    RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, o.lease_token,
+    RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, {WRITTEN},
+              o.lease_token,
               extract(epoch FROM o.lease_until)::float8 AS lease_until,
               extract(epoch FROM due.calling_since)::float8 AS previous_since,
               extract(epoch FROM due.lease_until)::float8 AS previous_until
@@ -165,8 +166,7 @@ def _leased(record: Record, codec: Codec) -> Leased | Unreadable:
     except UnreadableError as error:
         return Unreadable(key, record["lease_token"], str(error))
     return Leased(
-        order,
-        record["version"],
+        Known(order, record["version"], record["written"]),
         record["lease_token"],
         record["lease_until"],
         record["previous_since"],

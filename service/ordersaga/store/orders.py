@@ -11,7 +11,7 @@ from asyncpg import Record
 from ordersaga.domain.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
-from ordersaga.store.rows import Lease, Row, columns_of, key_of
+from ordersaga.store.rows import WRITTEN, Lease, Row, columns_of, key_of
 
 _FIGURES: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
@@ -45,8 +45,9 @@ def _set(source: str) -> str:
     sealed = coalesce({source}.sealed, o.sealed), sealed_key = coalesce({source}.sealed_key, o.sealed_key)"""
 
 
-_RETURNING: Final = """
-RETURNING o.merchant, o.kind, o.subject, o.lease_token, extract(epoch FROM o.lease_until)::float8 AS lease_until"""
+_RETURNING: Final = f"""
+RETURNING o.merchant, o.kind, o.subject, o.version, o.lease_token, {WRITTEN},
+          extract(epoch FROM o.lease_until)::float8 AS lease_until"""
 
 UPSERT: Final = f"""
 WITH {_GIVEN}
@@ -80,16 +81,26 @@ WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
 """A settled lease's token is used up, so that a settle whose COMMIT got lost isn't done twice."""
 
 
-def lock(condition: str = "true") -> str:
+_LOCKED: Final = "o.merchant, o.kind, o.subject, o.version, o.lease_token, o.calling_since IS NOT NULL AS leased"
+_SAME: Final = "(o.version = g.version AND extract(epoch FROM o.updated_at)::float8 = g.written)"
+_IN_ORDER: Final = "ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"
+
+
+def lock(condition: str) -> str:
     """The orders named by three arrays, in the order of their keys."""
     return f"""
-SELECT o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, o.lease_token,
-       o.calling_since IS NOT NULL AS leased
+SELECT {_LOCKED}, o.state::text AS state, o.sealed, o.sealed_key
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g(merchant, kind, subject)
-JOIN orders o USING (merchant, kind, subject)
-WHERE {condition}
-ORDER BY o.merchant, o.kind, o.subject
-FOR UPDATE OF o"""
+JOIN orders AS o USING (merchant, kind, subject) WHERE {condition} {_IN_ORDER}"""
+
+
+LOCK_KNOWN: Final = f"""
+SELECT {_LOCKED}, {_SAME} AS same, CASE WHEN NOT {_SAME} THEN o.state::text END AS state,
+       CASE WHEN NOT {_SAME} THEN o.sealed END AS sealed, CASE WHEN NOT {_SAME} THEN o.sealed_key END AS sealed_key
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[])
+     AS g(merchant, kind, subject, version, written)
+JOIN orders AS o USING (merchant, kind, subject) {_IN_ORDER}"""
+"""The same; what is in the row is given only where it isn't what is known already."""
 
 
 _LARGEST: Final = 2**63
@@ -100,9 +111,9 @@ def in_lock_order(keys: Iterable[Key]) -> list[Key]:
     return sorted(set(keys))
 
 
-def row_of(record: Record, codec: Codec) -> Row:
-    """Raises UnreadableError."""
-    order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
+def row_of(record: Record, codec: Codec, known: Order | None = None) -> Row:
+    """`known`: what the row is known to hold. Raises UnreadableError."""
+    order = known or codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
     return Row(order, record["version"], record["lease_token"], record["leased"])
 
 
@@ -151,4 +162,4 @@ def _amount(order: Order, amount: int) -> int:
 
 
 def lease_of(record: Record) -> Lease:
-    return Lease(key_of(record), record["lease_token"], record["lease_until"])
+    return Lease(key_of(record), record["lease_token"], record["lease_until"], record["version"], record["written"])

@@ -20,6 +20,14 @@ class Clock(Struct, frozen=True):
     heard_until: float
 
 
+class Known(Struct, frozen=True):
+    """An order as it was read or written last; `version` and `written` (when that was) tell whether the row is still the same."""
+
+    order: Order
+    version: int
+    written: float
+
+
 class Row(Struct, frozen=True):
     """An order as it was locked. `leased`: a lease was given and not settled, be it over or not; `token` is of the last one."""
 
@@ -30,22 +38,27 @@ class Row(Struct, frozen=True):
 
 
 class Lease(Struct, frozen=True):
-    """The right to act for an order until a time."""
+    """The right to act for an order until a time. `version` and `written` are those of the row it came with."""
 
     key: Key
     token: int
     until: float
+    version: int
+    written: float
 
 
 class Leased(Struct, frozen=True):
     """A claimed order. `previous_since`: a lease given then ended at `previous_until` without settle: a call may have been sent."""
 
-    order: Order
-    version: int
+    known: Known
     token: int
     until: float
     previous_since: float | None
     previous_until: float | None
+
+    @property
+    def order(self) -> Order:
+        return self.known.order
 
 
 class Unreadable(Struct, frozen=True):
@@ -73,6 +86,9 @@ class ProviderId(Struct, frozen=True):
     provider: str
     id: str
     what: str
+
+
+WRITTEN: Final = "extract(epoch FROM o.updated_at)::float8 AS written"
 
 
 def key_of(record: Record) -> Key:

@@ -10,14 +10,14 @@ from msgspec import Struct
 from ordersaga.domain.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
-from ordersaga.store.orders import SETTLE, columns, in_lock_order, lease_of, lock, row_of
-from ordersaga.store.rows import Clock, Lease, Row, clock_of, clock_sql, columns_of, key_of
+from ordersaga.store.orders import LOCK_KNOWN, SETTLE, columns, in_lock_order, lease_of, row_of
+from ordersaga.store.rows import Clock, Known, Lease, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session
 from ordersaga.store.told import NOTHING, Told
 from ordersaga.store.vault import Vault
 
 _LOCK_WITH_CLOCK: Final = f"""
-WITH clock AS ({clock_sql(4)}), locked AS ({lock()})
+WITH clock AS ({clock_sql(6)}), locked AS ({LOCK_KNOWN})
 SELECT * FROM clock LEFT JOIN locked ON true"""
 
 
@@ -43,10 +43,25 @@ class Settlement:
         self._vault = vault
         self._topics = list(topics)
 
-    async def lock(self, keys: Iterable[Key]) -> tuple[Clock, dict[Key, Row]]:
-        """The orders as they are now, locked until the end. Raises UnreadableError."""
-        records = await self._session.fetch(_LOCK_WITH_CLOCK, *columns_of(in_lock_order(keys)), self._topics)
-        rows = {key_of(record): row_of(record, self._codec) for record in records if record["merchant"] is not None}
+    async def lock(self, known: Iterable[Known]) -> tuple[Clock, dict[Key, Row]]:
+        """The orders as they are now, locked until the end; a row that was written since it was known is read anew.
+
+        Raises UnreadableError.
+        """
+        of_key = {one.order.key: one for one in known}
+        keys = in_lock_order(of_key)
+        records = await self._session.fetch(
+            _LOCK_WITH_CLOCK,
+            *columns_of(keys),
+            [of_key[key].version for key in keys],
+            [of_key[key].written for key in keys],
+            self._topics,
+        )
+        rows = {}
+        for record in records:
+            if record["merchant"] is not None:
+                key = key_of(record)
+                rows[key] = row_of(record, self._codec, of_key[key].order if record["same"] else None)
         return clock_of(records[0]), rows
 
     async def write(

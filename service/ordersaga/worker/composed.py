@@ -13,7 +13,7 @@ from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unk
 from ordersaga.domain.terms import Rules
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
-from ordersaga.store.rows import Clock, Lease, ProviderId, Row
+from ordersaga.store.rows import Clock, Known, Lease, ProviderId, Row
 from ordersaga.store.settle import Settled
 from ordersaga.store.told import Told
 from ordersaga.telemetry.metrics import Invariant
@@ -90,7 +90,8 @@ class Composed:
             lease = written.get(key)
             if lease is not None:
                 del self._started[key]
-                going_on.append(Held(change.order, lease.token, *mark, lane=self._done[key].held.lane))
+                known = Known(change.order, lease.version, lease.written)
+                going_on.append(Held(known, lease.token, *mark, lane=self._done[key].held.lane))
         self.give_up()
         return going_on
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from ordersaga.domain.order import Order
+from ordersaga.store.rows import Known
 from ordersaga.worker.lanes import LaneKey
 
 
@@ -25,18 +26,22 @@ class Doubt(Struct, frozen=True):
     until: float
 
 
-class Held(Struct):
+class Held(Struct, frozen=True):
     """A leased order as it was when leased.
 
     `ends`: when the lease does, by both local clocks, never later than in the database. `lane`: where it has its slot.
     """
 
-    order: Order
+    known: Known
     token: int
     ends: float
     ends_uptime: float
     lane: LaneKey
     doubt: Doubt | None = None
+
+    @property
+    def order(self) -> Order:
+        return self.known.order
 
 
 class LeaseClock:

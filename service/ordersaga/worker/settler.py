@@ -131,7 +131,7 @@ class Settler:
         composed = None
         try:
             async with self._store.settling() as tx:
-                clock, rows = await tx.lock([settlement.held.order.key for settlement in batch])
+                clock, rows = await tx.lock([settlement.held.known for settlement in batch])
                 self._clock.heard(clock.now)
                 self._rulebook.learn(heard_until=clock.heard_until, restored_at=clock.raised_at)
                 composed = Composed(self._lanes, self._rulebook, settings.instance, clock, go_on=self.open)

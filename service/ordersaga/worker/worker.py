@@ -16,7 +16,7 @@ from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import StoreError
-from ordersaga.store.rows import Leased, Unreadable
+from ordersaga.store.rows import Known, Leased, Unreadable
 from ordersaga.store.store import Store
 from ordersaga.worker.held import Doubt, Held, LeaseClock
 from ordersaga.worker.lanes import LaneKey, Lanes
@@ -93,9 +93,9 @@ class Worker:
     def release(self, order: Order) -> None:
         self._lanes.must(*_lane_of(order)).give_back()
 
-    def submit(self, order: Order, token: int, mark: tuple[float, float], now: float) -> None:
+    def submit(self, known: Known, token: int, mark: tuple[float, float], now: float) -> None:
         self._clock.heard(now)
-        self.begin(Held(order, token, *mark, lane=_lane_of(order)))
+        self.begin(Held(known, token, *mark, lane=_lane_of(known.order)))
 
     # claims
 
@@ -193,12 +193,12 @@ class Worker:
 
     def _next(self, held: Held) -> Next | None:
         """None: our own code failed on this order."""
-        key, doubt = held.order.key, held.doubt
+        order, key, doubt = held.order, held.order.key, held.doubt
         try:
             if doubt is not None:
                 telemetry.DOUBTS.inc()
-                held.order = evidence.doubted(held.order, doubt.since, doubt.until)
-            return saga.next_call(held.order, self._clock.database_now(), self._rulebook.of(key.merchant))
+                order = evidence.doubted(order, doubt.since, doubt.until)
+            return saga.next_call(order, self._clock.database_now(), self._rulebook.of(key.merchant))
         except Exception:
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
             return None
@@ -264,4 +264,4 @@ def _lane_of(order: Order) -> LaneKey:
 def _held(leased: Leased, mark: tuple[float, float]) -> Held:
     since = leased.previous_since
     doubt = None if since is None else Doubt(since, leased.previous_until or since)
-    return Held(leased.order, leased.token, *mark, lane=_lane_of(leased.order), doubt=doubt)
+    return Held(leased.known, leased.token, *mark, lane=_lane_of(leased.order), doubt=doubt)
