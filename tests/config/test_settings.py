@@ -23,7 +23,7 @@ def test_four_settings_are_enough(environment: Environment) -> None:
     assert settings.group == "ordersaga"
     assert settings.lease == 30
     assert (settings.waits.order, settings.waits.shipment) == (86_400, 86_400)
-    assert settings.intake.max_records == 500
+    assert settings.intake.max_records == 1_000
     assert settings.shutdown_timeout == 25
     klarna = settings.merchants["default"].klarna
     assert klarna is not None

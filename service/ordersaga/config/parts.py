@@ -118,7 +118,7 @@ class Backoff(Part):
 
 
 class Intake(Part):
-    max_records: Annotated[int, Field(ge=1, le=5_000)] = 500
+    max_records: Annotated[int, Field(ge=1, le=5_000)] = 1_000
     """Events in one transaction at most."""
     session_timeout: Annotated[float, Field(ge=6, le=1_800, json_schema_extra=SECONDS)] = 45.0
     """After which Kafka gives a silent process's partitions to others."""
