@@ -53,6 +53,14 @@ def test_the_rest_of_a_line_shipped_for_less_can_still_be_captured() -> None:
     assert code(story.shipped("A")) == "nothing_left_to_capture"
 
 
+def test_of_a_line_that_has_all_gone_for_less_no_piece_is_left() -> None:
+    story = Story(line("A", 2, 50), line("B", 1, 50))
+    assert moved(story.shipped("A:2=30")) == 30
+    assert code(story.shipped("A:1")) == "nothing_left_to_capture"
+    assert code(story.cancelled("A:1")) == "nothing_left_to_cancel"
+    assert code(story.shipped("A:1", "B")) == "over_capture"
+
+
 def test_a_captured_amount_beside_lines_must_be_their_sum_with_what_follows() -> None:
     story = Story(line("A", 2, 50), fee("shipping", 20))
     assert code(story.shipped("A:1", captured_amount=50)) == "amounts_do_not_add_up"
@@ -286,6 +294,7 @@ def test_nothing_is_left_of_a_line_that_followed_and_came_back() -> None:
     assert story.pass_time(DAY)[0].what == "rejected"
 
 
-def test_a_return_that_could_never_add_up_says_so_while_it_waits_for_its_lines() -> None:
+def test_a_return_that_does_not_add_up_says_so_when_its_lines_were_captured() -> None:
     story = Story(line("A", 2, 50), voucher("voucher", 20))
-    assert code(story.returned("voucher")) == "amounts_do_not_add_up"
+    assert story.returned("voucher") == []
+    assert code(story.shipped()[1:]) == "amounts_do_not_add_up"

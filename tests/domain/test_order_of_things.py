@@ -208,6 +208,16 @@ def test_closed_for_an_order_that_has_ended_is_released_with_nothing() -> None:
         assert (what(outcomes), moved(outcomes)) == (["released"], 0)
 
 
+def test_after_closed_what_is_free_ships_no_more_either() -> None:
+    story = Story(A, line("gift", 2, 0))
+    story.shipped("A")
+    assert story.returned("gift") == []  # it waits for them
+    released, refused = story.closed()
+    assert moved([released]) == 0
+    assert code([refused]) == "over_refund"
+    assert code(story.shipped("gift")) == "nothing_left_to_capture"
+
+
 @pytest.mark.parametrize("end", ["cancelled", "shipped", "closed"])
 def test_ids_live_for_ever(end: str) -> None:
     story = Story(A)

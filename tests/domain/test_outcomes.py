@@ -9,7 +9,7 @@ from ordersaga.domain.order import Details
 from ordersaga.domain.outcomes import Books, Read
 from ordersaga.domain.results import Rejected, Snapshot, Succeeded
 
-from .shop import DAY, KEY, START, Story, code, fee, line, moved, what
+from .shop import DAY, KEY, START, Story, code, fee, line, moved, voucher, what
 
 A = line("A", 2, 50)
 NO = Rejected("NOT_ALLOWED", ("Capture not allowed",), "corr-1", 403)
@@ -145,6 +145,30 @@ def test_after_a_refusal_the_provider_is_read_and_the_order_is_as_before(name: s
     assert story.order.lines == before.lines
     assert isinstance(story.next(), Read)
     assert story.seen() == []
+
+
+@pytest.mark.parametrize("name", ["shipped", "cancelled"])
+def test_a_fee_that_only_a_refused_event_named_follows_as_before(name: str) -> None:
+    story = Story(A, fee("shipping", 20))
+    before = story.order
+    story.eager = False
+    (story.shipped if name == "shipped" else story.cancelled)("A:1", "shipping")
+    assert code(story.answer(NO)) == "NOT_ALLOWED"
+    assert story.order.lines == before.lines
+    story.seen()
+    story.eager = True
+    assert moved(story.shipped("A")) == 120
+
+
+def test_a_voucher_that_only_a_refused_return_named_follows_as_before() -> None:
+    story = Story(A, voucher("voucher", 20))
+    story.shipped()
+    story.eager = False
+    story.returned("A:1", "voucher")
+    assert code(story.answer(NO)) == "NOT_ALLOWED"
+    story.seen()
+    story.eager = True
+    assert moved(story.returned("A:1")) == 40
 
 
 def test_a_refused_second_refund_rejects_the_return_and_keeps_the_first() -> None:

@@ -28,7 +28,13 @@ def test_money_taken_with_the_placing_is_captured_and_its_shipment_recorded() ->
     assert story.answer(Succeeded("order-1", fraud_status="ACCEPTED", result={"redirect_url": "u"})) == []
     seen = replace(SEEN, status="captured", captured_amount=100, remaining_amount=0, captures=(CaptureSeen("c1", 100),))
     (outcome,) = story.answer(Succeeded(snapshot=seen))
-    assert (outcome.what, moved([outcome]), outcome.result) == ("captured", 100, {"redirect_url": "u"})
+    assert (outcome.what, moved([outcome]), outcome.result) == (
+        "captured",
+        100,
+        {"redirect_url": "u", "capture_id": "c1"},
+    )
+    assert outcome.operation is not None
+    assert (outcome.operation.type, outcome.operation.provider_id) == ("create_order", "order-1")
     assert story.order.status == "captured"
     assert what(story.shipped("A:1", shipment_id="S1")) == ["shipment_recorded"]
     assert code(story.shipped(shipment_id="S1")) == "shipment_exists"
@@ -52,8 +58,20 @@ def test_money_taken_with_a_placing_under_review_is_read_after_it() -> None:
     story.wait()
     assert story.seen(fraud_status="ACCEPTED") == []
     taken = replace(SEEN, status="captured", captured_amount=100, remaining_amount=0)
-    assert what(story.answer(Succeeded(snapshot=taken))) == ["captured"]
+    (outcome,) = story.answer(Succeeded(snapshot=taken))
+    assert (outcome.what, outcome.operation and outcome.operation.type) == ("captured", "create_order")
     assert [one.final for one in story.finals("e1")] == [True]
+
+
+@pytest.mark.parametrize("name", ["cancelled", "closed"])
+def test_an_order_that_ended_before_its_money_was_taken_has_nothing_to_ship(name: str) -> None:
+    story = Story(eager=False)
+    story.placed(A, auto_capture=True)
+    story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    story.tell(name, {})
+    story.answer(Succeeded())
+    assert story.order.status == "cancelled"
+    assert code(story.shipped()) == "nothing_left_to_capture"
 
 
 def test_an_order_that_we_made_and_that_reads_otherwise_goes_to_a_person() -> None:
@@ -95,8 +113,20 @@ def test_an_order_captured_whole_is_taken_over_as_captured() -> None:
         )
     )  # fmt: skip
     assert what(story.outcomes) == ["captured"]
+    assert code(story.shipped("Z")) == "unknown_line"
     assert what(story.shipped()) == ["shipment_recorded"]
     assert moved(story.returned("A:1") + story.answer(Succeeded("r"))) == 50
+
+
+def test_of_an_order_whose_rest_the_shop_released_nothing_is_left_to_ship() -> None:
+    story = taken_over(
+        replace(
+            SEEN, status="captured", captured_amount=50, remaining_amount=0,
+            captures=(CaptureSeen("c1", 50, None, 0, (("A", 1, 50),)),),
+        )
+    )  # fmt: skip
+    assert story.order.released_amount == 50
+    assert code(story.shipped()) == "nothing_left_to_capture"
 
 
 @pytest.mark.parametrize(

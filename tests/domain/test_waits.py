@@ -7,7 +7,7 @@ from ordersaga.domain import saga
 from ordersaga.domain.outcomes import Elapsed, Wait
 from ordersaga.domain.results import Rejected, Succeeded, Unknown
 
-from .shop import DAY, HOUR, START, Story, code, line, part, what
+from .shop import DAY, HOUR, START, Story, code, fee, line, moved, part, voucher, what
 
 NO = Rejected("NOT_ALLOWED", ("no",), "corr-1", 403)
 A = line("A", 2, 50)
@@ -72,6 +72,19 @@ def test_a_return_does_not_wait_for_a_line_that_an_amount_has_used_up() -> None:
     story = Story(A)
     story.shipped(captured_amount=100)
     assert code(story.returned("A:1")) == "over_refund"
+
+
+def test_the_amount_of_a_return_is_held_to_what_was_captured_by_then() -> None:
+    story = Story(A, line("B", 1, 100), fee("shipping", 20), voucher("voucher", 40))
+    assert story.returned("A", refunded_amount=90) == []  # 80, if all were captured first
+    captured, refunded = story.shipped("A")
+    assert (moved([captured]), moved([refunded])) == (90, 90)  # all that was captured comes back, shipping included
+
+
+def test_a_return_waits_for_a_shipment_at_a_lower_price() -> None:
+    story = Story(A)
+    assert story.returned("A", refunded_amount=80) == []
+    assert what(story.shipped("A:2=80")) == ["captured", "refunded"]
 
 
 def test_a_fee_is_counted_in_what_a_return_waits_for() -> None:

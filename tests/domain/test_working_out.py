@@ -3,6 +3,8 @@
 import pytest
 
 from ordersaga.domain.money import divide, tax_of
+from ordersaga.domain.order import Draw
+from ordersaga.domain.results import Succeeded
 
 from .shop import Story, code, fee, line, moved, voucher, what
 
@@ -98,6 +100,18 @@ def test_no_quantity_is_all_that_is_left_of_the_reference() -> None:
     story = Story(line("A", 5, 10), line("B", 1, 7))
     story.shipped("A:2")
     assert moved(story.shipped("A")) == 30
+
+
+def test_a_named_line_of_which_nothing_is_left_is_not_drawn() -> None:
+    story = Story(line("A", 1, 30), line("A", 1, 20), line("B", 1, 50), line("C", 1, 40), line("ghost", 0, 10))
+    story.cancelled("B")
+    story.shipped("A:1")
+    story.eager = False
+    story.shipped("A", "B", "ghost")
+    assert story.operation.draws == (Draw(1, 1, 20),)
+    story.answer(Succeeded("capture-2"))
+    story.returned("A", "B", "C:0")
+    assert [operation.draws for operation in story.order.operations] == [(Draw(0, 1, 30),), (Draw(1, 1, 20),)]
 
 
 def test_returning_all_of_a_line_returns_what_was_captured_of_it() -> None:

@@ -37,6 +37,8 @@ def decide_closed(work: Work, pending: Pending, data: Closed) -> None:  # noqa: 
         _end_whole(work, pending)
     else:
         work.drop(pending)
+        unshipped = lines.draw_all([lines.open_pool(line) for line in work.order.lines])
+        work.change(lines=lines.add(work.order.lines, unshipped, "cancelled"))
         work.say("released", pending.cause, moved=told(work.plan("release", pending.cause, 0), None, 0))
 
 
@@ -61,22 +63,23 @@ def _decide_lines(work: Work, pending: Pending, data: Cancelled) -> None:
         raise Refused(_CODES[drawn.why], *drawn.messages)
     amount = sum(draw.amount for draw in drawn)
     work.drop(pending)
-    work.change(lines=lines.mark_named(order.lines, data.order_lines))
+    newly = lines.newly_named(order.lines, data.order_lines)
+    work.change(lines=lines.mark_named(order.lines, newly))
     after = replace(work.order, lines=lines.add(work.order.lines, drawn, "cancelled"))
-    ending = work.plan(_ending(after), pending.cause, amount, drawn)
+    ending = work.plan(_ending(after), pending.cause, amount, drawn, newly_named=newly)
     if order.remaining != amount or not (order.order_amount or _all_gone(after)):
-        _lower(work, pending, data, amount, drawn, after)
+        _lower(work, ending, data, after)
     elif amount or order.status != "captured":
         work.begin(ending, data)
     else:
         ended(work, ending)
 
 
-def _lower(work: Work, pending: Pending, data: Cancelled, amount: int, drawn: tuple[Draw, ...], after: Order) -> None:
-    """The authorization to what was captured or still may be."""
-    target = after.captured_amount + after.remaining - amount
-    operation = work.plan("amend", pending.cause, amount, drawn, target=target)
-    if amount:
+def _lower(work: Work, ending: Operation, data: Cancelled, after: Order) -> None:
+    """The authorization to what was captured or still may be, instead of its end."""
+    target = after.captured_amount + after.remaining - ending.amount
+    operation = replace(ending, type="amend", target=target)
+    if operation.amount:
         work.begin(operation, data, view=after)
     else:
         amended(work, operation)

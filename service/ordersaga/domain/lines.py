@@ -134,11 +134,15 @@ def _refunded(line: Line, draw: Draw) -> Line:
     return replace(line, refunded_quantity=quantity, refunded=line.refunded + draw.amount)
 
 
-def mark_named(lines: Sequence[Line], named: Sequence[PartLine]) -> tuple[Line, ...]:
+def newly_named(lines: Sequence[Line], named: Sequence[PartLine]) -> tuple[int, ...]:
+    """Positions of the named lines that no event has named before."""
     references = {part.reference for part in named}
-    return tuple(
-        replace(line, named=True) if line.reference in references and not line.named else line for line in lines
-    )
+    return tuple(i for i, line in enumerate(lines) if line.reference in references and not line.named)
+
+
+def mark_named(lines: Sequence[Line], positions: Sequence[int], *, named: bool = True) -> tuple[Line, ...]:
+    """The lines at `positions` follow no more, or (not `named`) follow again."""
+    return tuple(replace(line, named=named) if i in positions else line for i, line in enumerate(lines))
 
 
 def carried_over(old: Sequence[Line], new: Sequence[OrderLine]) -> tuple[Line, ...]:
@@ -179,8 +183,8 @@ def _draw_named(lines: Sequence[Line], pools: Sequence[Pool], named: Sequence[Pa
     places: dict[str, list[int]] = {}
     for i, line in enumerate(lines):
         places.setdefault(line.reference, []).append(i)
-    touched = {i for part in named for i in places[part.reference]}
-    if not any(pools[i].left_quantity or pools[i].left for i in touched):
+    touched = [(part, pools[i]) for part in named for i in places[part.reference]]
+    if not any(pool.left_quantity or (pool.left and not part.quantity) for part, pool in touched):
         return Amiss("nothing_left", ("nothing is left of the named lines",))
     drawn: dict[int, Draw] = {}
     amiss = [wrong for part in named if (wrong := _draw_part(part, places[part.reference], pools, drawn))]
@@ -256,7 +260,8 @@ def _with_followers(
     if named + step > room:
         return Amiss("too_much", (f"{named + step} asked for, {room} left of the order",))
     shares = _shares(pools, followers, total, before + step, last=last)
-    return tuple(sorted((*drawn.values(), *shares), key=lambda draw: draw.position))
+    draws = (draw for draw in (*drawn.values(), *shares) if draw.quantity or draw.amount)
+    return tuple(sorted(draws, key=lambda draw: draw.position))
 
 
 def _shares(pools: Sequence[Pool], followers: Sequence[int], total: int, drawn: int, *, last: bool) -> list[Draw]:

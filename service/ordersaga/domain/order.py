@@ -118,6 +118,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     refused: Refusal | None = None  # what a repeat was told after a lost answer
     attention: bool = False  # somebody was told
     lost: int = 0  # answers that were lost since the first send
+    newly_named: tuple[int, ...] = ()  # positions of lines that no event had named before
 
 
 class Pending(Struct, frozen=True, omit_defaults=True):
@@ -180,7 +181,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     blocked: str | None = None  # id of the dead letter that later events wait for
     sequence: int = 0
     details: Details = Details()
-    creation: Operation | None = None  # while it is reviewed: the operation that its final outcome will name
+    creation: Operation | None = None  # until `placed` has its final outcome: the operation that this will name
 
     @property
     def remaining(self) -> int:

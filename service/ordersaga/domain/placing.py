@@ -92,7 +92,7 @@ def created(work: Work, operation: Operation, result: Succeeded) -> None:
         at_once=operation.at_once,
     )
     if operation.at_once and work.order.fraud_status == "ACCEPTED":
-        work.change(status="authorized")
+        work.change(status="authorized", creation=operation)
         reading = work.plan("take_over", operation.cause, operation.amount, step=1)
         work.begin(reading, None)
         work.keep(reading, msgspec.json.encode(result.result))
@@ -101,7 +101,7 @@ def created(work: Work, operation: Operation, result: Succeeded) -> None:
 
 
 def _by_review(work: Work, operation: Operation, result: dict[str, str] | None = None) -> None:
-    work.change(creation=operation)
+    work.change(creation=work.order.creation or operation)
     match work.order.fraud_status:
         case "ACCEPTED":
             accept_placed(work, operation.cause, result)
@@ -178,13 +178,15 @@ def taken_over(work: Work, operation: Operation, seen: Snapshot) -> None:
         refunded_amount=seen.refunded_amount,
         released_amount=max(released, 0),
         expires_at=seen.expires_at,
-        at_once=seen.captured_amount > 0 and seen.remaining_amount == 0,
+        at_once=seen.captured_amount > 0 and seen.captured_amount == seen.order_amount,
         lines=counted.lines,
         captures=counted.captures,
         refunds=counted.refunds,
     )
     kept = work.kept(operation)
     result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, str])
+    if work.order.at_once and len(counted.captures) == 1:
+        result["capture_id"] = counted.captures[0].id
     _by_review(work, operation, result)
 
 

@@ -48,11 +48,14 @@ def decide(work: Work, pending: Pending, data: Returned, *, expired: bool) -> No
     if kept and (refusals := work.terms.return_fee_refusals(order)):
         raise Refused("not_acceptable_to_provider", *refusals)
     work.drop(pending)
-    work.change(lines=lines.mark_named(order.lines, named), returns=(*order.returns, handle))
-    _begin_refunds(work, pending, data, split(order.captures, total, draws, kept), handle)
+    newly = lines.newly_named(order.lines, named)
+    work.change(lines=lines.mark_named(order.lines, newly), returns=(*order.returns, handle))
+    _begin_refunds(work, pending, data, split(order.captures, total, draws, kept), handle, newly)
 
 
-def _begin_refunds(work: Work, pending: Pending, data: Returned, shares: Sequence[Share], handle: str) -> None:
+def _begin_refunds(
+    work: Work, pending: Pending, data: Returned, shares: Sequence[Share], handle: str, newly: tuple[int, ...]
+) -> None:
     for step, share in enumerate(shares):
         operation = work.plan(
             "refund",
@@ -63,6 +66,7 @@ def _begin_refunds(work: Work, pending: Pending, data: Returned, shares: Sequenc
             handle=handle,
             capture_id=share.capture_id,
             kept=share.kept,
+            newly_named=() if step else newly,
         )
         if share.amount:
             work.begin(operation, data)
@@ -71,7 +75,7 @@ def _begin_refunds(work: Work, pending: Pending, data: Returned, shares: Sequenc
 
 
 def _wait_for_captures(work: Work, data: Returned, kept: int) -> None:
-    """Holds the return if it would do once all was captured that still may be."""
+    """Holds the return while enough may still be captured; whether its amounts add up shows when it has been."""
     order = work.order
     if order.status not in OPEN:
         return
@@ -85,7 +89,6 @@ def _wait_for_captures(work: Work, data: Returned, kept: int) -> None:
     except Refused as no:
         if no.refusal.code == "over_refund":
             return
-        raise
     raise Hold("shipment", work.rules.waits_shipment)
 
 

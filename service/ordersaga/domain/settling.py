@@ -4,7 +4,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordersaga.domain import cancelling, evidence, placing, returning, shipping
+from ordersaga.domain import cancelling, evidence, lines, placing, returning, shipping
 from ordersaga.domain.order import Operation, Refusal
 from ordersaga.domain.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
@@ -155,6 +155,8 @@ def _succeed(work: Work, operation: Operation, result: Succeeded) -> None:
 
 def _fail(work: Work, operation: Operation, refusal: Refusal) -> None:
     work.retire(operation, following=True)
+    if operation.newly_named:  # nothing was drawn as named: they follow as before
+        work.change(lines=lines.mark_named(work.order.lines, operation.newly_named, named=False))
     match operation.type:
         case "create_order" | "take_over":
             placing.refused(work, operation, refusal)

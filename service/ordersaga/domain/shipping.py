@@ -23,19 +23,20 @@ def decide(work: Work, pending: Pending, data: Shipped) -> None:
     handle = pending.cause.id if data.shipment_id is UNSET else data.shipment_id
     if handle in order.shipments:
         raise Refused("shipment_exists", f"shipment {handle!r} was taken in before")
-    if order.at_once and not order.remaining:
+    named = () if data.order_lines is UNSET else data.order_lines
+    work.known(named)
+    if order.at_once and order.captured_amount and not order.remaining:
         work.drop(pending)
         work.change(shipments=(*order.shipments, handle))
         work.say("shipment_recorded", pending.cause)
         return
-    named = () if data.order_lines is UNSET else data.order_lines
-    work.known(named)
     if order.status not in OPEN:
         raise Refused("nothing_left_to_capture", f"order is {order.status}")
     amount, draws = _worked_out(order, data)
     work.drop(pending)
-    work.change(lines=lines.mark_named(order.lines, named), shipments=(*order.shipments, handle))
-    operation = work.plan("capture", pending.cause, amount, draws, handle=handle)
+    newly = lines.newly_named(order.lines, named)
+    work.change(lines=lines.mark_named(order.lines, newly), shipments=(*order.shipments, handle))
+    operation = work.plan("capture", pending.cause, amount, draws, handle=handle, newly_named=newly)
     if amount:
         work.begin(operation, data)
     else:
