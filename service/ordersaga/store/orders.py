@@ -11,7 +11,7 @@ from asyncpg import Record
 from ordersaga.domain.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
-from ordersaga.store.rows import WRITTEN, Lease, Row, columns_of, key_of
+from ordersaga.store.rows import WRITTEN, Known, Lease, Row, columns_of, key_of
 
 _FIGURES: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
@@ -66,22 +66,40 @@ ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
 WHERE o.version = excluded.version - 1 {_RETURNING}"""
 """A lease that isn't settled stays as it is, and the order is due at its end: what was called then has to be found out."""
 
-SETTLE: Final = f"""
-WITH {_GIVEN}
+_SETTLED: Final = f"""
 UPDATE orders AS o SET {_set("g")},
     due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
                   ELSE coalesce(g.lease_until, g.due_at) END,
     lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $25::text END,
     lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
     lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
-    calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
+    calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END"""
+
+SETTLE: Final = f"""
+WITH {_GIVEN} {_SETTLED}
 FROM given AS g
 WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
   AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token) {_RETURNING}"""
 """A settled lease's token is used up, so that a settle whose COMMIT got lost isn't done twice."""
 
+SETTLE_KNOWN: Final = f"""
+WITH {_GIVEN},
+same AS (
+    SELECT merchant, kind, subject
+    FROM unnest($1::text[], $2::text[], $3::text[], $19::bigint[], $24::bigint[], $27::float8[])
+         AS k(merchant, kind, subject, version, token, written)
+    JOIN orders AS o USING (merchant, kind, subject)
+    WHERE o.version = k.version - 1 AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
+      AND (SELECT epoch FROM epoch) = $28
+    ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
+) {_SETTLED}
+FROM given AS g JOIN same USING (merchant, kind, subject)
+WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject) {_RETURNING}"""
+"""Those alone whose rows are still as they were known ($27: when they were written), in the epoch $28."""
 
-_LOCKED: Final = "o.merchant, o.kind, o.subject, o.version, o.lease_token, o.calling_since IS NOT NULL AS leased"
+
+_LOCKED: Final = f"""
+o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token, o.calling_since IS NOT NULL AS leased"""
 _SAME: Final = "(o.version = g.version AND extract(epoch FROM o.updated_at)::float8 = g.written)"
 _IN_ORDER: Final = "ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"
 
@@ -111,10 +129,12 @@ def in_lock_order(keys: Iterable[Key]) -> list[Key]:
     return sorted(set(keys))
 
 
-def row_of(record: Record, codec: Codec, known: Order | None = None) -> Row:
+def row_of(record: Record, codec: Codec, known: Known | None = None) -> Row:
     """`known`: what the row is known to hold. Raises UnreadableError."""
-    order = known or codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
-    return Row(order, record["version"], record["lease_token"], record["leased"])
+    if known is None:
+        order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
+        known = Known(order, record["version"], record["written"])
+    return Row(known, record["lease_token"], record["leased"])
 
 
 def columns(

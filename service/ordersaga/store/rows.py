@@ -31,10 +31,17 @@ class Known(Struct, frozen=True):
 class Row(Struct, frozen=True):
     """An order as it was locked. `leased`: a lease was given and not settled, be it over or not; `token` is of the last one."""
 
-    order: Order
-    version: int
+    known: Known
     token: int
     leased: bool
+
+    @property
+    def order(self) -> Order:
+        return self.known.order
+
+    @property
+    def version(self) -> int:
+        return self.known.version
 
 
 class Lease(Struct, frozen=True):

@@ -54,7 +54,7 @@ _AWAY: Final = (
 
 @dataclass(slots=True)
 class Counts:
-    """Statements sent, BEGIN among them, and transactions that were committed; an autocommit statement is no commit."""
+    """Statements sent, BEGIN among them, and transactions that were committed; of statements that commit by themselves only settles."""
 
     statements: int = 0
     commits: int = 0
@@ -104,6 +104,12 @@ class Session:
         """Statements that don't depend on each other, in one round trip; what they return is told by `select`."""
         sql = _together(tuple((part.name, part.sql) for part in parts), select)
         return await self.fetch(sql, *(argument for part in parts for argument in part.arguments))
+
+    async def commit_together(self, parts: Sequence["Part"], select: str) -> Sequence[Record]:
+        """The same as a transaction of its own."""
+        records = await self.fetch_together(parts, select)
+        self._counts.commits += 1
+        return records
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

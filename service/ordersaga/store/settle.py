@@ -5,20 +5,22 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
-from ordersaga.store.orders import LOCK_KNOWN, SETTLE, columns, in_lock_order, lease_of, row_of
+from ordersaga.store.orders import LOCK_KNOWN, SETTLE, SETTLE_KNOWN, columns, in_lock_order, lease_of, row_of
 from ordersaga.store.rows import Clock, Known, Lease, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session
-from ordersaga.store.told import NOTHING, Told
+from ordersaga.store.told import NOTHING, OF_WRITTEN, Told
 from ordersaga.store.vault import Vault
 
 _LOCK_WITH_CLOCK: Final = f"""
 WITH clock AS ({clock_sql(6)}), locked AS ({LOCK_KNOWN})
 SELECT * FROM clock LEFT JOIN locked ON true"""
+_CLOCK_AND_WRITTEN: Final = "SELECT * FROM clock LEFT JOIN written ON true"
 
 
 class Settled(Struct, frozen=True):
@@ -32,6 +34,10 @@ class Settled(Struct, frozen=True):
     token: int | None
     due_at: float | None
     keep: bool = False
+
+    @property
+    def leasing(self) -> bool:
+        return self.keep and self.token is not None
 
 
 class Settlement:
@@ -61,7 +67,7 @@ class Settlement:
         for record in records:
             if record["merchant"] is not None:
                 key = key_of(record)
-                rows[key] = row_of(record, self._codec, of_key[key].order if record["same"] else None)
+                rows[key] = row_of(record, self._codec, of_key[key] if record["same"] else None)
         return clock_of(records[0]), rows
 
     async def write(
@@ -71,26 +77,49 @@ class Settlement:
 
         Raises LeaseLostError where an order's token or version isn't what it was when it was locked.
         """
-        leasing = [one.keep and one.token is not None for one in settled]
         parts = [*told.parts(self._vault)]
         if settled:
-            parts.append(Part("written", SETTLE, (*self._columns(settled, leasing), owner, lease_seconds)))
+            parts.append(Part("written", SETTLE, (*_columns(settled, self._codec), owner, lease_seconds)))
         if not parts:
             return {}
         records = await self._session.fetch_together(parts, "SELECT * FROM written" if settled else "SELECT")
-        written = {key_of(record): record for record in records} if settled else {}
+        written = _leases(settled, records) if settled else {}
         for one in settled:
             if one.order.key not in written:
                 raise LeaseLostError(one.order.key)
-        kept = {one.order.key for one, leased in zip(settled, leasing, strict=True) if leased}
-        return {key: lease_of(record) if key in kept else None for key, record in written.items()}
+        return written
 
-    def _columns(self, settled: Sequence[Settled], leasing: Sequence[bool]) -> Sequence[Sequence[object]]:
-        return columns(
-            [one.order for one in settled],
-            [one.row for one in settled],
-            [one.due_at for one in settled],
-            leasing,
-            [one.token for one in settled],
-            self._codec,
-        )
+
+async def settle_known(
+    session: Session,
+    settled: Sequence[Settled],
+    owner: str,
+    lease_seconds: float,
+    told: Told,
+    epoch: int,
+    codec: Codec,
+    vault: Vault,
+    topics: Sequence[str],
+) -> tuple[Clock, dict[Key, Lease | None]]:
+    """In one statement, which commits by itself: those orders whose rows are as they were known, and what is told of them."""
+    written_at = [one.row.known.written for one in settled]
+    known = Part("written", SETTLE_KNOWN, (*_columns(settled, codec), owner, lease_seconds, written_at, epoch))
+    clock = Part("clock", clock_sql(1), (list(topics),))
+    records = await session.commit_together([known, clock, *told.parts(vault, OF_WRITTEN)], _CLOCK_AND_WRITTEN)
+    return clock_of(records[0]), _leases(settled, [record for record in records if record["merchant"] is not None])
+
+
+def _leases(settled: Sequence[Settled], written: Sequence[Record]) -> dict[Key, Lease | None]:
+    kept = {one.order.key for one in settled if one.leasing}
+    return {key: lease_of(record) if key in kept else None for record in written for key in (key_of(record),)}
+
+
+def _columns(settled: Sequence[Settled], codec: Codec) -> Sequence[Sequence[object]]:
+    return columns(
+        [one.order for one in settled],
+        [one.row for one in settled],
+        [one.due_at for one in settled],
+        [one.leasing for one in settled],
+        [one.token for one in settled],
+        codec,
+    )

@@ -10,7 +10,9 @@ from ordersaga.store import claims, dead_letters, outbox, provider_ids, reads, u
 from ordersaga.store.codec import Codec
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Intake
-from ordersaga.store.settle import Settlement
+from ordersaga.store.rows import Clock, Lease
+from ordersaga.store.settle import Settled, Settlement, settle_known
+from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 
@@ -81,6 +83,18 @@ class Store:
         """One transaction: COMMIT at the end, ROLLBACK on an exception."""
         async with self.engine.transaction("settle") as session:
             yield Settlement(session, self._codec, self._vault, self._topics)
+
+    async def settle(
+        self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: Told, epoch: int
+    ) -> tuple[Clock, dict[Key, Lease | None]]:
+        """Writes the orders whose rows are as they were known, in that epoch alone. Those absent: settle them by `settling`.
+
+        A Lease where `keep`. Each order at most once, with the token of its lease.
+        """
+        async with self.engine.session("settle") as session:
+            return await settle_known(
+                session, settled, owner, lease_seconds, told, epoch, self._codec, self._vault, self._topics
+            )
 
     # relay
 

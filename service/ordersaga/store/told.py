@@ -22,15 +22,18 @@ class Told(Struct, frozen=True):
     letters: Sequence[DeadLetter] = ()
     ids: Sequence[ProviderId] = ()
 
-    def parts(self, vault: Vault) -> Iterator[Part]:
+    def parts(self, vault: Vault, join: str = "") -> Iterator[Part]:
+        """`join` narrows all but the dead letters down."""
         if self.entries:
-            yield journal.appended(self.entries)
+            yield journal.appended(self.entries, join)
         if self.outcomes:
-            yield outbox.put(self.outcomes)
+            yield outbox.put(self.outcomes, join)
         if self.letters:
             yield dead_letters.buried(self.letters, vault)
         if self.ids:
-            yield provider_ids.noted(self.ids)
+            yield provider_ids.noted(self.ids, join)
 
 
 NOTHING: Final = Told()
+OF_WRITTEN: Final = "JOIN written USING (merchant, kind, subject)"
+"""To the orders that another part of the statement, `written`, has written."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from ordersaga.domain.order import Order
-from ordersaga.store.rows import Known
+from ordersaga.store.rows import Known, Row
 from ordersaga.worker.lanes import LaneKey
 
 
@@ -42,6 +42,11 @@ class Held(Struct, frozen=True):
     @property
     def order(self) -> Order:
         return self.known.order
+
+    @property
+    def row(self) -> Row:
+        """As it is unless somebody has written it meanwhile."""
+        return Row(self.known, self.token, leased=True)
 
 
 class LeaseClock:

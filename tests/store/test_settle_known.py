@@ -1,0 +1,112 @@
+"""Settling without a look: only orders whose rows are as they were known, and only what is told of them."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.domain.order import Key
+from ordersaga.store.rows import Clock, Known, Lease, Leased, ProviderId, Row
+from ordersaga.store.settle import Settled
+from ordersaga.store.store import Store
+from ordersaga.store.told import Told
+
+from .conftest import Eyes
+from .making import LEASE, OWNER, claim, entry, key, order, outcome, put
+
+
+async def settle(
+    store: Store, *leases: Leased, keep: bool = False, epoch: int = 1
+) -> tuple[Clock, dict[Key, Lease | None]]:
+    """Each order becomes authorized, and a row of each kind tells of it."""
+    settled = [
+        Settled(
+            replace(one.order, status="authorized"), Row(one.known, one.token, leased=True), one.token, 0.0, keep=keep
+        )
+        for one in leases
+    ]
+    told = Told(
+        [(one.order.key, entry()) for one in leases],
+        [outcome(one.order.key) for one in leases],
+        ids=[ProviderId(one.order.key, "klarna", f"o-{one.order.key.subject}", "order") for one in leases],
+    )
+    return await store.settle(settled, OWNER, LEASE, told, epoch)
+
+
+async def told_of(eyes: Eyes, subject: str) -> tuple[int, int, int]:
+    tables = ("journal", "outbox", "provider_ids")
+    counts = [await eyes.fetchval(f"SELECT count(*) FROM {table} WHERE subject = $1", subject) for table in tables]
+    return counts[0], counts[1], counts[2]
+
+
+async def test_it_is_one_statement_and_one_commit(store: Store) -> None:
+    await put(store, *(order(str(number)) for number in range(50)))
+    leases = (await claim(store)).leases
+    counts = store.engine.counts["settle"]
+    clock, written = await settle(store, *leases)
+    assert written == {one.order.key: None for one in leases}
+    assert (counts.statements, counts.commits) == (1, 1)
+    assert clock.epoch == 1
+    assert (await claim(store)).leases[0].order.status == "authorized"
+
+
+async def test_a_lease_that_goes_on_is_known_by_its_new_row(store: Store) -> None:
+    await put(store, order())
+    [first] = (await claim(store)).leases
+    _, written = await settle(store, first, keep=True)
+    lease = written[key()]
+    assert lease is not None
+    assert lease.token > first.token
+    known = Known(replace(first.order, status="authorized"), lease.version, lease.written)
+    _, again = await store.settle(
+        [Settled(first.order, Row(known, lease.token, leased=True), lease.token, None)], OWNER, LEASE, Told(), 1
+    )
+    assert again == {key(): None}
+
+
+def _by_another_lease(one: Leased) -> Leased:
+    return replace(one, token=one.token + 1)
+
+
+def _before_an_event(one: Leased) -> Leased:
+    return replace(one, known=replace(one.known, version=one.known.version - 1))
+
+
+def _in_another_life(one: Leased) -> Leased:
+    """As known before the database was restored to an hour ago, and has counted on from there."""
+    return replace(one, known=replace(one.known, written=one.known.written + 1e-6))
+
+
+@pytest.mark.parametrize("stale", [_by_another_lease, _before_an_event, _in_another_life])
+async def test_what_was_written_since_is_left_and_nothing_is_told_of_it(
+    store: Store, eyes: Eyes, stale: Callable[[Leased], Leased]
+) -> None:
+    await put(store, order("1"), order("2"), order("3"))
+    first, second, third = sorted((await claim(store)).leases, key=lambda one: one.order.key)
+    _, written = await settle(store, first, stale(second), third)
+    assert written.keys() == {key("1"), key("3")}
+    assert [await told_of(eyes, name) for name in "123"] == [(1, 1, 1), (0, 0, 0), (1, 1, 1)]
+    shown = await store.show_order(key("2"))
+    assert shown is not None
+    assert (shown.order.status, shown.version, shown.lease_owner) == ("new", 1, OWNER)
+
+
+async def test_in_another_epoch_nothing_is_written(store: Store, eyes: Eyes) -> None:
+    await put(store, order())
+    leases = (await claim(store)).leases
+    assert await store.restored() == 2
+    clock, written = await settle(store, *leases, epoch=1)
+    assert (clock.epoch, written) == (2, {})
+    assert await told_of(eyes, "1") == (0, 0, 0)
+    _, written = await settle(store, *leases, epoch=2)
+    assert written.keys() == {key()}
+
+
+async def test_the_same_settle_again_does_nothing(store: Store, eyes: Eyes) -> None:
+    """As when the answer to a statement that was done got lost."""
+    await put(store, order())
+    leases = (await claim(store)).leases
+    await settle(store, *leases)
+    _, written = await settle(store, *leases)
+    assert written == {}
+    assert await told_of(eyes, "1") == (1, 1, 1)
