@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from ordersaga.domain import saga
 from ordersaga.domain.outcomes import Elapsed, Wait
 from ordersaga.domain.results import Rejected, Succeeded, Unknown
+from ordersaga.domain.work import Work
 
-from .shop import DAY, HOUR, START, Story, code, fee, line, moved, part, voucher, what
+from .shop import DAY, HOUR, START, Story, code, event, fee, line, moved, part, voucher, what
 
 NO = Rejected("NOT_ALLOWED", ("no",), "corr-1", 403)
 A = line("A", 2, 50)
@@ -23,6 +24,37 @@ def in_review() -> Story:
     story.placed(A)
     assert what(story.answer(Succeeded("order-1", fraud_status="PENDING"))) == ["review_pending"]
     return story
+
+
+def test_an_event_costs_no_changes_of_those_that_wait_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = hesitant()
+    for _ in range(50):
+        story.shipped("A:1")
+    changes = []
+    change = Work.change
+
+    def counted(work: Work, **fields: object) -> None:
+        changes.append(fields)
+        change(work, **fields)
+
+    monkeypatch.setattr(Work, "change", counted)
+    story.shipped("A:1")
+    assert len(changes) < 10
+    assert [one.waits_for for one in story.order.pending] == ["order"] * 51
+
+
+def test_names_that_run_into_each_other_are_two_events() -> None:
+    story = hesitant()
+    for source, ident, amount in (("/shop", "x\ny", 10), ("/shop\nx", "y", 20)):
+        given = event("shipped", {"captured_amount": amount}, ident)
+        story.order = saga.accept(
+            story.order, replace(given, cause=replace(given.cause, source=source)), story.now, story.rules
+        ).order
+    story.eager = True
+    placed, *captured = story.placed(A)
+    assert placed.what == "authorized"
+    assert [moved([one]) for one in captured] == [10, 20]
+    assert [one.cause.id for one in captured if one.cause] == ["x\ny", "y"]
 
 
 # returns before shipments

@@ -15,6 +15,7 @@ from ordersaga.domain.events import Event
 from ordersaga.domain.order import Order
 from ordersaga.domain.outcomes import Decision
 from ordersaga.domain.terms import Rules
+from ordersaga.intake import intake
 from ordersaga.intake.replay import Replay, ReplayError
 from ordersaga.store.errors import ConflictError, OffsetsMovedError, SchemaMissingError, StoreUnavailableError
 from ordersaga.store.intake import Change, Intake, Progress
@@ -105,6 +106,30 @@ async def test_a_bug_in_accept_stalls_only_its_order(database: str, monkeypatch:
             assert await r.told(str(number)) == ["authorized", "captured"]
         await r.take(shop.shipped("1", name="later still"), shop.shipped("8"))
         assert [one.cause.id for one in (await r.order("1")).pending] == ["later", "later still"]
+        assert await r.store.offsets(TOPIC) == {0: shop.next}
+
+
+async def test_an_event_that_takes_too_long_stands_alone_in_the_end(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = saga.accept
+
+    def slow(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
+        if event.cause.id == "slow":
+            time.sleep(0.5)
+        return accept(order, event, now, rules)
+
+    monkeypatch.setattr(saga, "accept", slow)
+    monkeypatch.setattr(intake, "_LONGEST", 0.4)
+    async with roles(database) as r:
+        shop = Shop()
+        first = [shop.placed(str(number)) for number in range(2)]
+        slow_one = shop.shipped("1", name="slow")
+        await r.take(*first, slow_one, *[shop.placed(str(number)) for number in range(2, 4)])
+        await r.at_rest()
+        assert await r.letters() == ["internal_error"]
+        for number in range(4):
+            assert await r.told(str(number)) == ["authorized"]
         assert await r.store.offsets(TOPIC) == {0: shop.next}
 
 

@@ -11,6 +11,7 @@ from ordersaga.domain.events import (
     Closed,
     Data,
     OrderLine,
+    PartLine,
     Payment,
     Placed,
     Returned,
@@ -236,6 +237,12 @@ def test_amended() -> None:
         "$.description",
         "$.order_lines[0].name",
     ]
+
+
+@pytest.mark.parametrize("kind", [Shipped, Returned, Cancelled])
+def test_at_most_a_thousand_parts(kind: type[Shipped | Returned | Cancelled]) -> None:
+    assert refusals(kind(order_lines=(PartLine(reference="A"),) * 1_000)) == []
+    assert refusals(kind(order_lines=(PartLine(reference="A"),) * 1_001)) == ["$.order_lines: 1001 lines, at most 1000"]
 
 
 def test_events_without_limits() -> None:

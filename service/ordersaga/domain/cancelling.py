@@ -123,7 +123,7 @@ def decide_amended(work: Work, pending: Pending, data: Amended) -> None:
     work.drop(pending)
     operation = work.plan("amend", pending.cause, data.order_amount, target=data.order_amount)
     work.begin(operation, data, view=_as_amended(order, data))
-    work.keep_data(operation, pending.cause)
+    work.keep_data(operation, pending)
 
 
 def _as_amended(order: Order, data: Amended) -> Order:

@@ -57,7 +57,7 @@ class Work:
 
     def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False) -> None:
         """Puts the event behind those that wait (or before them); its data isn't kept unless it stays."""
-        token = f"{cause.source}\n{cause.id}"
+        token = f"{len(cause.source)} {cause.source}\n{cause.id}"  # both may hold any character
         self._fresh[token] = (data, raw)
         new, waiting = Pending(cause, token, self.now), self.order.pending
         self.change(pending=(new, *waiting) if first else (*waiting, new))
@@ -78,9 +78,10 @@ class Work:
         deadline = pending.deadline
         if pending.waits_for != waits_for:
             deadline = None if limit is None else self.now + limit
+        if (pending.waits_for, pending.deadline) == (waits_for, deadline):
+            return
         held = replace(pending, waits_for=waits_for, deadline=deadline)
-        if held != pending:
-            self.note("decision", "waits", event_id=pending.cause.id, note=waits_for)
+        self.note("decision", "waits", event_id=pending.cause.id, note=waits_for)
         self.change(pending=tuple(held if p.token == pending.token else p for p in self.order.pending))
 
     def store_waiting(self) -> None:
@@ -102,11 +103,10 @@ class Work:
         details = self.order.details
         self.change(details=replace(details, waiting={**details.waiting, operation.id: Raw(raw)}))
 
-    def keep_data(self, operation: Operation, cause: Cause) -> None:
+    def keep_data(self, operation: Operation, pending: Pending) -> None:
         """Keeps the event's data as long as the operation is open."""
-        token = f"{cause.source}\n{cause.id}"
-        fresh = self._fresh.get(token)
-        self.keep(operation, fresh[1] if fresh is not None else self.order.details.waiting[token])
+        fresh = self._fresh.get(pending.token)
+        self.keep(operation, fresh[1] if fresh is not None else self.order.details.waiting[pending.token])
 
     def kept(self, operation: Operation) -> Raw | None:
         return self.order.details.waiting.get(operation.id)

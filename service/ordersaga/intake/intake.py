@@ -1,7 +1,7 @@
 """Takes batches of shop events in: one Postgres transaction for a batch, its offsets in it."""
 
 import asyncio
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Final, Protocol
 
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 _CONFLICTS: Final = 5
 _TRIES: Final = 3  # of a record that fails alone
 _PAUSE: Final = 0.1  # seconds between them
+_LONGEST: Final = 10.0  # seconds for deciding a batch; Postgres ends a transaction that idles for its statement timeout
 _NO_INPUTS_FAULT: Final = (
     StoreUnavailableError,
     ConflictError,
@@ -53,6 +54,10 @@ AtEnd = Mapping[Place, float]
 """Of the partitions that the batch empties: how many seconds ago that was seen."""
 Seen = Mapping[Place, float]
 """The same, as times of the monotonic clock."""
+
+
+class TooSlowError(Exception):
+    """Deciding takes too long: the batch is halved, like one that fails."""
 
 
 class Desk(Protocol):
@@ -178,7 +183,7 @@ class Intake:
         self._rulebook.learn(heard_until=heard.clock.heard_until, restored_at=heard.clock.raised_at)
         verdict_of = {id(record): verdict for (record, _), verdict in zip(known, heard.verdicts, strict=True)}
         verdicts = decide_batch(
-            ((record, one, verdict_of.get(id(record), "new")) for record, one in batch),
+            ((record, one, verdict_of.get(id(record), "new")) for record, one in _in_time(batch)),
             {key: row.order for key, row in locked.items()},
             self._rulebook.of,
             heard.clock.now,
@@ -248,6 +253,15 @@ class Intake:
             return saga.due(order, now, self._rulebook.of(order.key.merchant))
         except Exception:  # noqa: BLE001 - our own code has failed on this order before
             return now
+
+
+def _in_time(batch: Batch) -> Iterator[tuple[Record, Input]]:
+    """One after the other. Raises TooSlowError once those so far have taken too long."""
+    until = monotonic() + _LONGEST
+    for one in batch:
+        yield one
+        if monotonic() > until:
+            raise TooSlowError
 
 
 def _inbox_row(record: Record, one: Input) -> InboxRow | None:

@@ -16,6 +16,7 @@ from ordersaga.domain.events import (
     Data,
     Given,
     OrderLine,
+    PartLines,
     Placed,
     Returned,
     ReturnFee,
@@ -101,11 +102,14 @@ def _messages(data: Data) -> Messages:
         case Shipped():
             yield from _shipped(data)
         case Returned():
+            yield from _parts(data.order_lines)
             yield from _amount("$.refunded_amount", data.refunded_amount)
             yield from _text("$.description", data.description, 255)
             if data.return_fee is not UNSET:
                 yield from _return_fee(data.return_fee)
-        case Cancelled() | Closed():
+        case Cancelled():
+            yield from _parts(data.order_lines)
+        case Closed():
             return
         case _:
             assert_never(data)
@@ -194,7 +198,13 @@ def _subscription(path: str, given: Given) -> Messages:
         yield f"{path}.interval_count: at least 1"
 
 
+def _parts(parts: PartLines | UnsetType) -> Messages:
+    if parts is not UNSET and len(parts) > MOST_LINES:
+        yield f"$.order_lines: {len(parts)} lines, at most {MOST_LINES}"
+
+
 def _shipped(data: Shipped) -> Messages:
+    yield from _parts(data.order_lines)
     yield from _amount("$.captured_amount", data.captured_amount)
     yield from _text("$.description", data.description, 255)
     if data.shipping_info is UNSET:
