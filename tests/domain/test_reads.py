@@ -5,7 +5,7 @@ import pytest
 from ordersaga.domain.outcomes import Outcome, Read, Wait
 from ordersaga.domain.results import Rejected, Retryable, Succeeded, Unknown
 
-from .shop import DAY, START, Story, code, line, what
+from .shop import DAY, HOUR, START, Story, code, line, what
 
 A = line("A", 2, 50)
 EXPIRES = START + 28 * DAY
@@ -121,6 +121,23 @@ def test_a_read_that_fails_is_made_again_without_haste() -> None:
         assert story.answer(result) == []
         assert story.next() == Wait(story.now + 30)
         story.wait()
+
+
+@pytest.mark.parametrize("fraud_status", ["PENDING", "ACCEPTED"])
+def test_reads_that_fail_for_an_hour_are_told_once(fraud_status: str) -> None:
+    story = Story(eager=False)
+    story.placed(A)
+    story.answer(Succeeded("order-1", fraud_status=fraud_status))
+    story.wait()
+    since = story.now
+    told: list[Outcome] = []
+    while story.now < since + 3 * HOUR:
+        told += story.answer(Retryable("http_500", status=500))
+        story.wait()
+    assert reason(told) == "order_unreadable"
+    assert told[0].at >= since + HOUR
+    story.seen(fraud_status="REJECTED")
+    assert story.order.attention is None
 
 
 def test_an_order_that_cannot_be_read_is_told_once_and_looked_at_without_haste() -> None:

@@ -170,6 +170,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     placed: Cause | None = None  # the effective `placed`, whose final outcome is still owed while it is reviewed
     placed_at: float | None = None
     refresh: float | None = None  # read the provider at this time
+    unread: float | None = None  # since when such reads fail
     lines: tuple[Line, ...] = ()
     captures: tuple[Capture, ...] = ()
     refunds: tuple[Refund, ...] = ()

@@ -13,6 +13,7 @@ _PAST_EXPIRY: Final = 300.0  # and between those of an authorization that should
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
 _EXPIRES: Final = "authorization_expires"
 _DIFFER: Final = "books_differ"
+_UNREADABLE: Final = "order_unreadable"
 
 
 def due(order: Order, rules: Rules) -> float | None:
@@ -34,14 +35,17 @@ def refreshed(work: Work, result: Result) -> None:
         return
     match result:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
-            work.change(refresh=None)
+            work.change(refresh=None, unread=None)
             _compare(work, snapshot)
         case Succeeded() | Retryable() | Unknown():
-            work.change(refresh=work.now + _AGAIN)
+            since = work.order.unread or work.now
+            work.change(refresh=work.now + _AGAIN, unread=since)
+            if work.now - since >= work.rules.attention_after:
+                _tell(work, _UNREADABLE, "reads of this order fail; they go on by themselves: look it up there")
         case Rejected(code=code):
             again = work.now + work.rules.review_poll_most
             work.change(refresh=again if work.order.status in {"pending_review", *_UNCAPTURED} else None)
-            _tell(work, "order_unreadable", f"the provider answered {code} to a read of this order: look it up there")
+            _tell(work, _UNREADABLE, f"the provider answered {code} to a read of this order: look it up there")
         case _:
             assert_never(result)
 
@@ -56,7 +60,7 @@ def _later(work: Work) -> float | None:
 
 
 def _compare(work: Work, seen: Snapshot) -> None:
-    work.calm("order_unreadable")
+    work.calm(_UNREADABLE)
     order = work.order
     if order.status == "pending_review":
         _review(work, seen)
