@@ -80,6 +80,18 @@ def test_one_of_the_same_amount_that_could_be_ours_goes_to_a_person(name: str) -
     assert story.order.attention is not None
 
 
+@pytest.mark.parametrize("name", ["capture", "refund"])
+def test_ours_with_another_amount_goes_to_a_person(name: str) -> None:
+    story = open_operation(name)
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    ours = story.operation.id
+    seen = {"captures": (CaptureSeen("x", 7, ours),)} if name == "capture" else {"refunds": (RefundSeen("x", 7, ours),)}
+    assert told(story.seen(**seen)) == ("attention_required", False, "answer_lost")
+    assert story.next() == Rest()
+
+
 @pytest.mark.parametrize(
     "other", [CaptureSeen("x", 49), CaptureSeen("x", 50, "another operation"), CaptureSeen("capture-4", 50)]
 )

@@ -84,7 +84,7 @@ def _by_reference(
 ) -> Finding:
     for one in seen:
         if one.reference == operation.id:
-            return Present(one.id)
+            return Present(one.id) if one.amount == operation.amount else "ambiguous"
     alike = any(one.amount == operation.amount and one.id not in known and not one.reference for one in seen)
     return "ambiguous" if alike else "absent"
 
@@ -113,7 +113,9 @@ def _weigh_snapshot(work: Work, operation: Operation, seen: Snapshot) -> Succeed
             give_up(
                 work,
                 operation,
-                Refusal("ambiguous", ("the provider's books show neither that it took effect nor that it didn't",)),
+                Refusal(
+                    "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
+                ),
             )
             return None
         case "absent":
