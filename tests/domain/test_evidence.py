@@ -68,6 +68,18 @@ def test_absent_without_a_refusal_is_sent_again() -> None:
     assert told(story.answer(NO)) == ("rejected", True, "CAPTURE_NOT_ALLOWED")
 
 
+def test_what_is_sent_again_after_the_keys_life_has_no_younger_key() -> None:
+    story = open_operation("capture")
+    lose(story)
+    story.now += 23 * HOUR
+    story.seen()
+    story.wait()
+    story.seen()
+    lose(story)
+    story.now += HOUR
+    assert isinstance(story.next(), Read)
+
+
 @pytest.mark.parametrize("name", ["capture", "refund"])
 def test_one_of_the_same_amount_that_could_be_ours_goes_to_a_person(name: str) -> None:
     story = open_operation(name)
@@ -208,6 +220,20 @@ def test_after_a_restore_absent_read_twice_is_sent() -> None:
     story.seen()
     assert isinstance(story.next(), Send)
     assert moved(story.answer(Succeeded("capture-1"))) == 50
+
+
+def test_a_second_restore_makes_it_read_again() -> None:
+    story = open_operation("capture")
+    story.rules = replace(story.rules, restored_at=START + 60)
+    story.now = START + 120
+    for _ in range(2):
+        story.seen()
+        story.wait()
+    story.seen()
+    story.answer(Retryable("refused"))
+    story.rules = replace(story.rules, restored_at=START + 2 * DAY)
+    story.now = START + 2 * DAY + 60
+    assert isinstance(story.next(), Read)
 
 
 def test_after_a_restore_an_expired_lease_does_not_skip_the_read() -> None:

@@ -42,7 +42,7 @@ def doubted(order: Order, since: float, until: float) -> Order:
 def predates_restore(operation: Operation, rules: Rules) -> bool:
     """A database brought back from a backup may have forgotten that this was sent."""
     asked = min(operation.cause.sent or operation.opened, operation.opened)
-    return rules.restored_at > 0 and not operation.verified and asked <= rules.restored_at
+    return rules.restored_at > 0 and max(asked, operation.looked_up) <= rules.restored_at
 
 
 def outlives_key(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
@@ -137,7 +137,7 @@ def _absent(work: Work, operation: Operation) -> Refusal | None:
     elif operation.refused is not None:
         return operation.refused
     else:
-        fresh = replace(operation, stage="send", unknown=False, verified=True, absent=0, lost=0, first_sent=None)
+        fresh = replace(operation, stage="send", unknown=False, looked_up=work.now, absent=0, lost=0)
         work.replace_current(replace(fresh, due=work.now))
     return None
 

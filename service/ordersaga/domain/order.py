@@ -113,7 +113,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     last_sent: float | None = None
     unknown: bool = False  # an attempt's answer was lost: only evidence ends it
     absent: int = 0  # reads that count and didn't show it
-    verified: bool = False  # read after a restore, and found absent
+    looked_up: float = 0.0  # when it was last found absent for good: it was sent anew, but its key is no younger
     at_once: bool = False  # of create_order: the provider takes the money with the placing
     refused: Refusal | None = None  # what a repeat was told after a lost answer
     attention: bool = False  # somebody was told
