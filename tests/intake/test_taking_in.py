@@ -1,6 +1,7 @@
 """A batch is one transaction with its offsets; what goes wrong in it stalls one order at most."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from ordersaga.bus.records import Place, Record
 from ordersaga.domain import saga
-from ordersaga.domain.events import Event
+from ordersaga.domain.events import TYPES, Event
 from ordersaga.domain.order import Order
 from ordersaga.domain.outcomes import Decision
 from ordersaga.domain.terms import Rules
@@ -41,6 +42,13 @@ def bug_in_accept(monkeypatch: pytest.MonkeyPatch, *names: str, broken: Callable
         return replace(decision, order=broken(decision.order))
 
     monkeypatch.setattr(saga, "accept", accept)
+
+
+def _structured(record: Record) -> Record:
+    """The same event in structured content mode."""
+    told = {name.removeprefix("ce_"): value.decode() for name, value in record.headers if name.startswith("ce_")}
+    value = json.dumps({**told, "data": json.loads(record.value or b"")}).encode()
+    return replace(record, value=value, headers=(("content-type", b"application/cloudevents+json"),))
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, method: str, errors: Sequence[Exception]) -> list[Exception]:
@@ -152,6 +160,42 @@ async def test_once_the_bug_is_mended_a_replay_lets_the_order_go_on_in_its_order
         assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
         with pytest.raises(ReplayError):
             await replaying.replay(letter.id)
+
+
+async def test_a_repaired_event_keeps_its_names(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        with monkeypatch.context() as patch:
+            bug_in_accept(patch, "bad")
+            await r.take(shop.placed(), _structured(shop.shipped(name="bad")), shop.shipped(name="later"))
+        await r.at_rest()
+        (letter,) = await r.store.list_dead_letters()
+        replaying = Replay(r.store, ["default"], r.rulebook, "test")
+        for other in (shop.shipped("2", name="bad"), shop.shipped("1", name="good")):
+            with pytest.raises(ReplayError, match="keeps merchant, subject, source and id"):
+                await replaying.replay(letter.id, _structured(other).value)
+        with pytest.raises(ReplayError, match="needs no new one"):
+            await replaying.replay(letter.id, new_id="good")
+        await replaying.replay(letter.id, _structured(shop.shipped("1", 2, name="bad")).value)
+        r.claiming()
+        await until(lambda: len(r.fake.calls) == 3)
+        await r.at_rest()
+        assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
+
+
+async def test_discarding_what_can_be_read_by_now_ends_it_all_the_same(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        with monkeypatch.context() as patch:
+            patch.delitem(TYPES, "shop.order.closed.v1")
+            await r.take(shop.placed(), shop.event("closed", "1", {}, name="c"))
+        await r.at_rest()
+        (letter,) = await r.store.list_dead_letters()
+        await Replay(r.store, ["default"], r.rulebook, "test").discard(letter.id)
+        told = [(one["type"], one["final"]) for one in await r.outcomes() if one["cause"]["id"] == "c"]
+        assert told == [("rejected", False), ("rejected", True)]
 
 
 async def test_a_dead_letter_whose_event_was_taken_in_meanwhile_is_not_replayed(database: str) -> None:

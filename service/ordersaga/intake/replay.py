@@ -1,6 +1,7 @@
 """What a person does with a dead letter: replay it (as it is or repaired), or discard it."""
 
 from collections.abc import Callable, Container
+from typing import Final
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -11,7 +12,6 @@ from ordersaga.domain import saga
 from ordersaga.domain.order import Key, Order, Refusal
 from ordersaga.domain.outcomes import Decision
 from ordersaga.domain.terms import Rules
-from ordersaga.intake.decide import ANSWERED
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.dead_letters import Content, Listed
@@ -21,6 +21,8 @@ from ordersaga.store.store import Store
 from ordersaga.store.told import Told
 
 Decide = Callable[[Order | None, float, Rules], Decision]
+_OWED: Final = frozenset({"invalid_event", "internal_error"})
+"""Codes of letters whose event still lacks its final outcome."""
 
 
 class ReplayError(Exception):
@@ -44,10 +46,14 @@ class Replay:
         listed, content = await self._open(letter)
         if listed.code == "id_reused" and new_id is None:
             raise ReplayError(f"dead letter {letter}: its id was used before, give it a new one")
+        if listed.code != "id_reused" and new_id is not None:
+            raise ReplayError(f"dead letter {letter}: its id is its own, it needs no new one")
         one = _again(listed, content, value, self._merchants)
         if isinstance(one, Unreadable):
             raise ReplayError(f"dead letter {letter}: {one.code}: {'; '.join(one.messages)}")
         event = one.event
+        if listed.code in _OWED and _names(one) != _names(_again(listed, content, None, self._merchants)):
+            raise ReplayError(f"dead letter {letter}: a repaired event keeps merchant, subject, source and id")
         if new_id is not None:
             event = replace(event, cause=replace(event.cause, id=new_id))
         key = Key(event.merchant, event.kind, event.subject)
@@ -74,8 +80,10 @@ class Replay:
                 raise ReplayError(f"dead letter {letter} isn't open any more")
             event = one.event if isinstance(one, Readable) else one
             cause = event.cause
-            if cause is None or event.merchant is None or event.subject is None or not _is_owed(listed, one):
+            if cause is None or event.merchant is None or event.subject is None or listed.code not in _OWED:
                 return
+            if event.merchant not in self._merchants:
+                raise ReplayError(f"dead letter {letter}: merchant {event.merchant!r} isn't configured")
             key = Key(event.merchant, event.kind, event.subject)
             heard, locked = await tx.look([], [key])
             code = "internal_error" if listed.code == "internal_error" else "invalid_event"
@@ -113,9 +121,11 @@ def _used(letter: UUID, new_id: str | None) -> str:
     return f"dead letter {letter}: its event came again and was taken in meanwhile, discard the dead letter"
 
 
-def _is_owed(listed: Listed, one: Readable | Unreadable) -> bool:
-    """Does the event still lack its final outcome?"""
-    return listed.code == "internal_error" or (isinstance(one, Unreadable) and one.code in ANSWERED)
+def _names(one: Readable | Unreadable) -> tuple[str | None, ...]:
+    """What an order waits for, and the shop knows the event by."""
+    event = one.event if isinstance(one, Readable) else one
+    cause = event.cause
+    return event.merchant, event.subject, cause.source if cause else None, cause.id if cause else None
 
 
 def _again(listed: Listed, content: Content, value: bytes | None, merchants: Container[str]) -> Readable | Unreadable:
