@@ -82,13 +82,14 @@ async def test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome
         shop = Shop()
         wrong = personal(shop, "2")
         await r.take(
+            replace(wrong, value=(wrong.value or b"").replace(b'"order_amount": 3000', b'"order_amount": "3000"')),
             personal(shop, "1"),
             shop.shipped("1", 3),
-            replace(wrong, value=(wrong.value or b"").replace(b'"order_amount": 3000', b'"order_amount": "3000"')),
             personal(shop, "3", name="bug"),
         )
         await r.at_rest()
         assert await r.told("1") == ["authorized", "captured"]
+        assert await r.letters() == ["internal_error", "invalid_event"]
         texts = [str(await run_sql(database, f"SELECT t::text FROM {table} AS t")) for table in TABLES]
         texts.append(str(await run_sql(database, "SELECT state::text, attention FROM orders")))
         texts.append(str(await run_sql(database, "SELECT code, reason, fingerprint FROM dead_letters")))

@@ -18,7 +18,13 @@ from ordersaga.domain.outcomes import Decision
 from ordersaga.domain.terms import Rules
 from ordersaga.intake import intake
 from ordersaga.intake.replay import Replay, ReplayError
-from ordersaga.store.errors import ConflictError, OffsetsMovedError, SchemaMissingError, StoreUnavailableError
+from ordersaga.store.errors import (
+    ConflictError,
+    OffsetsMovedError,
+    SchemaMissingError,
+    StoreUnavailableError,
+    TopicAnewError,
+)
 from ordersaga.store.intake import Change, Intake, Progress
 from roles_harness import TOPIC, Roles, Shop, key, roles, run_sql, until
 
@@ -289,6 +295,22 @@ async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
                     await r.take(shop.placed("1"), shop.placed("2"))
         assert await r.store.offsets(TOPIC) == {}
         assert await r.letters() == []
+
+
+async def test_a_topic_made_anew_loses_nothing(database: str) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        shop.next = 100
+        await r.take(shop.placed("old"))
+        anew = Shop()
+        batch = [shop.placed("old", offset=0), anew.placed("1"), anew.event("closed", "1", b"{")]
+        with pytest.raises(TopicAnewError):
+            await r.take(*batch)
+        await run_sql(database, "DELETE FROM intake_offsets")
+        await r.take(*batch)
+        await r.at_rest()
+        assert await r.told("old") == ["authorized"]
+        assert await r.told("1") == ["rejected", "authorized"]
 
 
 async def test_a_race_for_the_same_new_order_is_run_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

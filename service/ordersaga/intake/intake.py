@@ -29,6 +29,7 @@ from ordersaga.store.errors import (
     SchemaMissingError,
     StoreError,
     StoreUnavailableError,
+    TopicAnewError,
     UnreadableError,
 )
 from ordersaga.store.intake import Change, Heard, InboxRow, Progress
@@ -47,6 +48,7 @@ _NO_INPUTS_FAULT: Final = (
     OffsetsMovedError,
     SchemaMissingError,
     MasterKeyError,
+    TopicAnewError,
 )
 
 Batch = Sequence[tuple[Record, Input]]
@@ -141,9 +143,16 @@ class Intake:
         await self._take_once(batch, seen)
 
     async def _not_taken_yet(self, batch: Batch, topic: str) -> Batch:
-        """Without what another consumer has taken in meanwhile."""
+        """Without what another consumer has taken in meanwhile. Raises TopicAnewError where nobody has."""
         following = await self._store.offsets(topic)
-        return [one for one in batch if one[0].topic != topic or one[0].offset >= following.get(one[0].partition, 0)]
+        taken = [one for one in batch if one[0].topic == topic and one[0].offset < following.get(one[0].partition, 0)]
+        async with self._store.taking_in() as tx:
+            heard = await tx.remember([row for one in taken if (row := _inbox_row(*one)) is not None])
+            if "new" in heard.verdicts:
+                log.error("records before the stored offset were never taken in: was the topic made anew?", topic=topic)
+                raise TopicAnewError(topic)
+        gone = {id(record) for record, _ in taken}
+        return [one for one in batch if id(one[0]) not in gone]
 
     async def _take_once(self, batch: Batch, seen: Seen) -> None:
         if not batch:

@@ -34,6 +34,13 @@ class LeaseLostError(StoreError):
         super().__init__(f"order {key.subject!r} of merchant {key.merchant!r}: its lease was lost under the lock")
 
 
+class TopicAnewError(StoreError):
+    """Intake: records from before the stored offset that nobody has taken in. Nothing was written: a person has to look."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"{topic} was made anew: its offsets in the store are those of another topic")
+
+
 class InputRefusedError(StoreError):
     """Any write: a value that the database will never take (NUL, a number out of range, books that break I2).
 
