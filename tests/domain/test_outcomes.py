@@ -183,9 +183,24 @@ def test_a_refused_second_refund_rejects_the_return_and_keeps_the_first() -> Non
     assert story.order.refunded_amount == 50
     assert story.order.operations == ()
     story.seen()
-    assert code(story.returned("A:2", return_id="R1")) == "over_refund"
+    assert code(story.returned("A:1", return_id="R1")) == "return_exists"
     story.eager = True
-    assert moved(story.returned("A:1", return_id="R1")) == 50
+    assert moved(story.returned("A:1", return_id="R2")) == 50
+
+
+def test_an_amount_of_which_a_part_went_back_does_not_go_back_again() -> None:
+    story = Story(line("A", 2, 100))
+    story.shipped("A:1")
+    story.shipped("A:1")
+    story.eager = False
+    story.returned(refunded_amount=120, return_id="R1")
+    story.answer(Succeeded("refund-1"))
+    (outcome,) = story.answer(NO)
+    assert outcome.refusal is not None
+    assert outcome.refusal.advice is not None
+    story.seen()
+    assert code(story.returned(refunded_amount=80, return_id="R1")) == "return_exists"
+    assert story.order.refunded_amount == 100
 
 
 def test_a_refused_first_refund_takes_those_behind_it_along() -> None:

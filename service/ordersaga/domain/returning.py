@@ -7,12 +7,14 @@ from msgspec.structs import replace
 
 from ordersaga.domain import lines
 from ordersaga.domain.events import Returned
+from ordersaga.domain.ids import operation_id
 from ordersaga.domain.money import between, part_worth
 from ordersaga.domain.order import Capture, Draw, Operation, Order, Pending, Refund, Refusal
 from ordersaga.domain.results import Succeeded
 from ordersaga.domain.shipping import OPEN
 from ordersaga.domain.work import Hold, Refused, Work, told
 
+_PART = "a part of it was refunded: send what is missing as another return"
 _CODES = {
     "nothing_left": "over_refund",
     "too_much": "over_refund",
@@ -236,6 +238,9 @@ def refunded(work: Work, operation: Operation, result: Succeeded, *, last: bool)
 
 
 def refused(work: Work, operation: Operation, refusal: Refusal) -> None:
-    """The refund and those that would have followed come to nothing: the return may come again."""
-    work.change(returns=tuple(handle for handle in work.order.returns if handle != operation.handle))
+    """The refund and those that would have followed come to nothing: the return may come again, if nothing of it went."""
+    if operation.id == operation_id(work.order.key, operation.cause, 0):
+        work.change(returns=tuple(handle for handle in work.order.returns if handle != operation.handle))
+    else:
+        refusal = replace(refusal, advice=_PART)
     work.refuse(operation.cause, refusal, operation=operation)

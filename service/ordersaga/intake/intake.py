@@ -147,7 +147,7 @@ class Intake:
         following = await self._store.offsets(topic)
         taken = [one for one in batch if one[0].topic == topic and one[0].offset < following.get(one[0].partition, 0)]
         async with self._store.taking_in() as tx:
-            heard = await tx.remember([row for one in taken if (row := _inbox_row(*one)) is not None])
+            heard, _ = await tx.look([row for one in taken if (row := _inbox_row(*one)) is not None])
             if "new" in heard.verdicts:
                 log.error("records before the stored offset were never taken in: was the topic made anew?", topic=topic)
                 raise TopicAnewError(topic)
