@@ -119,6 +119,15 @@ def test_another_amount_another_reference_or_a_known_id_is_not_ours(other: Captu
     assert (story.operation.absent, story.operation.stage) == (1, "send")
 
 
+def test_what_another_hand_captured_was_not_released() -> None:
+    story = open_operation("release")
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    outcomes = story.seen(status="captured", captured_amount=100, remaining_amount=0)
+    assert told(outcomes) == ("attention_required", False, "answer_lost")
+
+
 def test_an_amendment_that_keeps_the_amount_cannot_be_told_by_a_read() -> None:
     story = Story(A)
     story.eager = False

@@ -63,13 +63,20 @@ def find(order: Order, operation: Operation, seen: Snapshot) -> Finding:
         case "cancel":
             return Present(None) if seen.status == "cancelled" else "absent"
         case "release":
-            return Present(None) if seen.remaining_amount == 0 and seen.status == "captured" else "absent"
+            return _by_rest(order, seen)
         case "amend":
             return _by_amount(order, operation, seen)
         case "create_order" | "cancel_authorization" | "take_over":
             return "ambiguous"
         case _:
             assert_never(operation.type)
+
+
+def _by_rest(order: Order, seen: Snapshot) -> Finding:
+    """A release shows by nothing being left, unless more was captured than we know of."""
+    if seen.remaining_amount or seen.status != "captured":
+        return "absent"
+    return Present(None) if seen.captured_amount == order.captured_amount else "ambiguous"
 
 
 def _by_amount(order: Order, operation: Operation, seen: Snapshot) -> Finding:
