@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.outcomes import Books, Read
+from ordersaga.domain.outcomes import Books, Read, Wait
 from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Snapshot, Succeeded
 
 from .shop import DAY, START, Story, code, line, moved, order_of, what
@@ -20,6 +20,11 @@ def taken_over(seen: Snapshot) -> Story:
     assert isinstance(story.next(), Read)
     story.answer(Succeeded(snapshot=seen))
     return story
+
+
+def test_an_authorization_whose_end_is_not_told_is_estimated() -> None:
+    story = taken_over(replace(SEEN, expires_at=None))
+    assert story.next() == Wait(START + 26 * DAY)
 
 
 def test_money_taken_with_the_placing_is_captured_and_its_shipment_recorded() -> None:

@@ -177,7 +177,7 @@ def taken_over(work: Work, operation: Operation, seen: Snapshot) -> None:
         captured_amount=seen.captured_amount,
         refunded_amount=seen.refunded_amount,
         released_amount=max(released, 0),
-        expires_at=seen.expires_at,
+        expires_at=seen.expires_at or (work.terms.expiry(work.now) if seen.remaining_amount else None),
         at_once=seen.captured_amount > 0 and seen.captured_amount == seen.order_amount,
         lines=counted.lines,
         captures=counted.captures,
