@@ -385,6 +385,26 @@ async def test_results_wait_for_a_store_that_is_away(server: LocalPostgres) -> N
         await r.free()
 
 
+async def test_results_wait_for_a_store_whose_disk_fails(database: str) -> None:
+    async with roles(database) as r:
+        shop, go_on = Shop(), await hold_calls(r)
+        await r.take(*(shop.placed(str(number)) for number in range(3)))
+        await until(lambda: len(r.fake.calls) == 3)
+        await run_sql(
+            database,
+            "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'could not write block' USING ERRCODE = 'io_error'; END $$",
+        )
+        await run_sql(database, "CREATE TRIGGER broken BEFORE INSERT ON outbox EXECUTE FUNCTION broken()")
+        go_on.set()
+        await asyncio.sleep(0.5)
+        await run_sql(database, "DROP TRIGGER broken ON outbox")
+        await r.at_rest()
+        for number in range(3):
+            assert await r.told(str(number)) == ["authorized"]
+            assert (await r.order(str(number))).attention is None
+
+
 async def test_ids_that_the_provider_gave_lead_to_the_order(database: str) -> None:
     async with roles(database) as r:
         shop = Shop()
