@@ -21,7 +21,7 @@ async def settle(
     """Each order becomes authorized, and a row of each kind tells of it."""
     settled = [
         Settled(
-            replace(one.order, status="authorized"), Row(one.known, one.token, leased=True), one.token, 0.0, keep=keep
+            replace(one.order, status="authorized"), Row(one.known, one.token, since=None), one.token, 0.0, keep=keep
         )
         for one in leases
     ]
@@ -59,7 +59,7 @@ async def test_a_lease_that_goes_on_is_known_by_its_new_row(store: Store) -> Non
     assert lease.token > first.token
     known = Known(replace(first.order, status="authorized"), lease.version, lease.written)
     _, again = await store.settle(
-        [Settled(first.order, Row(known, lease.token, leased=True), lease.token, None)], OWNER, LEASE, Told(), 1
+        [Settled(first.order, Row(known, lease.token, since=None), lease.token, None)], OWNER, LEASE, Told(), 1
     )
     assert again == {key(): None}
 

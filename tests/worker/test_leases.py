@@ -153,6 +153,25 @@ async def test_after_an_expired_lease_the_call_is_repeated_as_it_was(database: s
         assert Counter(r.fake.klarna.effects.values()) == {1: 2}
 
 
+async def test_an_answer_that_is_settled_late_does_not_make_the_key_younger(database: str) -> None:
+    async with roles(database) as r:
+        shop, go_on = Shop(), asyncio.Event()
+
+        async def lose(_call: Call) -> Result | None:
+            await go_on.wait()
+            return Unknown("lost")
+
+        r.fake.on_call = lose
+        await r.take(shop.placed())
+        await until(lambda: len(r.fake.calls) == 1)
+        await run_sql(database, "UPDATE orders SET calling_since = calling_since - interval '2 hours'")
+        go_on.set()
+        await r.at_rest()
+        (operation,) = (await r.order()).operations
+        assert operation.first_sent is not None
+        assert operation.first_sent < time.time() - 7_000
+
+
 async def test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first(database: str) -> None:
     async with roles(database, desk=False) as r:
         shop = Shop()

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga.domain.order import Operation, Order, Refusal
+from ordersaga.domain.outcomes import Call, Elapsed, Send
 from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.terms import Rules
 from ordersaga.domain.work import Work
@@ -37,6 +38,20 @@ def doubted(order: Order, since: float, until: float) -> Order:
         last_sent=max(operation.last_sent or until, until),
     )
     return replace(order, operations=(marked, *order.operations[1:]))
+
+
+def begun(order: Order, call: Call | Elapsed, since: float | None) -> Order:
+    """The order whose call was made under a lease of `since`, however late its answer is settled."""
+    operation = order.operations[0] if order.operations else None
+    if (
+        operation is None
+        or since is None
+        or operation.first_sent is not None
+        or not isinstance(call, Send)
+        or call.operation.id != operation.id
+    ):
+        return order
+    return replace(order, operations=(replace(operation, first_sent=since), *order.operations[1:]))
 
 
 def predates_restore(operation: Operation, rules: Rules) -> bool:

@@ -99,7 +99,8 @@ WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject) {_RETURN
 
 
 _LOCKED: Final = f"""
-o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token, o.calling_since IS NOT NULL AS leased"""
+o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token,
+extract(epoch FROM o.calling_since)::float8 AS since"""
 _SAME: Final = "(o.version = g.version AND extract(epoch FROM o.updated_at)::float8 = g.written)"
 _IN_ORDER: Final = "ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"
 
@@ -134,7 +135,7 @@ def row_of(record: Record, codec: Codec, known: Known | None = None) -> Row:
     if known is None:
         order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
         known = Known(order, record["version"], record["written"])
-    return Row(known, record["lease_token"], record["leased"])
+    return Row(known, record["lease_token"], record["since"])
 
 
 def columns(

@@ -29,11 +29,15 @@ class Known(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """An order as it was locked. `leased`: a lease was given and not settled, be it over or not; `token` is of the last one."""
+    """An order as it was locked. `since`: a lease was given then and not settled, be it over or not; `token` is of the last one."""
 
     known: Known
     token: int
-    leased: bool
+    since: float | None
+
+    @property
+    def leased(self) -> bool:
+        return self.since is not None
 
     @property
     def order(self) -> Order:

@@ -61,7 +61,7 @@ class Composed:
             self.lost.append(settlement)
             return
         rules = self._rulebook.of(key.merchant)
-        decision = _decide(settlement, row.order, now, rules)
+        decision = _decide(settlement, evidence.begun(row.order, settlement.call, row.since), now, rules)
         due = saga.due(decision.order, now, rules)
         keep = self._go_on and due is not None and due <= now and self._goes_on(held, decision.order)
         self._done[key] = settlement

@@ -45,8 +45,8 @@ class Held(Struct, frozen=True):
 
     @property
     def row(self) -> Row:
-        """As it is unless somebody has written it meanwhile."""
-        return Row(self.known, self.token, leased=True)
+        """As it is unless somebody has written it meanwhile; when the lease began isn't said."""
+        return Row(self.known, self.token, since=None)
 
 
 class LeaseClock:
