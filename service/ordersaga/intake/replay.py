@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ordersaga.bus.cloudevents import Readable, Unreadable, read
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
+from ordersaga.domain.events import Cause
 from ordersaga.domain.order import Key, Order, Refusal
 from ordersaga.domain.outcomes import Decision
 from ordersaga.domain.terms import Rules
@@ -57,6 +58,8 @@ class Replay:
         if new_id is not None:
             event = replace(event, cause=replace(event.cause, id=new_id))
         key = Key(event.merchant, event.kind, event.subject)
+        if listed.code == "too_old" and await self._taken_in(key, event.cause):
+            raise ReplayError(f"dead letter {letter}: its event was taken in before, discard the dead letter")
         async with self._store.taking_in() as tx:
             if not await tx.resolve(letter, "replayed"):
                 raise ReplayError(f"dead letter {letter} isn't open any more")
@@ -95,6 +98,12 @@ class Replay:
                 return saga.refuse_for_good(order or Order(key), cause, refusal, now, rules, unblocks=str(letter))
 
             await self._write(tx, key, locked.get(key), heard.clock, decide)
+
+    async def _taken_in(self, key: Key, cause: Cause) -> bool:
+        """By the order's journal, which remembers for longer than the inbox."""
+        shown = await self._store.show_order(key)
+        journal = [] if shown is None else shown.journal
+        return any((one.what, one.name, one.event_id) == ("event", cause.type, cause.id) for one in journal)
 
     async def _open(self, letter: UUID) -> tuple[Listed, Content]:
         found = await self._store.get_dead_letter(letter)
