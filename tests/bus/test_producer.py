@@ -69,6 +69,24 @@ async def test_what_comes_after_a_failure_is_not_sent(
     await until(lambda: kept.values == [b"first", b"last"])
 
 
+async def test_a_record_that_is_too_large_holds_up_its_own_key_alone(
+    make_topic: MakeTopic, producer: Producer, consume: MakeConsumer
+) -> None:
+    topic, kept = await make_topic(1), Kept()
+    left = [
+        OutRecord(topic, b"bad", b"x" * 1_500_000),
+        OutRecord(topic, b"bad", b"behind"),
+        *(OutRecord(topic, b"k%d" % n, b"%d" % n) for n in range(20)),
+    ]
+    for _ in range(12):
+        results = await producer.send_all(left)
+        left = [record for record, result in zip(left, results, strict=True) if result is not None]
+    assert [record.key for record in left] == [b"bad", b"bad"]
+    await consume(topic, kept.take)
+    await until(lambda: kept.values == [b"%d" % n for n in range(20)])
+    assert await producer.send_all(left[1:]) == [None]
+
+
 async def test_a_caller_that_gives_up_leaves_nothing_behind(make_topic: MakeTopic, settings: KafkaSettings) -> None:
     producer, topic = Producer(settings, linger=30.0, deadline=60.0), await make_topic(1)
     with pytest.raises(TimeoutError):

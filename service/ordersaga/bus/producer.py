@@ -57,7 +57,7 @@ class Producer:
     async def send_all(self, records: Sequence[OutRecord]) -> list[Exception | None]:
         """Publishes the records of a key in their order. None for each that is acknowledged, else why it isn't.
 
-        A record that failed may be published nevertheless. None that comes after a failed one of its partition is.
+        A record that failed may be published nevertheless. None that comes after a failed one of its key is.
         """
         results: list[Exception | None] = [NotSentError("not sent: one before it failed") for _ in records]
         async with self._turn:
@@ -78,24 +78,39 @@ class Producer:
             await self._discard()
 
     async def _send(self, records: Sequence[OutRecord], results: list[Exception | None]) -> None:
-        """In parts of which each is at most one batch per partition, so that no batch can overtake a failed one."""
+        """In parts of which each is at most one batch per partition, so that no batch can overtake a failed one.
+
+        A record that is too large even alone holds up its own key, and no other.
+        """
         producer = await self._producer()
         for topic in {record.topic for record in records}:
             await producer.partitions_for(topic)  # else a send would pause for it, and its part could be split
+        held_up: set[bytes | None] = set()
         for first, last in _parts(records, self._part):
+            positions = [one for one in range(first, last) if records[one].key not in held_up]
+            if not positions:
+                continue
             futures: list[asyncio.Future[object]] = []
             try:
-                for record in records[first:last]:
-                    futures.append(await self._hand_over(producer, record))  # noqa: PERF401 - those so far must be known
+                for position in positions:
+                    futures.append(await self._hand_over(producer, records[position]))  # noqa: PERF401 - those so far must be known
                 await asyncio.wait(futures)
             finally:
-                for position, future in enumerate(futures, first):
+                for position, future in zip(positions, futures, strict=False):
                     results[position] = _result(future)
-            failed = [result for result in results[first:last] if result is not None]
-            if any(isinstance(error, _TOO_LARGE) for error in failed):
-                self._part = max(1, self._part // 4)
-            if failed:
+            failed = [result for one in positions if (result := results[one]) is not None]
+            if not failed:
+                continue
+            if not any(isinstance(error, _TOO_LARGE) for error in failed):
                 return
+            if len(positions) > 1:
+                self._part = max(1, self._part // 4)
+                return
+            held_up.add(records[positions[0]].key)
+            await self._discard()  # its sequence numbers have a gap now
+            producer = await self._producer()
+        if not held_up:
+            self._part = min(self._part * 4, _BATCH)
 
     async def _hand_over(self, producer: AIOKafkaProducer, record: OutRecord) -> "asyncio.Future[object]":
         sent: asyncio.Future[object] = await producer.send(
