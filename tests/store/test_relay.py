@@ -75,7 +75,7 @@ async def test_a_row_that_becomes_visible_late_is_not_left_out(store: Store) -> 
         await late.write(told=Told(outcomes=[outcome(key("late"))]))
         await publish(store, outcome(key("early")))
         [early] = await store.read_outbox(ALL, 100)
-    [found] = await store.read_outbox(ALL, 100, under_way=[early.id])
+    [found] = await store.read_outbox(ALL, 100, sent=[early.id])
     assert found.row.key == key("late")
     assert found.id < early.id
 

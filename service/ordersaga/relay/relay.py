@@ -43,6 +43,7 @@ class Relay:
         self._turn = asyncio.Lock()
         self._stopped = False
         self._shards: list[int] = []
+        self._sent: list[int] = []  # published: the next statement deletes them
         self._renew_at = 0.0
 
     def wake(self) -> None:
@@ -67,19 +68,21 @@ class Relay:
                 await asyncio.sleep(_AFTER_FAILURE)
 
     async def round(self) -> Round:
-        """Reads, publishes and deletes once. After `published` there may be more at once."""
+        """Deletes what the last one published, reads and publishes. After `published` there may be more at once."""
         async with self._turn:
             return await self._round()
 
     async def _round(self) -> Round:
         self._wake.clear()
         await self._renew()
-        rows = await self._store.read_outbox(self._shards, self._settings.batch)
+        settings = self._settings
+        rows = await self._store.read_outbox(self._shards, settings.batch, self._sent, settings.owner)
+        self._sent = []
         if not rows:
             return "nothing"
         failed = await self._publish(rows)
-        await self._store.delete_outbox([row.id for row in rows if row.id not in failed], self._settings.owner)
-        telemetry.relayed(len(rows) - len(failed), len(failed))
+        self._sent = [row.id for row in rows if row.id not in failed]
+        telemetry.relayed(len(self._sent), len(failed))
         return "failed" if failed else "published"
 
     async def stop(self) -> None:
@@ -90,6 +93,7 @@ class Relay:
             async with self._turn:
                 while await self._round() == "published":
                     pass
+                await self._delete_sent()
                 await self._store.leave_shards(self._settings.owner)
         except StoreError as error:
             log.warning("store away at the stop: outcomes stay in the outbox", reason=str(error))
@@ -113,8 +117,14 @@ class Relay:
         if now < self._renew_at:
             return
         settings = self._settings
+        await self._delete_sent()  # another relay that gets one of the shards must not find them
         self._shards = await self._store.take_shards(settings.owner, settings.lease)
         self._renew_at = now + settings.lease / 3
+
+    async def _delete_sent(self) -> None:
+        if self._sent:
+            await self._store.delete_outbox(self._sent, self._settings.owner)
+            self._sent = []
 
     async def _rest(self) -> None:
         try:

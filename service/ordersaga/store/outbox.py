@@ -1,5 +1,7 @@
 """The outbox: written with the decision, read and deleted by the relay that holds the shard."""
 
+# ruff: noqa: S608 - statements are put together from constants
+
 import zlib
 from collections.abc import Sequence
 from typing import Final
@@ -47,14 +49,15 @@ _LEAVE: Final = """
 WITH gone AS (DELETE FROM members WHERE role = 'relay' AND owner = $1)
 UPDATE relay_shards SET owner = NULL, lease_until = NULL WHERE owner = $1"""
 
-_READ: Final = """
-SELECT id, merchant, kind, subject, sequence, type, headers, payload
-FROM outbox WHERE shard = ANY($1::smallint[]) AND id <> ALL($3::bigint[]) ORDER BY id LIMIT $2"""
-
 _DELETE: Final = """
 DELETE FROM outbox USING relay_shards AS s
 WHERE outbox.id = ANY($1::bigint[]) AND s.shard = outbox.shard AND s.owner = $2 AND s.lease_until > now()
 RETURNING outbox.id"""
+
+_DELETE_AND_READ: Final = f"""
+WITH sent AS ({_DELETE})
+SELECT id, merchant, kind, subject, sequence, type, headers, payload
+FROM outbox WHERE shard = ANY($3::smallint[]) AND id <> ALL($1::bigint[]) ORDER BY id LIMIT $4"""
 
 
 class Unsent(Struct, frozen=True):
@@ -92,12 +95,12 @@ async def leave(session: Session, owner: str) -> None:
     await session.fetch(_LEAVE, owner)
 
 
-async def read(session: Session, shards: Sequence[int], limit: int, under_way: Sequence[int]) -> list[Unsent]:
-    """The oldest rows but those `under_way`, in order of id.
+async def read(session: Session, shards: Sequence[int], limit: int, sent: Sequence[int], owner: str) -> list[Unsent]:
+    """The oldest rows but those `sent`, in order of id; these are deleted by the same statement.
 
     Ids become visible out of order, so "above the last one read" would leave out an outcome and publish its successor.
     """
-    records = await session.fetch(_READ, list(shards), limit, list(under_way))
+    records = await session.fetch(_DELETE_AND_READ, list(sent), owner, list(shards), limit)
     return [
         Unsent(
             record["id"],

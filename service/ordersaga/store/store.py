@@ -111,11 +111,11 @@ class Store:
             await outbox.leave(session, owner)
 
     async def read_outbox(
-        self, shards: Sequence[int], limit: int, under_way: Sequence[int] = ()
+        self, shards: Sequence[int], limit: int, sent: Sequence[int] = (), owner: str = ""
     ) -> list[outbox.Unsent]:
-        """The oldest rows of the shards, in order of id, without those whose ids are `under_way`."""
+        """The oldest rows of the shards, in order of id; those `sent` are left out, and deleted in shards of the owner's."""
         async with self.engine.session("relay") as session:
-            return await outbox.read(session, shards, limit, under_way)
+            return await outbox.read(session, shards, limit, sent, owner)
 
     async def delete_outbox(self, ids: Sequence[int], owner: str) -> int:
         """How many were deleted: only those in shards that are still the owner's."""
