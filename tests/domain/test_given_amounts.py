@@ -46,11 +46,12 @@ def test_a_total_of_the_other_sign_is_not_left_of_the_line() -> None:
     assert code(story.shipped("voucher=5", "A")) == "over_capture"
 
 
-def test_the_rest_of_a_line_shipped_for_less_can_still_be_captured() -> None:
+def test_what_a_line_shipped_for_less_was_worth_more_is_captured_only_when_the_shop_says_so() -> None:
     story = Story(line("A", 1, 50), line("B", 1, 50))
     assert moved(story.shipped("A=30")) == 30
-    assert moved(story.shipped("A")) == 20
-    assert code(story.shipped("A")) == "nothing_left_to_capture"
+    assert code(story.shipped("A")) == "nothing_left_to_capture", "its piece has gone"
+    assert moved(story.shipped("A:0=5")) == 5
+    assert moved(story.shipped()) == 65
 
 
 def test_of_a_line_that_has_all_gone_for_less_no_piece_is_left() -> None:

@@ -106,7 +106,7 @@ def test_an_order_is_taken_over_with_its_captures_and_refunds() -> None:
     assert what(story.outcomes) == ["authorized"]
     assert story.order.status == "part_captured"
     story.eager = True
-    assert moved(story.returned("A")) == 30
+    assert moved(story.returned("A:0=30")) == 30
     assert moved(story.shipped()) == 50
 
 

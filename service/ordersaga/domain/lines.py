@@ -184,7 +184,7 @@ def _draw_named(lines: Sequence[Line], pools: Sequence[Pool], named: Sequence[Pa
     for i, line in enumerate(lines):
         places.setdefault(line.reference, []).append(i)
     touched = [(part, pools[i]) for part in named for i in places[part.reference]]
-    if not any(pool.left_quantity or (pool.left and not part.quantity) for part, pool in touched):
+    if not any(pool.left_quantity or (pool.left and part.quantity == 0) for part, pool in touched):
         return Amiss("nothing_left", ("nothing is left of the named lines",))
     drawn: dict[int, Draw] = {}
     amiss = [wrong for part in named if (wrong := _draw_part(part, places[part.reference], pools, drawn))]
