@@ -11,7 +11,7 @@ from ordersaga.store.claims import HandBack
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Change, Progress
-from ordersaga.store.rows import ProviderId
+from ordersaga.store.rows import ProviderId, Row
 from ordersaga.store.settings import Database
 from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
@@ -124,6 +124,28 @@ async def test_relay_is_three(one: Store, log: Log, size: int) -> None:
     assert await one.delete_outbox([row.id for row in rows], "r1") == size
     assert len(await log.taken()) == 3
     assert counted(one, "relay") == (3, 0)
+
+
+async def test_plans_that_were_made_of_empty_tables_still_reach_rows_by_their_keys(one: Store) -> None:
+    async def scans() -> list[int]:
+        async with one.engine.session("test") as session:
+            await session.fetch("SELECT pg_stat_force_next_flush()")
+            rows = await session.fetch("SELECT seq_scan FROM pg_stat_user_tables WHERE relname IN ('orders', 'inbox')")
+        return [row["seq_scan"] for row in rows]
+
+    await take_in(one, 1)
+    before = await scans()
+    for round_ in range(1, 8):
+        names = [f"{round_}-{number}" for number in range(50)]
+        async with one.taking_in() as tx:
+            await tx.look([inbox(name) for name in names], [key(name) for name in names])
+            await tx.write([Change(order(name), None, 0.0) for name in names])
+        leases = (await claim(one)).leases
+        settled = [
+            Settled(leased.order, Row(leased.known, leased.token, None), leased.token, None) for leased in leases
+        ]
+        assert (await one.settle(settled, OWNER, LEASE, Told(), 1))[1] is not None
+    assert await scans() == before
 
 
 async def test_what_holds_nothing_costs_nothing_more(one: Store, log: Log) -> None:

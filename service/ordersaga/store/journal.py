@@ -16,11 +16,11 @@ SELECT merchant, kind, subject, to_timestamp(at), what, name, event_id, operatio
 FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::bigint[], $10::text[], $11::text[], $12::int[], $13::float8[]) WITH ORDINALITY
      AS g(merchant, kind, subject, at, what, name, event_id, operation_id, amount, note, correlation_id, status,
-          duration, position) {join}
+          duration, position) {where}
 ORDER BY position"""
 
 
-def appended(entries: Sequence[tuple[Key, Entry]], join: str = "") -> Part:
+def appended(entries: Sequence[tuple[Key, Entry]], where: str = "") -> Part:
     told = [entry for _, entry in entries]
     columns = (
         *columns_of([key for key, _ in entries]),
@@ -35,7 +35,7 @@ def appended(entries: Sequence[tuple[Key, Entry]], join: str = "") -> Part:
         [entry.status for entry in told],
         [entry.duration for entry in told],
     )
-    return Part("journalled", _APPEND.format(join=join), columns)
+    return Part("journalled", _APPEND.format(where=where), columns)
 
 
 def without_nul(text: str | None) -> str | None:

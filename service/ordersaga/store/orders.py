@@ -66,37 +66,34 @@ ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
 WHERE o.version = excluded.version - 1 {_RETURNING}"""
 """A lease that isn't settled stays as it is, and the order is due at its end: what was called then has to be found out."""
 
-_SETTLED: Final = f"""
+_SETTLE: Final = f"""
+WITH {_GIVEN}
 UPDATE orders AS o SET {_set("g")},
     due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
                   ELSE coalesce(g.lease_until, g.due_at) END,
     lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $25::text END,
     lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
     lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
-    calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END"""
-
-SETTLE: Final = f"""
-WITH {_GIVEN} {_SETTLED}
+    calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
 FROM given AS g
 WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
-  AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token) {_RETURNING}"""
+  AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token)"""
+
+SETTLE: Final = f"{_SETTLE} {_RETURNING}"
 """A settled lease's token is used up, so that a settle whose COMMIT got lost isn't done twice."""
 
-SETTLE_KNOWN: Final = f"""
-WITH {_GIVEN},
-same AS (
-    SELECT merchant, kind, subject
-    FROM unnest($1::text[], $2::text[], $3::text[], $19::bigint[], $24::bigint[], $27::float8[])
+SAME: Final = """
+SELECT count(*) = cardinality($1::text[]) AS yes FROM (
+    SELECT FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[])
          AS k(merchant, kind, subject, version, token, written)
     JOIN orders AS o USING (merchant, kind, subject)
-    WHERE o.version = k.version - 1 AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
-      AND (SELECT epoch FROM epoch) = $28
+    WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
+      AND (SELECT epoch FROM epoch) = $7
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
-) {_SETTLED}
-FROM given AS g JOIN same USING (merchant, kind, subject)
-WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject) {_RETURNING}"""
-"""Those alone whose rows are still as they were known ($27: when they were written), in the epoch $28."""
+) AS locked"""
+"""Whether all rows are still as they were known, by this lease and in this epoch; they are locked."""
 
+SETTLE_IF_SAME: Final = f"{_SETTLE} AND (SELECT yes FROM same) {_RETURNING}"
 
 _LOCKED: Final = f"""
 o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token,

@@ -18,7 +18,7 @@ _PUBLISH: Final = """
 INSERT INTO outbox (shard, merchant, kind, subject, sequence, type, headers, payload)
 SELECT shard, merchant, kind, subject, sequence, type, headers, payload
 FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::bytea[])
-     WITH ORDINALITY AS g(shard, merchant, kind, subject, sequence, type, headers, payload, position) {join}
+     WITH ORDINALITY AS g(shard, merchant, kind, subject, sequence, type, headers, payload, position) {where}
 ORDER BY position"""
 
 _TAKE_SHARDS: Final = """
@@ -71,7 +71,7 @@ def shard_of(key: Key) -> int:
     return zlib.crc32(place_of(key)) % SHARDS
 
 
-def put(rows: Sequence[OutboxRow], join: str = "") -> Part:
+def put(rows: Sequence[OutboxRow], where: str = "") -> Part:
     """Those of one order in the order of their sequence."""
     keys = [row.key for row in rows]
     columns = (
@@ -82,7 +82,7 @@ def put(rows: Sequence[OutboxRow], join: str = "") -> Part:
         [row.headers for row in rows],
         [row.payload for row in rows],
     )
-    return Part("put_out", _PUBLISH.format(join=join), columns)
+    return Part("put_out", _PUBLISH.format(where=where), columns)
 
 
 async def take_shards(session: Session, owner: str, lease_seconds: float) -> list[int]:

@@ -11,14 +11,14 @@ _NOTE: Final = """
 INSERT INTO provider_ids (merchant, kind, subject, provider, id, what)
 SELECT merchant, kind, subject, provider, id, what
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-     AS g(merchant, kind, subject, provider, id, what) {join}
+     AS g(merchant, kind, subject, provider, id, what) {where}
 ON CONFLICT (merchant, provider, id) DO NOTHING"""
 
 _FIND: Final = """
 SELECT merchant, kind, subject FROM provider_ids WHERE merchant = $1 AND provider = $2 AND id = $3"""
 
 
-def noted(ids: Sequence[ProviderId], join: str = "") -> Part:
+def noted(ids: Sequence[ProviderId], where: str = "") -> Part:
     """Those that are known already stay with the order that has them."""
     ordered = sorted(ids, key=lambda one: (one.key.merchant, one.provider, one.id))
     columns = (
@@ -27,7 +27,7 @@ def noted(ids: Sequence[ProviderId], join: str = "") -> Part:
         [one.id for one in ordered],
         [one.what for one in ordered],
     )
-    return Part("noted", _NOTE.format(join=join), columns)
+    return Part("noted", _NOTE.format(where=where), columns)
 
 
 async def find(session: Session, merchant: str, provider: str, name: str) -> Key | None:

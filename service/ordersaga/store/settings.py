@@ -16,6 +16,15 @@ _TLS_WORDS: Final = {"sslmode": "sslmode", "sslrootcert": "ca", "sslcert": "cert
 _DRIVERS: Final = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
 
 
+_PLANS: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""Rows are reached by their keys: planned once, and a plan that was made while the tables were empty fits large ones."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """Times are seconds. `url` never shows in a repr: it may hold the password. TLS words in it win over the fields."""
@@ -65,6 +74,7 @@ class Database:
             "statement_timeout": milliseconds,
             "idle_in_transaction_session_timeout": milliseconds,
             "jit": "off",  # compiling takes longer than any of our statements runs
+            **_PLANS,
             "timezone": "UTC",
         }
 

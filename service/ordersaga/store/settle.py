@@ -11,10 +11,10 @@ from msgspec import Struct
 from ordersaga.domain.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
-from ordersaga.store.orders import LOCK_KNOWN, SETTLE, SETTLE_KNOWN, columns, in_lock_order, lease_of, row_of
+from ordersaga.store.orders import LOCK_KNOWN, SAME, SETTLE, SETTLE_IF_SAME, columns, in_lock_order, lease_of, row_of
 from ordersaga.store.rows import Clock, Known, Lease, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session
-from ordersaga.store.told import NOTHING, OF_WRITTEN, Told
+from ordersaga.store.told import IF_SAME, NOTHING, Told
 from ordersaga.store.vault import Vault
 
 _LOCK_WITH_CLOCK: Final = f"""
@@ -100,13 +100,24 @@ async def settle_known(
     codec: Codec,
     vault: Vault,
     topics: Sequence[str],
-) -> tuple[Clock, dict[Key, Lease | None]]:
-    """In one statement, which commits by itself: those orders whose rows are as they were known, and what is told of them."""
-    written_at = [one.row.known.written for one in settled]
-    known = Part("written", SETTLE_KNOWN, (*_columns(settled, codec), owner, lease_seconds, written_at, epoch))
-    clock = Part("clock", clock_sql(1), (list(topics),))
-    records = await session.commit_together([known, clock, *told.parts(vault, OF_WRITTEN)], _CLOCK_AND_WRITTEN)
-    return clock_of(records[0]), _leases(settled, [record for record in records if record["merchant"] is not None])
+) -> tuple[Clock, dict[Key, Lease | None] | None]:
+    """In one statement, which commits by itself: all of it, or nothing where a row isn't as it was known."""
+    same = (
+        *columns_of([one.order.key for one in settled]),
+        [one.row.version for one in settled],
+        [one.token for one in settled],
+        [one.row.known.written for one in settled],
+        epoch,
+    )
+    parts = [
+        Part("clock", clock_sql(1), (list(topics),)),
+        Part("same", SAME, same),
+        Part("written", SETTLE_IF_SAME, (*_columns(settled, codec), owner, lease_seconds)),
+        *told.parts(vault, IF_SAME),
+    ]
+    records = await session.commit_together(parts, _CLOCK_AND_WRITTEN)
+    written = [record for record in records if record["merchant"] is not None]
+    return clock_of(records[0]), _leases(settled, written) if written else None
 
 
 def _leases(settled: Sequence[Settled], written: Sequence[Record]) -> dict[Key, Lease | None]:

@@ -86,10 +86,10 @@ class Store:
 
     async def settle(
         self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: Told, epoch: int
-    ) -> tuple[Clock, dict[Key, Lease | None]]:
-        """Writes the orders whose rows are as they were known, in that epoch alone. Those absent: settle them by `settling`.
+    ) -> tuple[Clock, dict[Key, Lease | None] | None]:
+        """Writes all of it if all rows are still as they were known, in that epoch. None: they aren't, use `settling`.
 
-        A Lease where `keep`. Each order at most once, with the token of its lease.
+        A Lease where `keep`. Each order once, with the token of its lease.
         """
         async with self.engine.session("settle") as session:
             return await settle_known(

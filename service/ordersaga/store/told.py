@@ -22,18 +22,18 @@ class Told(Struct, frozen=True):
     letters: Sequence[DeadLetter] = ()
     ids: Sequence[ProviderId] = ()
 
-    def parts(self, vault: Vault, join: str = "") -> Iterator[Part]:
-        """`join` narrows all but the dead letters down."""
+    def parts(self, vault: Vault, where: str = "") -> Iterator[Part]:
+        """`where`: a condition for all but the dead letters."""
         if self.entries:
-            yield journal.appended(self.entries, join)
+            yield journal.appended(self.entries, where)
         if self.outcomes:
-            yield outbox.put(self.outcomes, join)
+            yield outbox.put(self.outcomes, where)
         if self.letters:
             yield dead_letters.buried(self.letters, vault)
         if self.ids:
-            yield provider_ids.noted(self.ids, join)
+            yield provider_ids.noted(self.ids, where)
 
 
 NOTHING: Final = Told()
-OF_WRITTEN: Final = "JOIN written USING (merchant, kind, subject)"
-"""To the orders that another part of the statement, `written`, has written."""
+IF_SAME: Final = "WHERE (SELECT yes FROM same)"
+"""If another part of the statement, `same`, says so."""

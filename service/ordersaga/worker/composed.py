@@ -1,6 +1,6 @@
 """What a batch of results makes of its orders: put together without the database, written in one transaction."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 
 import structlog
 from msgspec import Struct
@@ -50,7 +50,7 @@ class Composed:
         self._started: dict[Key, Lane] = {}
         self.changes: list[Settled] = []
         self.lost: list[Settlement] = []
-        self.violated: list[tuple[Key, Invariant]] = []
+        self.violated: list[Invariant] = []
 
     def add(self, settlement: Settlement, row: Row | None) -> None:
         """`row`: the order as it is now."""
@@ -68,8 +68,7 @@ class Composed:
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._note_id(settlement, decision.order)
-        broken = violations(row.order, settlement.call, settlement.result, decision)
-        self.violated.extend((key, invariant) for invariant in broken)
+        self.violated.extend(violations(row.order, settlement.call, settlement.result, decision))
         self.changes.append(Settled(decision.order, row, held.token, due, keep))
 
     def told(self) -> Told:
@@ -77,15 +76,6 @@ class Composed:
         epoch = self._clock.epoch
         outbox = [outbox_row(key, one, epoch, self._instance) for key, one in self.outcomes]
         return Told(self._entries, outbox, ids=self._ids)
-
-    def narrow(self, written: Container[Key]) -> list[Settlement]:
-        """To the orders that were written; what is left to settle otherwise."""
-        left = [settlement for key, settlement in self._done.items() if key not in written]
-        self._done = {key: settlement for key, settlement in self._done.items() if key in written}
-        self.changes = [change for change in self.changes if change.order.key in written]
-        self.outcomes = [told for told in self.outcomes if told[0] in written]
-        self.violated = [broken for broken in self.violated if broken[0] in written]
-        return left
 
     def ended(self, written: Mapping[Key, Lease | None]) -> list[Held]:
         """Those that are in nobody's hands now."""

@@ -92,7 +92,7 @@ class Settler:
         await self._idle.wait()
 
     async def _settle_known(self, batch: Sequence[Settlement]) -> list[Settlement]:
-        """Plain answers in one statement, upon the state that their calls were made of; what is left wants a look at the rows.
+        """Plain answers in one statement, upon the state that their calls were made of; what it leaves wants a look at the rows.
 
         The time is that of the database's clock as it was last heard and has gone on since.
         """
@@ -116,11 +116,14 @@ class Settler:
             composed.give_up()
             raise
         self._hear(heard)
-        settled = {id(settlement) for settlement in plain} - {id(one) for one in composed.narrow(written)}
+        if written is None:
+            composed.give_up()
+            return [*batch]
         self._tell(composed)
         self._free(composed.ended(written))
         for held in composed.following(written, mark):
             self.carry_on(held)
+        settled = {id(settlement) for settlement in plain}
         return [settlement for settlement in batch if id(settlement) not in settled]
 
     async def _settle(self, batch: Sequence[Settlement]) -> None:
@@ -199,7 +202,7 @@ class Settler:
         telemetry.settled(len(composed.changes) + len(composed.lost))
         telemetry.LEASES_LOST.inc(len(composed.lost))
         telemetry.decided([outcome for _, outcome in composed.outcomes])
-        for _, invariant in composed.violated:
+        for invariant in composed.violated:
             telemetry.VIOLATIONS.labels(invariant).inc()
 
 
