@@ -33,6 +33,8 @@ HELD_BY: Final = {
     "I3": [
         "domain/test_histories.py::test_any_history_keeps_the_invariants",
         "domain/test_evidence.py::test_a_refusal_after_a_lost_answer_leads_to_a_read",
+        "domain/test_histories_by_hand.py::test_a_truthful_person_settles_every_history",
+        "cli/test_settle.py::test_a_capture_that_took_effect_is_booked_once",
         "worker/test_leases.py::test_a_lost_answer_is_unknown_until_there_is_evidence",
         "worker/test_leases.py::test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first",
         "worker/test_leases.py::test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect",

@@ -16,6 +16,7 @@ COMMANDS = [
     ["publish"],
     ["outcomes"],
     ["order", "show"],
+    ["order", "settle"],
     ["dead-letters", "list"],
     ["dead-letters", "show"],
     ["dead-letters", "replay"],

@@ -1,6 +1,7 @@
 """What the documents name is in the code: settings, commands, codes, log lines, times."""
 
 import ast
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -86,6 +87,13 @@ def attentions() -> set[str]:
     return {one for path, module in modules().items() if path.parent.name == "domain" for one in attentions_of(module)}
 
 
+def codes_of(module: ast.Module) -> Iterator[str]:
+    """With which its functions refuse."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Refusal", "Refused"} and node.args:
+            yield from assigned(node.args[0].id, module) if isinstance(node.args[0], ast.Name) else texts(node.args[0])
+
+
 @pytest.mark.parametrize("document", ALL, ids=name_of)
 def test_every_setting_is_one(document: Path) -> None:
     known = {one.name for one in all_settings()} | {CONFIG, SECRETS_DIR}
@@ -129,6 +137,16 @@ def test_the_outcomes_and_statuses_are_those_of_the_contract() -> None:
     named = set(re.findall(r"`(\w+)`", said))
     assert named <= set(get_args(Status))
     assert set(get_args(Status)) - named == {"checkout", "pending_payment", "abandoned"}  # of what isn't built yet
+
+
+def test_the_codes_of_rejections_are_those_of_the_contract() -> None:
+    schema = json.loads((ROOT / "contracts/schemas/outcome.json").read_text())
+    listed = set(schema["$defs"]["error_code"]["enum"])
+    said = {code for path, module in modules().items() if path.parent.name == "domain" for code in codes_of(module)}
+    assert {"no_answer", "settled_by_hand"} <= said
+    not_listed = {"ambiguous", "order_"}  # the reason of an attention; a status of the provider's
+    assert said - listed == not_listed
+    assert "internal_error" in listed
 
 
 def test_every_log_line_is_written_somewhere() -> None:

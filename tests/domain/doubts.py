@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ordersaga.domain.outcomes import Outcome, Send
-from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Unknown
+from ordersaga.domain.outcomes import Outcome, Rest, Send
+from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Succeeded, Unknown
 
 from .shop import Story, line
 
@@ -39,6 +39,66 @@ def open_operation(name: str) -> Story:
 def placing() -> Story:
     story = Story(eager=False)
     story.placed(A)
+    return story
+
+
+def stuck(name: str) -> Story:
+    """An order whose operation of this type was sent, and whose evidence is used up."""
+    if name == "create_order":
+        return stuck_create()
+    if name == "cancel_authorization":
+        story = Story(eager=False)
+        story.cancelled()
+        story.placed(A)
+        lose(story)
+        story.wait()
+        story.answer(NO)
+        return is_stuck(story)
+    story = open_operation(name)
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    story.answer(GONE)
+    return is_stuck(story)
+
+
+def stuck_create(**more: object) -> Story:
+    story = Story(eager=False)
+    story.placed(A, **more)
+    lose(story)
+    story.wait()
+    story.answer(GONE)
+    story.answer(GONE)
+    return is_stuck(story)
+
+
+def two_refunds() -> Story:
+    story = Story(A)
+    story.shipped("A:1")
+    story.shipped("A:1")
+    story.eager = False
+    story.returned()
+    assert len(story.order.operations) == 2
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    story.answer(GONE)
+    return is_stuck(story)
+
+
+def refused_take_over() -> Story:
+    """The money was to be taken with the placing; the order that was made is cancelled before it was read."""
+    story = Story(eager=False)
+    story.placed(A, auto_capture=True)
+    story.answer(Succeeded("order-1", fraud_status="ACCEPTED"))
+    story.seen(status="cancelled", remaining_amount=0)
+    assert story.operation.type == "take_over"
+    return is_stuck(story)
+
+
+def is_stuck(story: Story) -> Story:
+    assert (story.operation.stage, story.next()) == ("stuck", Rest())
+    assert story.order.attention is not None
     return story
 
 

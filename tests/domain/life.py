@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
+from ordersaga.domain.by_hand import Verdict
 from ordersaga.domain.events import Event
 from ordersaga.domain.evidence import doubted
 from ordersaga.domain.order import Order, Request
@@ -74,6 +75,16 @@ class Life:
             case Send() | Read() | Revoke():
                 self._call(call, fault)
         return True
+
+    def stall(self) -> None:
+        """Our own code fails on the operation, whether or not it was sent."""
+        if self.order.operations and self.order.operations[0].stage != "stuck":
+            self._take(saga.stall(self.order, "settle: KeyError", self.now, self.rules))
+
+    def say(self, verdict: Verdict) -> None:
+        """A person settles the operation that is stuck."""
+        name = self.order.operations[0].id
+        self._take(saga.settle_by_hand(self.order, name, verdict, "grace", self.now, self.rules))
 
     def act_until_rest(self) -> None:
         """Lets time pass as it is asked for, without faults."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ordersaga.domain import saga
+from ordersaga.domain import by_hand, saga
 from ordersaga.domain.events import Cause, Data, Event, Placed, decode_data
 from ordersaga.domain.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.outcomes import Call, Decision, Elapsed, Entry, Next, Outcome, Read, Rest, Revoke, Send, Wait
@@ -198,6 +198,16 @@ class Story:
         before = len(self.outcomes)
         self._take(saga.settle(self.order, due, result, self.now, self.rules))
         return self.outcomes[before:]
+
+    def say(self, verdict: by_hand.Verdict, ident: str | None = None, by: str = "grace") -> list[Outcome]:
+        """A person settles the current operation, or the one that is named."""
+        before = len(self.outcomes)
+        self._take(saga.settle_by_hand(self.order, ident or self.operation.id, verdict, by, self.now, self.rules))
+        return self.outcomes[before:]
+
+    def stall(self) -> None:
+        """Our own code fails on the order."""
+        self._take(saga.stall(self.order, "settle: KeyError", self.now, self.rules))
 
     def seen(self, **more: Any) -> list[Outcome]:
         """Answers the read that is due with books that are ours but for what is told."""

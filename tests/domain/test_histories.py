@@ -90,21 +90,26 @@ def steps() -> st.SearchStrategy[Step]:
 
 def live(terms: Terms, early: list[Step], placed: Json, later: list[Step]) -> Life:
     life = Life(terms)
-    for what, given_ in [*early, ("placed", placed), *later]:
-        match what:
-            case "act":
-                life.act(given_)
-            case "wait":
-                life.wait(given_)
-            case "restore":
-                life.restore(given_)
-            case "decide":
-                life.klarna.decide(given_)
-            case _:
-                life.tell(what, given_)
+    for step in [*early, ("placed", placed), *later]:
+        take(life, step)
     life.act_until_rest()
     life.at_the_end()
     return life
+
+
+def take(life: Life, step: Step) -> None:
+    what, given_ = step
+    match what:
+        case "act":
+            life.act(given_)
+        case "wait":
+            life.wait(given_)
+        case "restore":
+            life.restore(given_)
+        case "decide":
+            life.klarna.decide(given_)
+        case _:
+            life.tell(what, given_)
 
 
 HISTORY = given(

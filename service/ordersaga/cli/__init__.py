@@ -19,7 +19,10 @@ _COMMANDS: Final = {
     "restored": ("operating:restored", "Say that the database was restored from a backup."),
     "version": ("about:version", "Print the version."),
 }
-_ORDER: Final = {"show": ("orders:show", "Print an order with its journal.")}
+_ORDER: Final = {
+    "show": ("orders:show", "Print an order with its journal."),
+    "settle": ("by_hand:settle", "Say what became of an operation that is stuck."),
+}
 _DEAD_LETTERS: Final = {
     "list": ("letters:list_", "List the inputs that couldn't be processed, without their content."),
     "show": ("letters:show", "Print one of them."),
@@ -48,7 +51,7 @@ app: Final = App(
     version=_version,
 )
 _with(app, _COMMANDS)
-app.command(_with(App(name="order", help="Look at an order."), _ORDER))
+app.command(_with(App(name="order", help="Look at an order, and settle what is stuck."), _ORDER))
 app.command(_with(App(name="dead-letters", help="Look at inputs that couldn't be processed."), _DEAD_LETTERS))
 
 

@@ -126,21 +126,14 @@ async def _replaying() -> AsyncIterator["Replay"]:
     from ordersaga import config
 
     settings = config.load()
-    from ordersaga.cli.wiring import accounts_of, rulebook_of, store_of
+    from ordersaga.cli.wiring import opened
     from ordersaga.intake.replay import Replay, ReplayError
-    from ordersaga.providers.accounts import providers_of
 
-    accounts = accounts_of(settings)
-    providers = providers_of(accounts)
     try:
-        async with store_of(settings) as store:
-            rulebook = rulebook_of(settings, accounts, providers)
+        async with opened(settings) as (store, rulebook):
             yield Replay(store, settings.merchants.keys(), rulebook, settings.instance)
     except ReplayError as error:
         raise CommandError(str(error)) from error
-    finally:
-        for provider in providers.values():
-            await provider.close()
 
 
 def _place(letter: "Listed") -> str:

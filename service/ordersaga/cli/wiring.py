@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -88,6 +89,19 @@ def rulebook_of(
             call_deadline=max((accounts[key].call_deadline for key in mine), default=10.0),
         )
     return Rulebook(rules)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[tuple[Store, Rulebook]]:
+    """For one command that decides. Raises the store's errors."""
+    accounts = accounts_of(settings)
+    providers = providers_of(accounts)
+    try:
+        async with store_of(settings) as store:
+            yield store, rulebook_of(settings, accounts, providers)
+    finally:
+        for provider in providers.values():
+            await provider.close()
 
 
 def owner_of(settings: Settings) -> str:

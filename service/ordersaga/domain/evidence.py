@@ -13,7 +13,7 @@ from ordersaga.domain.work import Work
 
 READABLE: Final = frozenset({"capture", "refund", "cancel", "release", "amend"})
 KEYED: Final = READABLE | {"create_order"}  # the authorization token is the key of a create_order
-_LOOK_UP = "look the order up at the provider by its merchant reference, then settle the operation by hand"
+_LOOK_UP = "look the order up at the provider by its merchant reference, then say `ordersaga order settle`"
 
 
 class Present(Struct, frozen=True):

@@ -190,5 +190,11 @@ class Order(Struct, frozen=True, omit_defaults=True):
         return self.order_amount - self.captured_amount - self.released_amount
 
     @property
+    def provider_ids(self) -> set[str]:
+        """Those of the order itself, its captures and its refunds."""
+        ids = {*(one.id for one in self.captures), *(one.id for one in self.refunds)}
+        return ids if self.provider_order_id is None else {*ids, self.provider_order_id}
+
+    @property
     def refundable(self) -> int:
         return self.captured_amount - self.refunded_amount - self.kept_amount

@@ -49,9 +49,9 @@ class Outcome(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """A journal entry: ids, types, amounts and reasons, never payloads."""
 
-    what: str  # event | decision | call | outcome | attention
+    what: str  # event | decision | call | outcome | attention | by_hand
     at: float
-    name: str  # event type, operation type or outcome type
+    name: str  # event type, operation type, outcome type or verdict
     event_id: str | None = None
     operation_id: str | None = None
     amount: int | None = None

@@ -144,8 +144,10 @@ def refuse_review(work: Work, cause: Cause | None) -> None:
 
 
 def refused(work: Work, operation: Operation, refusal: Refusal) -> None:
-    """No order came about."""
-    work.change(status="rejected", placed=None)
+    """No order came about, or a person said that nothing is left of it."""
+    order = work.order
+    released = order.order_amount - order.captured_amount if order.accepted else 0
+    work.change(status="rejected", released_amount=released, placed=None, creation=None)
     work.refuse(operation.cause, refusal, operation=operation)
 
 
@@ -171,6 +173,7 @@ def taken_over(work: Work, operation: Operation, seen: Snapshot) -> None:
     order = work.order
     released = seen.order_amount - seen.captured_amount - seen.remaining_amount
     counted = _counted(order, seen)
+    whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount
     work.change(
         accepted=True,
         fraud_status=seen.fraud_status,
@@ -178,7 +181,7 @@ def taken_over(work: Work, operation: Operation, seen: Snapshot) -> None:
         refunded_amount=seen.refunded_amount,
         released_amount=max(released, 0),
         expires_at=seen.expires_at or (work.terms.expiry(work.now) if seen.remaining_amount else None),
-        at_once=seen.captured_amount > 0 and seen.captured_amount == seen.order_amount,
+        at_once=whole or (operation.at_once and seen.fraud_status == "PENDING"),
         lines=counted.lines,
         captures=counted.captures,
         refunds=counted.refunds,

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordersaga.domain import cancelling, evidence, placing, refreshing, returning, settling, shipping
+from ordersaga.domain import by_hand, cancelling, evidence, placing, refreshing, returning, settling, shipping
 from ordersaga.domain.checks import amounts_amiss
 from ordersaga.domain.events import Amended, Cancelled, Cause, Closed, Data, Event, Placed, Returned, Shipped
 from ordersaga.domain.order import Key, Operation, Order, Pending, Refusal
@@ -67,7 +67,7 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
     operation = replace(order.operations[0], stage="stuck", attention=True) if order.operations else None
     if operation is not None:
         work.replace_current(operation)
-    work.call_somebody(operation, _OUR_FAULT, f"{reason}: see the service's log, then settle the order by hand")
+    work.call_somebody(operation, _OUR_FAULT, f"{reason}: see the service's log, then say `ordersaga order settle`")
     return work.decision()
 
 
@@ -94,12 +94,12 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
         return Rest()
     if operation.due > now:
         return Wait(operation.due)
-    if operation.type == "take_over":
+    if operation.type == "take_over" or operation.stage == "read":
         return Read(order.provider_order_id or "", operation)
     request = order.details.requests[operation.id]
     forgotten = evidence.outlives_key(order, operation, now, rules)
     if operation.type in evidence.READABLE:
-        if operation.stage == "read" or forgotten or evidence.predates_restore(operation, rules):
+        if forgotten or evidence.predates_restore(operation, rules):
             return Read(order.provider_order_id or "", operation)
     elif operation.stage == "revoke" or forgotten:
         return Revoke(operation, rules.terms[order.provider].revocation(request))
@@ -131,6 +131,15 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
         work.note("call", operation.type, operation_id=operation.id, note="answer to an operation that had ended")
         return work.decision()
     settling.settled(work, call, current, result)
+    return _advanced(work)
+
+
+def settle_by_hand(
+    order: Order, operation_id: str, verdict: by_hand.Verdict, by: str, now: float, rules: Rules
+) -> Decision:
+    """Applies what a person found of the operation that is stuck; `by`: their name. Raises by_hand.NotSettledError."""
+    work = Work(order, now, rules)
+    by_hand.settled(work, operation_id, verdict, by)
     return _advanced(work)
 
 

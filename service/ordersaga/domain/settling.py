@@ -34,7 +34,7 @@ def _settle_send(work: Work, before: Operation, result: Result) -> None:
     )
     match result:
         case Succeeded():
-            _succeed(work, operation, result)
+            succeed(work, operation, result)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
             _refused(work, operation, Refusal(code, messages, correlation_id), result.status)
         case Retryable(after=after):
@@ -49,7 +49,7 @@ def _settle_send(work: Work, before: Operation, result: Result) -> None:
 def _refused(work: Work, operation: Operation, refusal: Refusal, status: int | None) -> None:
     """A refusal ends the operation, unless it may be the repeat of what succeeded: then only evidence does."""
     if not operation.unknown and not evidence.predates_restore(operation, work.rules):
-        _fail(work, operation, refusal)
+        fail(work, operation, refusal)
         return
     doubtful = replace(operation, unknown=True, refused=refusal, due=work.now)
     if operation.type == "create_order":
@@ -57,7 +57,7 @@ def _refused(work: Work, operation: Operation, refusal: Refusal, status: int | N
     elif operation.type in evidence.READABLE:
         work.replace_current(replace(doubtful, stage="read"))
     elif status == 404:  # the authorization is gone, and nobody but us could have used it
-        _succeed(work, operation, Succeeded())
+        succeed(work, operation, Succeeded())
     else:
         evidence.give_up(work, doubtful, refusal)
 
@@ -71,15 +71,15 @@ def _doubt(work: Work, operation: Operation) -> None:
 
 
 def _settle_read(work: Work, operation: Operation, result: Result) -> None:
-    if operation.type == "take_over":
+    if operation.type in {"take_over", "create_order"}:  # a person has named the order that the latter made
         _settle_take_over(work, operation, result)
         return
     verdict = evidence.weigh(work, operation, result)
     match verdict:
         case Succeeded():
-            _succeed(work, operation, verdict)
+            succeed(work, operation, verdict)
         case Refusal():
-            _fail(work, operation, verdict)
+            fail(work, operation, verdict)
         case None:
             pass
         case _:
@@ -108,6 +108,9 @@ def _not_taken_over(work: Work, operation: Operation, refusal: Refusal) -> None:
     """An order that we made ourselves isn't refused for what a read of it says: its money may have been taken."""
     if work.order.accepted:
         evidence.give_up(work, operation, refusal)
+    elif operation.type == "create_order":
+        work.change(provider_order_id=None)  # the person named another's
+        evidence.give_up(work, operation, refusal)
     else:
         work.retire(operation)
         placing.refused(work, operation, refusal)
@@ -120,7 +123,7 @@ def _settle_revoke(work: Work, before: Operation, result: Result) -> None:
     match result:
         case Succeeded():
             reason = Refusal("no_answer", ("the provider didn't answer; the authorization was withdrawn unused",))
-            _fail(work, operation, operation.refused or reason)
+            fail(work, operation, operation.refused or reason)
         case Retryable():
             work.replace_current(replace(operation, due=work.backoff(operation)))
         case Unknown() if lost <= 2 * work.rules.create_repeats:
@@ -131,7 +134,8 @@ def _settle_revoke(work: Work, before: Operation, result: Result) -> None:
             assert_never(result)
 
 
-def _succeed(work: Work, operation: Operation, result: Succeeded) -> None:
+def succeed(work: Work, operation: Operation, result: Succeeded) -> None:
+    """Ends the operation: the provider did it."""
     work.retire(operation)
     match operation.type:
         case "create_order":
@@ -153,7 +157,8 @@ def _succeed(work: Work, operation: Operation, result: Succeeded) -> None:
             assert_never(operation.type)
 
 
-def _fail(work: Work, operation: Operation, refusal: Refusal) -> None:
+def fail(work: Work, operation: Operation, refusal: Refusal) -> None:
+    """Ends the operation: the provider didn't do it, nor will it do what was to follow."""
     work.retire(operation, following=True)
     if operation.newly_named:  # nothing was drawn as named: they follow as before
         work.change(lines=lines.mark_named(work.order.lines, operation.newly_named, named=False))

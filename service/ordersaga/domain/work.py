@@ -171,10 +171,14 @@ class Work:
                 else replace(p, deadline=p.deadline + self.now - max(operation.opened, p.arrived))
                 for p in pending
             )
-        attention = order.attention
+        self.change(operations=rest, pending=pending)
+        self.relieve(operation)
+
+    def relieve(self, operation: Operation) -> None:
+        """Closes the attention that was opened for this operation."""
+        attention = self.order.attention
         if attention is not None and attention.operation_id == operation.id:
-            attention = None
-        self.change(operations=rest, pending=pending, attention=attention)
+            self.change(attention=None)
 
     def backoff(self, operation: Operation) -> float:
         """When to try again: exponential, spread over the upper half of the step."""

@@ -1,6 +1,6 @@
 """What a person does with a dead letter: replay it (as it is or repaired), or discard it."""
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import Final
 from uuid import UUID
 
@@ -11,17 +11,12 @@ from ordersaga.bus.records import Record
 from ordersaga.domain import saga
 from ordersaga.domain.events import Cause
 from ordersaga.domain.order import Key, Order, Refusal
-from ordersaga.domain.outcomes import Decision
-from ordersaga.domain.terms import Rules
-from ordersaga.outbox import outbox_row
+from ordersaga.intake import single
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.dead_letters import Content, Listed
-from ordersaga.store.intake import Change, InboxRow, Intake
-from ordersaga.store.rows import Clock, Row
+from ordersaga.store.intake import InboxRow
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 
-Decide = Callable[[Order | None, float, Rules], Decision]
 _OWED: Final = frozenset({"invalid_event", "internal_error"})
 """Codes of letters whose event still lacks its final outcome."""
 
@@ -67,11 +62,10 @@ class Replay:
             heard, locked = await tx.look([row], [key])
             if heard.verdicts != ["new"] and listed.code != "too_old":
                 raise ReplayError(_used(letter, new_id))
-
-            def decide(order: Order | None, now: float, rules: Rules) -> Decision:
-                return saga.take_in_first(order, event, now, rules, unblocks=str(letter))
-
-            await self._write(tx, key, locked.get(key), heard.clock, decide)
+            held, rules = locked.get(key), self._rulebook.of(key.merchant)
+            order = held.order if held else None
+            decision = saga.take_in_first(order, event, heard.clock.now, rules, unblocks=str(letter))
+            await single.write(tx, held, decision, heard.clock, rules, self._instance)
         return key
 
     async def discard(self, letter: UUID) -> None:
@@ -93,11 +87,10 @@ class Replay:
             refusal = Refusal(
                 code, (listed.reason,), advice="the dead letter was discarded", dead_letter_id=str(letter)
             )
-
-            def decide(order: Order | None, now: float, rules: Rules) -> Decision:
-                return saga.refuse_for_good(order or Order(key), cause, refusal, now, rules, unblocks=str(letter))
-
-            await self._write(tx, key, locked.get(key), heard.clock, decide)
+            held, rules = locked.get(key), self._rulebook.of(key.merchant)
+            order = held.order if held else Order(key)
+            decision = saga.refuse_for_good(order, cause, refusal, heard.clock.now, rules, unblocks=str(letter))
+            await single.write(tx, held, decision, heard.clock, rules, self._instance)
 
     async def _taken_in(self, key: Key, cause: Cause) -> bool:
         """By the order's journal, which remembers for longer than the inbox."""
@@ -112,16 +105,6 @@ class Replay:
         if found[0].state != "open":
             raise ReplayError(f"dead letter {letter} was {found[0].state} before")
         return found
-
-    async def _write(self, tx: Intake, key: Key, row: Row | None, clock: Clock, decide: Decide) -> None:
-        rules = self._rulebook.of(key.merchant)
-        decision = decide(row.order if row else None, clock.now, rules)
-        due = saga.due(decision.order, clock.now, rules)
-        told = Told(
-            [(key, entry) for entry in decision.entries],
-            [outbox_row(key, outcome, clock.epoch, self._instance) for outcome in decision.outcomes],
-        )
-        await tx.write([Change(decision.order, row, due)], told=told)
 
 
 def _used(letter: UUID, new_id: str | None) -> str:

@@ -9,11 +9,11 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.order import Key, Order
-from ordersaga.store import dead_letters
+from ordersaga.store import dead_letters, provider_ids
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import ConflictError, OffsetsMovedError
 from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, row_of
-from ordersaga.store.rows import Clock, Lease, Row, clock_of, clock_sql, columns_of, key_of
+from ordersaga.store.rows import Clock, Lease, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session, numbered_on
 from ordersaga.store.told import NOTHING, Told
 from ordersaga.store.vault import Vault
@@ -184,6 +184,14 @@ class Intake:
     async def resolve(self, letter: UUID, state: Literal["replayed", "discarded"]) -> bool:
         """Ends an open dead letter; False: it isn't open. The inbox forgets a replayed one: remember it afterwards."""
         return await dead_letters.resolve(self._session, letter, state)
+
+    async def claim_id(self, one: ProviderId) -> Key:
+        """Notes an id for the order, if nobody has it. The order that it is noted for, by us alone until the end."""
+        return await provider_ids.claim(self._session, one)
+
+    async def move_id(self, one: ProviderId) -> None:
+        """Notes a claimed id for this order instead of the one that it was noted for."""
+        await provider_ids.move(self._session, one)
 
 
 def _moving(moved: Sequence[Progress]) -> Part:

@@ -14,6 +14,15 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
      AS g(merchant, kind, subject, provider, id, what) {where}
 ON CONFLICT (merchant, provider, id) DO NOTHING"""
 
+_CLAIM: Final = """
+INSERT INTO provider_ids (merchant, kind, subject, provider, id, what) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (merchant, provider, id) DO UPDATE SET id = excluded.id
+RETURNING merchant, kind, subject"""
+"""The update changes nothing: it locks the row, and returns it."""
+
+_MOVE: Final = """
+UPDATE provider_ids SET kind = $2, subject = $3, what = $6 WHERE merchant = $1 AND provider = $4 AND id = $5"""
+
 _FIND: Final = """
 SELECT merchant, kind, subject FROM provider_ids WHERE merchant = $1 AND provider = $2 AND id = $3"""
 
@@ -28,6 +37,18 @@ def noted(ids: Sequence[ProviderId], where: str = "") -> Part:
         [one.what for one in ordered],
     )
     return Part("noted", _NOTE.format(where=where), columns)
+
+
+async def claim(session: Session, one: ProviderId) -> Key:
+    """Notes an id that nobody has. The order that has it, which keeps it until the transaction ends."""
+    key = one.key
+    (record,) = await session.fetch(_CLAIM, key.merchant, key.kind, key.subject, one.provider, one.id, one.what)
+    return key_of(record)
+
+
+async def move(session: Session, one: ProviderId) -> None:
+    key = one.key
+    await session.fetch(_MOVE, key.merchant, key.kind, key.subject, one.provider, one.id, one.what)
 
 
 async def find(session: Session, merchant: str, provider: str, name: str) -> Key | None:

@@ -22,5 +22,4 @@ def violations(before: Order, call: Call | Elapsed, result: Result | None, decis
 def _is_second(before: Order, call: Send, result: Succeeded) -> bool:
     """The operation has ended with another id than this answer gives it."""
     ended = all(operation.id != call.operation.id for operation in before.operations)
-    known = {*(one.id for one in before.captures), *(one.id for one in before.refunds), before.provider_order_id}
-    return ended and result.provider_id is not None and result.provider_id not in known
+    return ended and result.provider_id is not None and result.provider_id not in before.provider_ids
