@@ -39,6 +39,8 @@ HELD_BY: Final = {
         "worker/test_leases.py::test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first",
         "worker/test_leases.py::test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect",
         "worker/test_leases.py::test_what_was_handed_back_with_a_doubt_keeps_it",
+        "worker/test_violations.py::test_an_unknown_operation_that_ends_by_no_evidence_is_seen",
+        "worker/test_violations.py::test_a_refusal_that_ends_what_was_in_doubt_is_counted",
     ],
     "I4": [
         "domain/test_histories.py::test_any_history_keeps_the_invariants",
@@ -59,6 +61,9 @@ HELD_BY: Final = {
         "intake/test_taking_in.py::test_a_batch_and_its_offsets_are_one_transaction",
         "intake/test_taking_in.py::test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped",
         "e2e/test_sample.py::test_histories_of_every_kind_end_as_worked_out_and_every_penny_is_accounted_for",
+        "intake/test_nothing_lost_or_told.py::test_a_record_that_comes_to_nothing_is_counted",
+        "intake/test_nothing_lost_or_told.py::test_an_event_of_which_nothing_would_be_told_any_more_is_counted",
+        "worker/test_violations.py::test_an_event_that_a_settle_forgets_is_counted",
     ],
     "I7": [
         "intake/test_bad_input.py::test_a_nul_and_a_twenty_digit_amount_stall_only_their_own_order",
@@ -68,6 +73,8 @@ HELD_BY: Final = {
         "worker/test_settling.py::test_a_bug_in_next_call_stalls_only_its_order",
         "worker/test_slots.py::test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_another_finish",
         "worker/test_slots.py::test_a_lane_whose_provider_is_down_is_not_claimed",
+        "config/test_standing.py::test_a_batch_that_is_worked_on_for_over_a_minute_counts_at_each_look",
+        "worker/test_upkeep.py::test_results_that_stand_still_while_the_store_answers_are_counted",
     ],
     "I8": [
         "domain/test_histories.py::test_any_history_keeps_the_invariants",
@@ -83,6 +90,7 @@ HELD_BY: Final = {
     "I10": [
         "intake/test_nothing_lost_or_told.py::test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome",
         "config/test_logs.py::test_a_field_that_is_not_known_is_left_out",
+        "config/test_logs.py::test_what_had_to_be_left_out_is_counted_by_field",
         "config/test_logs.py::test_an_exception_is_told_by_kind_and_place_without_its_text",
     ],
 }

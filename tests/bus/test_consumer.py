@@ -159,6 +159,26 @@ async def test_while_the_store_is_away_nothing_is_read_and_the_group_is_kept(
     assert consumer.health().positioned
 
 
+async def test_it_tells_for_how_long_a_batch_has_been_in_hand(
+    make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
+) -> None:
+    topic, tries, go_on = await make_topic(1), 0, asyncio.Event()
+    await publish(shop, topic, range(1))
+
+    async def take(_batch: Batch) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ConnectionError("away")
+        await go_on.wait()
+
+    consumer = await consume(topic, take)
+    await until(lambda: tries == 2)
+    assert consumer.health().in_hand >= 0.1, "it is still the same batch"
+    go_on.set()
+    await until(lambda: consumer.health().in_hand == 0.0)
+
+
 async def test_a_batch_that_fails_comes_again_before_any_other(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer, settings: KafkaSettings
 ) -> None:

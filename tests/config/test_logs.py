@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import REGISTRY
 
 import ordersaga
 from ordersaga.domain.order import Key
@@ -58,6 +59,20 @@ def test_a_field_that_is_not_known_is_left_out(lines: Lines) -> None:
     [line] = lines()
     assert PERSONAL not in json.dumps(line)
     assert line["subject"] == "536365"
+
+
+def test_what_had_to_be_left_out_is_counted_by_field(lines: Lines) -> None:
+    def counted() -> list[float]:
+        broken = REGISTRY.get_sample_value("ordersaga_invariant_violations_total", {"invariant": "I10"}) or 0.0
+        by = [("ordersaga_log_fields_left_out_total", {"field": name}) for name in ("email", "reason", "…")]
+        return [broken, *(REGISTRY.get_sample_value(*one) or 0.0 for one in by)]
+
+    before, log = counted(), structlog.get_logger("a")
+    log.error("failed", subject="536365", reason="refused", orders=["1"], exc_info=ValueError(PERSONAL), code="x" * 600)
+    logging.getLogger("other").warning("cannot take %s", PERSONAL)
+    assert counted() == before
+    log.error("failed", email=PERSONAL, reason={"name": PERSONAL}, **{PERSONAL: 1})
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [3, 1, 1, 1]
 
 
 def test_of_a_value_that_is_not_plain_only_the_type_is_told(lines: Lines) -> None:

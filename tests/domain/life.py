@@ -10,8 +10,10 @@ from ordersaga.domain.events import Event
 from ordersaga.domain.evidence import doubted
 from ordersaga.domain.order import Order, Request
 from ordersaga.domain.outcomes import Call, Decision, Elapsed, Outcome, Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.owing import forgotten, owing
 from ordersaga.domain.results import Rejected, Result, Retryable, Unknown
 from ordersaga.domain.terms import Rules, Terms
+from ordersaga.worker.violations import violations
 
 from .model import Klarna
 from .shop import KEY, START, check, event, lively
@@ -56,7 +58,9 @@ class Life:
 
     def _hear(self, known: Event) -> None:
         self.told.append(known.cause.id)
-        self._take(saga.accept(self.order, known, self.now, self.rules))
+        decision = saga.accept(self.order, known, self.now, self.rules)
+        assert forgotten({known.cause, *owing(self.order)}, decision) == set(), "I6"
+        self._take(decision)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -70,7 +74,7 @@ class Life:
                 return False
             case Elapsed():
                 pending = len(self.order.pending)
-                self._take(saga.settle(self.order, call, None, self.now, self.rules))
+                self._settle(call, None)
                 assert len(self.order.pending) < pending, "nothing came of it"
             case Send() | Read() | Revoke():
                 self._call(call, fault)
@@ -119,9 +123,15 @@ class Life:
         elif fault.startswith("lost") or result is None:
             result = Unknown("connection lost")
         before = self.order.operations[0] if self.order.operations else None
-        self._take(saga.settle(self.order, call, result, self.now, self.rules))
+        self._settle(call, result)
         if before is not None and before.unknown and isinstance(result, Rejected) and isinstance(call, Send):
             assert not self._refused_by(call, result), "I3: a refusal ended what was unknown"
+
+    def _settle(self, call: Call | Elapsed, result: Result | None) -> None:
+        """What the running service watches for stays quiet."""
+        decision = saga.settle(self.order, call, result, self.now, self.rules)
+        assert list(violations(self.order, call, result, decision)) == []
+        self._take(decision)
 
     def _refused_by(self, call: Send, result: Rejected) -> bool:
         last = self.outcomes[-1] if self.outcomes else None

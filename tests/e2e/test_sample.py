@@ -3,8 +3,12 @@
 import asyncio
 import os
 import sys
+import urllib.request
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ordersaga_local.process import free_port
 
 from .conftest import Opening
 from .play import ROOT, slice_of_sample
@@ -12,14 +16,26 @@ from .play import ROOT, slice_of_sample
 REVIEW = {"pending_decision": "ACCEPTED", "pending_decision_after": 1}
 
 
+def broken_promises(port: int) -> dict[str, float]:
+    """As the service counts them."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    samples = [sample for family in families for sample in family.samples]
+    counted = [one for one in samples if one.name == "ordersaga_invariant_violations_total"]
+    assert len(counted) == 10
+    return {one.labels["invariant"]: one.value for one in counted if one.value}
+
+
 async def test_histories_of_every_kind_end_as_worked_out_and_every_penny_is_accounted_for(opened: Opening) -> None:
     events, expected = slice_of_sample(8)
+    port = free_port()
     async with opened() as play:
         play.sandbox.control("switches", "PUT", REVIEW)
-        play.service()
+        play.service(ORDERSAGA_METRICS_PORT=str(port))
         await play.publish(events)
         await play.ended(len(expected.events(final=True)))
         assert await play.amiss(expected) == []
+        assert await asyncio.to_thread(broken_promises, port) == {}
 
 
 @pytest.mark.long

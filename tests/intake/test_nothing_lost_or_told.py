@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
+from ordersaga.intake import intake
+from ordersaga.intake.decide import decide_batch
 from roles_harness import TOPIC, Shop, roles, run_sql
 
 PERSONAL = ("Ada", "Lovelace", "ada@example.org", "St James", "1815-12-10", "authorization_token")
@@ -65,6 +68,46 @@ async def test_every_record_has_an_inbox_row_or_a_dead_letter(database: str, mon
             name = dict(record.headers).get("ce_id", b"").decode()
             assert name in inbox or record.offset in letters, record.offset
         assert len(letters) == 11
+
+
+def violated() -> float:
+    return REGISTRY.get_sample_value("ordersaga_invariant_violations_total", {"invariant": "I6"}) or 0.0
+
+
+async def test_an_event_of_which_nothing_would_be_told_any_more_is_counted(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = saga.accept
+
+    def accept(order: Any, event: Any, now: float, rules: Any) -> Any:
+        decision = right(order, event, now, rules)
+        if event.cause.id == "dropped":
+            return replace(decision, order=replace(decision.order, pending=()))
+        return decision
+
+    monkeypatch.setattr(saga, "accept", accept)
+    async with roles(database, desk=False) as r:
+        shop, before = Shop(), violated()
+        early = [shop.shipped("2", name="early"), shop.event("shipped", "2", {"order_lines": 1}, name="bad")]
+        await r.take(shop.placed(), shop.shipped(), shop.placed(), *early)
+        assert violated() == before
+        await r.take(shop.shipped("2", name="dropped"))
+        assert violated() == before + 2, "the event and the one that waited before it"
+        await r.take(shop.placed("3"), shop.shipped("3", name="dropped"))
+        assert violated() == before + 2, "its id was used"
+        await r.take(shop.placed("4"), shop.event("closed", "4", {}, name="closed"))
+        assert violated() == before + 2
+
+
+async def test_a_record_that_comes_to_nothing_is_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_but_one(inputs: Any, *more: Any) -> Any:
+        return decide_batch(list(inputs)[1:], *more)
+
+    async with roles(database, desk=False) as r:
+        shop, before = Shop(), violated()
+        monkeypatch.setattr(intake, "decide_batch", all_but_one)
+        await r.take(shop.placed("1"), shop.placed("2"), shop.event("invented", "3", {}))
+        assert violated() == before + 1
 
 
 async def test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome(

@@ -53,10 +53,11 @@ class ConsumerOptions:
 class Health:
     """`last_poll`: seconds since Kafka was last polled, long while a batch is worked on.
 
-    `positioned`: the store has said where to start.
+    `positioned`: the store has said where to start. `in_hand`: seconds since the batch in hand was handed out, 0: none is.
     """
 
     running: bool
     last_poll: float
     places: frozenset[Place]
     positioned: bool
+    in_hand: float = 0.0

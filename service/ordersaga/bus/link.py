@@ -45,6 +45,7 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
         self._tenure = Tenure(())
         self._free = asyncio.Event()
         self._free.set()
+        self._handed_at: float | None = None
         self._broker = KafkaBroker(
             settings.brokers,
             client_id=settings.client_id,
@@ -126,7 +127,8 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
             consumer is not None and consumer.broken is None and any(not task.done() for task in self._subscriber.tasks)
         )
         age = 0.0 if consumer is None else time.monotonic() - consumer.polled_at
-        return Health(running, age, tenure.places, tenure.reading)
+        in_hand = 0.0 if self._handed_at is None else time.monotonic() - self._handed_at
+        return Health(running, age, tenure.places, tenure.reading, in_hand)
 
     # rebalances
 
@@ -177,6 +179,7 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
         if consumer is None:
             return
         self._free.clear()
+        self._handed_at = time.monotonic()
         try:
             batch = Batch([_record(one) for one in records], tenure, consumer.at_end)
             following = {place: tenure.next[place] for place in batch.places if place in tenure.next}
@@ -185,6 +188,7 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
             log.exception("a batch couldn't be handed over and is read again")
             consumer.rewind(_first_offsets(records))
         finally:
+            self._handed_at = None
             self._free.set()
 
     async def _deliver(self, batch: Batch, tenure: Tenure, following: Mapping[Place, int]) -> None:

@@ -77,7 +77,8 @@ class Service:
             self._start(service.relay.run)
         if service.consumer is not None:
             self._start(service.consumer.run)
-        self._start(partial(keep, store, service.lanes, UpkeepSettings(self._settings.inbox_retention)))
+        upkeep = UpkeepSettings(self._settings.inbox_retention)
+        self._start(partial(keep, store, service.lanes, upkeep, service.in_hand))
         telemetry.watch_lanes(service.lanes)
         telemetry.watch_gates(service.gates)
         telemetry.watch_store(store.engine.counts)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ordersaga import telemetry
 from ordersaga.bus.consumer import Batch, Consumer, ConsumerOptions
 from ordersaga.bus.producer import Producer
 from ordersaga.bus.records import Place, Record
@@ -120,6 +121,12 @@ class Wired:
     settler: Settler | None
     relay: Relay | None
     closing: Sequence[Callable[[], Awaitable[None]]]
+
+    @property
+    def in_hand(self) -> Sequence[telemetry.InHand]:
+        consumer, settler = self.consumer, self.settler
+        of_intake: list[telemetry.InHand] = [] if consumer is None else [lambda: consumer.health().in_hand]
+        return of_intake if settler is None else [*of_intake, settler.in_hand]
 
     async def close(self) -> None:
         for close in self.closing:

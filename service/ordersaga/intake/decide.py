@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ordersaga.bus.cloudevents import Readable, Unreadable
 from ordersaga.bus.records import Record
-from ordersaga.domain import saga
+from ordersaga.domain import owing, saga
 from ordersaga.domain.events import Event
 from ordersaga.domain.order import Key, Order, Refusal
 from ordersaga.domain.outcomes import Decision, Entry, Outcome
@@ -33,6 +33,7 @@ class Verdicts(Struct):
     taken: int = 0
     duplicates: int = 0
     foreign: int = 0  # records whose key isn't their order's id
+    forgotten: int = 0  # events of which nothing would be told any more
 
 
 def key_of(read: Read) -> Key | None:
@@ -73,10 +74,19 @@ def decide_batch(
     return verdicts
 
 
+def unaccounted(verdicts: Verdicts, records: int) -> int:
+    """Of so many records those that came to nothing, and the events of which nothing would be told any more (I6)."""
+    accounted = verdicts.taken + verdicts.duplicates + len(verdicts.letters)
+    return max(records - accounted, 0) + verdicts.forgotten
+
+
 def _accept(verdicts: Verdicts, event: Event, rules_of: RulesOf, now: float) -> None:
     key = Key(event.merchant, event.kind, event.subject)
-    decision = saga.accept(verdicts.orders.get(key), event, now, rules_of(event.merchant))
+    order = verdicts.orders.get(key)
+    decision = saga.accept(order, event, now, rules_of(event.merchant))
     verdicts.taken += 1
+    before = (event.cause,) if order is None else (event.cause, *owing.owing(order))
+    verdicts.forgotten += len(owing.forgotten(before, decision))
     _count(verdicts, key, decision)
 
 

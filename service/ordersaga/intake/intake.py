@@ -16,7 +16,7 @@ from ordersaga.domain import saga
 from ordersaga.domain.order import Key, Order
 from ordersaga.domain.outcomes import Read, Revoke, Send
 from ordersaga.intake.decide import Read as Input
-from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of
+from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of, unaccounted
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import intake as store_intake
@@ -183,6 +183,7 @@ class Intake:
         letters = [letter.code for letter in verdicts.letters]
         telemetry.taken_in(len(batch), verdicts.taken, verdicts.duplicates, letters)
         telemetry.FOREIGN_KEYS.inc(verdicts.foreign)
+        telemetry.VIOLATIONS.labels("I6").inc(unaccounted(verdicts, len(batch)))
         telemetry.decided([outcome for _, outcome in verdicts.outcomes])
 
     async def _decide(self, tx: store_intake.Intake, batch: Batch) -> tuple[Heard, dict[Key, Row], Verdicts]:

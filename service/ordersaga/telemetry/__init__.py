@@ -17,6 +17,7 @@ from ordersaga.telemetry.metrics import (
     settled,
     taken_in,
 )
+from ordersaga.telemetry.standing import InHand, Standing
 from ordersaga.telemetry.watching import figures, serve, watch_gates, watch_lanes, watch_store
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "FOREIGN_KEYS",
     "LEASES_LOST",
     "VIOLATIONS",
+    "InHand",
+    "Standing",
     "called",
     "configure_logs",
     "decided",

@@ -10,6 +10,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
+from ordersaga.telemetry.metrics import left_out
+
 Form = Literal["json", "console"]
 
 # A field that isn't named here is left out of the line, as it might hold personal data or a secret.
@@ -27,19 +29,22 @@ _SPEAKS_OF_PLACES_ONLY: Final = ("aiokafka", "alembic")
 
 
 def only_known_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> EventDict:
-    """Known names with plain values; of another value only its type."""
-    return {name: _plain(value) for name, value in fields.items() if name in KNOWN_FIELDS}
+    """Known names with plain values; of another value only its type. What is taken out is counted: no line should hold it."""
+    for name in fields.keys() - KNOWN_FIELDS:
+        left_out(name)
+    return {name: _plain(name, value) for name, value in fields.items() if name in KNOWN_FIELDS}
 
 
-def _plain(value: object) -> object:
+def _plain(name: str, value: object) -> object:
     match value:
         case str():
             return value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
         case None | bool() | int() | float():
             return value
         case list() | tuple() | set() | frozenset():
-            return [_plain(one) for one in value]
+            return [_plain(name, one) for one in value]
         case _:
+            left_out(name)
             return f"<{type(value).__name__}>"
 
 

@@ -31,6 +31,8 @@ RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes publish
 RELAY_FAILED: Final = Counter(
     "ordersaga_outcomes_publish_failed_total", "Outcomes whose publication failed, to be repeated"
 )
+# logs
+LEFT_OUT: Final = Counter("ordersaga_log_fields_left_out_total", "Fields that a log line may not hold", ["field"])
 # the invariants of money: anything above 0 is an alert of the same name
 Invariant = Literal["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]
 INVARIANTS: Final[tuple[Invariant, ...]] = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10")
@@ -74,6 +76,12 @@ def refused(reason: str) -> None:
     for constraint, invariant in _KEPT_BY.items():
         if constraint in reason:
             VIOLATIONS.labels(invariant).inc()
+
+
+def left_out(field: str) -> None:
+    """What had to be taken out of a log line, by the name that our code gave it."""
+    VIOLATIONS.labels("I10").inc()
+    LEFT_OUT.labels(field if field.isidentifier() else "…").inc()
 
 
 def relayed(published: int, failed: int) -> None:

@@ -61,14 +61,15 @@ class Composed:
             self.lost.append(settlement)
             return
         rules = self._rulebook.of(key.merchant)
-        decision = _decide(settlement, evidence.begun(row.order, settlement.call, row.since), now, rules)
+        before = _found(settlement, row)
+        decision = _decide(settlement, before, now, rules)
         due = saga.due(decision.order, now, rules)
         keep = self._go_on and due is not None and due <= now and self._goes_on(held, decision.order)
         self._done[key] = settlement
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._note_id(settlement, decision.order)
-        self.violated.extend(violations(row.order, settlement.call, settlement.result, decision))
+        self.violated.extend(violations(before, settlement.call, settlement.result, decision))
         self.changes.append(Settled(decision.order, row, held.token, due, keep))
 
     def told(self) -> Told:
@@ -117,10 +118,13 @@ class Composed:
             self._ids.append(ProviderId(after.key, after.provider, result.provider_id, what))
 
 
+def _found(settlement: Settlement, row: Row) -> Order:
+    """The order as the call found it."""
+    order, doubt = evidence.begun(row.order, settlement.call, row.since), settlement.held.doubt
+    return order if doubt is None else evidence.doubted(order, doubt.since, doubt.until)
+
+
 def _decide(settlement: Settlement, order: Order, now: float, rules: Rules) -> Decision:
-    doubt = settlement.held.doubt
-    if doubt is not None:
-        order = evidence.doubted(order, doubt.since, doubt.until)
     if settlement.failed is not None:
         return saga.stall(order, settlement.failed, now, rules)
     try:

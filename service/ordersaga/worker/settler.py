@@ -1,6 +1,7 @@
 """Settles results in batches, many orders in one transaction, on state read anew."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -61,7 +62,7 @@ class Settler:
         self._settings = settings
         self._wake = wake
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue()
-        self._busy = 0
+        self._begun: dict[object, float] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._heard: Clock | None = None
@@ -78,18 +79,23 @@ class Settler:
             batch = [await self._queue.get()]
             while len(batch) < self._settings.batch and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            self._busy += 1
+            mine = object()
+            self._begun[mine] = time.monotonic()
             try:
                 if left := await self._settle_known(batch):
                     await self._settle(left)
             finally:
-                self._busy -= 1
-                if not self._busy and self._queue.empty():
+                del self._begun[mine]
+                if not self._begun and self._queue.empty():
                     self._idle.set()
 
     async def drained(self) -> None:
         """Returns when nothing is left to settle."""
         await self._idle.wait()
+
+    def in_hand(self) -> float:
+        """For how many seconds the oldest batch that isn't settled yet has been worked on; 0: there is none."""
+        return time.monotonic() - min(self._begun.values()) if self._begun else 0.0
 
     async def _settle_known(self, batch: Sequence[Settlement]) -> list[Settlement]:
         """Plain answers in one statement, upon the state that their calls were made of; what it leaves wants a look at the rows.

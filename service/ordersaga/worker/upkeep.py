@@ -1,7 +1,7 @@
 """What is looked after from time to time beside the work: switches, figures for gauges, the inbox's retention."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from msgspec import Struct
@@ -29,14 +29,21 @@ class UpkeepSettings(Struct, frozen=True):
     batch: int = 1_000
 
 
-async def keep(store: Store, lanes: Lanes, settings: UpkeepSettings) -> None:
-    """Until cancelled. A store that is away is asked again the next time."""
+async def keep(store: Store, lanes: Lanes, settings: UpkeepSettings, in_hand: Sequence[telemetry.InHand]) -> None:
+    """Until cancelled. A store that is away is asked again the next time. `in_hand`: of each role of this process."""
+    standing = telemetry.Standing(in_hand)
 
     async def switches() -> None:
         lanes.pause(await store.paused())
 
     async def figures() -> None:
-        telemetry.figures(await store.figures())
+        try:
+            found = await store.figures()
+        except StoreError:
+            standing.away()
+            raise
+        telemetry.figures(found)
+        standing.look()
 
     async def forget() -> None:
         forgotten = settings.batch

@@ -2,21 +2,53 @@
 
 from collections.abc import Iterator
 
-from ordersaga.domain.order import Order
-from ordersaga.domain.outcomes import Call, Decision, Elapsed, Send
-from ordersaga.domain.results import Result, Succeeded
+from ordersaga.domain import evidence
+from ordersaga.domain.order import Operation, Order
+from ordersaga.domain.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
+from ordersaga.domain.owing import forgotten, owing
+from ordersaga.domain.results import Rejected, Result, Succeeded
 from ordersaga.telemetry.metrics import Invariant
 
 
 def violations(before: Order, call: Call | Elapsed, result: Result | None, decision: Decision) -> Iterator[Invariant]:
+    """`before`: the order as the call found it, doubts of an earlier lease included."""
     if isinstance(call, Send):
         frozen = before.details.requests.get(call.operation.id)
         if frozen is not None and frozen != call.request:
             yield "I4"
         if isinstance(result, Succeeded) and _is_second(before, call, result):
             yield "I1"
+    if _is_guessed(before, call, result, decision.order):
+        yield "I3"
+    if forgotten(owing(before), decision):
+        yield "I6"
     if before.attention is None and any(outcome.what == "expired" for outcome in decision.outcomes):
         yield "I9"
+
+
+def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order) -> bool:
+    """An operation whose answer was lost isn't unknown any more, and what came of the call proves nothing."""
+    unknown = [operation for operation in before.operations if operation.unknown]
+    if not unknown:
+        return False
+    still = {operation.id for operation in after.operations if operation.unknown}
+    return any(one.id not in still and not _is_evidence(before, one, call, result) for one in unknown)
+
+
+def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, result: Result | None) -> bool:
+    if isinstance(call, Elapsed) or call.operation is None or call.operation.id != operation.id:
+        return False
+    match call, result:
+        case Send() | Revoke(), Succeeded():
+            return True
+        case Send(), Rejected(status=404):  # the authorization is gone, and nobody but us could have used it
+            return operation.type == "cancel_authorization"
+        case Read(), Succeeded(snapshot=snapshot) if snapshot is not None:
+            named = operation.type == "create_order"  # by a person, and only as its success it ends by the read
+            shown = named or isinstance(evidence.find(order, operation, snapshot), evidence.Present)
+            return shown or operation.absent > 0
+        case _:
+            return False
 
 
 def _is_second(before: Order, call: Send, result: Succeeded) -> bool:
