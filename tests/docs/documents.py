@@ -13,7 +13,13 @@ EVIDENCE: Final = ROOT / "docs" / "evidence.md"
 CONTRIBUTORS: Final = ROOT / "docs" / "contributors.md"
 OURS: Final = (README, OPERATORS, EVIDENCE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
 ALL: Final = tuple(
-    sorted({*OURS, *(ROOT / "docs").glob("*.md"), ROOT / "contracts" / "README.md", ROOT / "sample" / "README.md"})
+    sorted(
+        {
+            *OURS,
+            *(ROOT / "docs").glob("*.md"),
+            *(ROOT / folder / "README.md" for folder in ("contracts", "helm/ordersaga", "sample")),
+        }
+    )
 )
 
 _FENCE: Final = re.compile(r"^(?P<before>[^\n]*\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,0 +1,137 @@
+"""The chart names what there is: settings, roles, metrics, alerts. Needs no helm."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from docs.documents import OPERATORS, rows
+from ordersaga.cli.wiring import ROLES
+from ordersaga.config.fields import ANY, Setting, all_settings, name_of
+from ordersaga.config.settings import Settings
+from ordersaga.config.sources import CONFIG, SECRETS_DIR
+from ordersaga.telemetry.metrics import INVARIANTS
+
+from .chart import CHART, EXAMPLES, Json, merged, schema, values_of
+
+THE_CHARTS_OWN = {("instance",), ("metrics_port",)}
+_METRIC = re.compile(r"\bordersaga_[a-z_]+")
+_JOB = re.compile(r'\{job="ordersaga"\}|job="ordersaga",')
+
+
+def places(of: Json, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The leaves of a schema of nested settings."""
+    for name, one in of.get("properties", {}).items():
+        yield from places(one, (*place, name))
+    if isinstance(of.get("additionalProperties"), dict):
+        yield from places(of["additionalProperties"], (*place, ANY))
+    if of["type"] != "object":
+        yield place
+
+
+def nested(setting: Setting) -> Json:
+    """Values that set it."""
+    *parents, last = (part.replace(ANY, "default") for part in setting.place)
+    settings: Json = {last: "x"}
+    for name in reversed(parents):
+        settings = {name: settings}
+    return {"settings": settings}
+
+
+def refusals(values: Json) -> list[str]:
+    made = merged(values_of(CHART / "values.yaml"), values)
+    return [error.message for error in jsonschema.Draft7Validator(schema()).iter_errors(made)]
+
+
+def alerts() -> list[Json]:
+    return list(chain.from_iterable(group["rules"] for group in values_of(CHART / "alerts.yaml")["groups"]))
+
+
+def test_every_setting_that_is_not_secret_can_be_given_and_no_other() -> None:
+    given = {place for place in places(schema()["properties"]["settings"]) if place}
+    settings = {one.place for one in all_settings() if not one.secret} - THE_CHARTS_OWN
+    assert given == settings - {("merchants",)}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_fit_the_schema(example: Path) -> None:
+    assert refusals(values_of(example)) == []
+
+
+def test_what_has_no_default_must_be_given() -> None:
+    refused = " ".join(refusals({}))
+    assert "'kafka'" in refused
+    assert "'merchants'" in refused
+    assert len(refusals({})) == 4  # the image and the Secrets too
+
+
+@pytest.mark.parametrize("secret", [one for one in all_settings() if one.secret], ids=lambda one: one.name)
+def test_a_secret_among_the_settings_is_refused(secret: Setting) -> None:
+    example = values_of(EXAMPLES[0])
+    assert refusals(merged(example, nested(secret)))
+
+
+@pytest.mark.parametrize("name", ["Gifts", "a__b", "_a", ""])
+def test_a_merchant_whose_password_no_file_could_bring_is_refused(name: str) -> None:
+    account = {"klarna": {"username": "K1"}}
+    assert refusals(merged(values_of(EXAMPLES[0]), {"settings": {"merchants": {name: account}}}))
+
+
+def test_no_values_hold_a_secret_by_default() -> None:
+    values = values_of(CHART / "values.yaml")
+    assert (values["settings"], values["secrets"], values["files"], values["extraEnv"]) == ({}, [], [], [])
+
+
+def test_the_variables_in_the_templates_are_settings() -> None:
+    named = set(re.findall(r"\bORDERSAGA_\w+", "".join(path.read_text() for path in CHART.glob("templates/*"))))
+    assert named == {CONFIG, SECRETS_DIR, name_of(["metrics_port"])}
+
+
+def test_the_roles_are_those_of_the_service() -> None:
+    assert set(values_of(CHART / "values.yaml")["roles"]) == {"all", *ROLES}
+
+
+def test_the_time_to_stop_and_the_topics_are_the_services_own_by_default() -> None:
+    fields, texts = Settings.model_fields, {path.name: path.read_text() for path in CHART.glob("templates/*")}
+    assert f'"shutdown_timeout" {fields["shutdown_timeout"].default:g} ' in texts["deployment.yaml"]
+    for name in ("orders_topic", "outcomes_topic"):
+        assert f'dig "{name}" "{fields[name].default}" ' in texts["NOTES.txt"]
+
+
+# alerts
+
+
+def test_the_alerts_are_those_that_the_operators_are_told_of() -> None:
+    def told(cells: list[str]) -> tuple[str, str]:
+        expression = re.findall(r"`([^`]+)`", cells[0])[0]
+        minutes = re.search(r"for (\d+) minutes", cells[0])
+        return expression, f"{minutes[1]}m" if minutes else ""
+
+    def ours(alert: Json) -> tuple[str, str]:
+        expression = re.sub(r'\{invariant="I\d+"\}', "", _JOB.sub("", alert["expr"]))
+        return expression, alert.get("for", "")
+
+    assert {ours(alert) for alert in alerts()} == {
+        told(cells) for cells in list(rows(OPERATORS, "Metrics and alerts"))[1:]
+    }
+
+
+def test_each_promise_has_an_alert_of_its_name() -> None:
+    expressions = {alert["alert"]: alert["expr"] for alert in alerts()}
+    for name in INVARIANTS:
+        assert f'invariant="{name}"' in expressions[f"Ordersaga{name}"]
+
+
+def test_every_metric_of_an_alert_is_one_and_of_the_job() -> None:
+    explained = set(_METRIC.findall(OPERATORS.read_text()))  # which are those that are served
+    for alert in alerts():
+        assert set(_METRIC.findall(alert["expr"])) <= explained, alert["alert"]
+        assert alert["expr"].count('{job="ordersaga"') == 1, alert["alert"]
+
+
+def test_each_promise_is_explained_to_the_operators() -> None:
+    explained = [cells[0].strip("`") for cells in rows(OPERATORS, "Broken promises")][1:]
+    assert explained == list(INVARIANTS)

@@ -1,0 +1,224 @@
+"""What the chart makes, as helm renders it."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from ordersaga.cli.wiring import ROLES
+from ordersaga.config import DatabaseSettings, Settings, load
+from ordersaga.config.sources import CONFIG, SECRETS_DIR
+
+from .chart import CHART, EXAMPLES, Json
+
+HELM: Final = shutil.which("helm")
+pytestmark = pytest.mark.skipif(HELM is None, reason="the chart is rendered where helm is on the path")
+ONE, SPLIT = EXAMPLES
+LONGEST_FIELD: Final = 63
+
+Loaded = Callable[[str], None]
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    assert HELM is not None
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False)
+
+
+def rendered(example: Path, *more: str, release: str = "pay") -> dict[str, Json]:
+    """By kind and name."""
+    done = helm("template", release, str(CHART), "--namespace", "money", "--values", str(example), *more)
+    assert done.returncode == 0, done.stderr
+    found = [one for one in yaml.safe_load_all(done.stdout) if one]
+    made = {f"{one['kind']} {one['metadata']['name']}": one for one in found}
+    assert len(made) == len(found)
+    return made
+
+
+def kinds(made: dict[str, Json]) -> set[str]:
+    return {name.split()[0] for name in made}
+
+
+def pods(made: dict[str, Json]) -> dict[str, Json]:
+    return {
+        name: one["spec"]["template"]["spec"] for name, one in made.items() if name.startswith(("Deployment ", "Job "))
+    }
+
+
+def labels(one: Json) -> Json:
+    found: Json = one["spec"]["template"]["metadata"]["labels"]
+    return found
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """The files as a pod has them: the secrets behind the links by which Kubernetes changes them at once."""
+    key = base64.b64encode(bytes(32)).decode()
+    always = {"database": "postgresql://saga:hunter2@db:5432/orders", "encryption_key": key}
+    wanted = {"default": "merchants__default__klarna__password", "gifts": "merchants__gifts__klarna__password"}
+    wanted["kafka_sasl"] = "kafka_sasl_password"
+
+    def give(config: str) -> None:
+        for ca in ("kafka-ca.crt", "postgres-ca.crt"):
+            (tmp_path / ca).touch()
+        file, folder = tmp_path / "ordersaga.toml", tmp_path / "secrets"
+        file.write_text(config.replace("/etc/ordersaga/files", str(tmp_path)))
+        (folder / "..2026").mkdir(parents=True)
+        (folder / "..data").symlink_to("..2026")
+        secrets = always | {name: "hunter2" for word, name in wanted.items() if word in config}
+        for name, value in secrets.items():
+            (folder / "..2026" / name).write_text(f"{value}\n")
+            (folder / name).symlink_to(f"..data/{name}")
+        monkeypatch.setenv(CONFIG, str(file))
+        monkeypatch.setenv(SECRETS_DIR, str(folder))
+
+    return give
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_it_is_clean(example: Path) -> None:
+    done = helm("lint", "--strict", str(CHART), "--values", str(example))
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_what_is_required_it_says_what_is_missing() -> None:
+    done = helm("template", "pay", str(CHART))
+    assert done.returncode != 0
+    assert all(word in done.stderr for word in ("kafka", "merchants", "repository", "secrets"))
+
+
+def test_one_deployment_has_all_roles_and_nothing_is_there_that_was_not_asked_for() -> None:
+    made = rendered(ONE)
+    assert pods(made)["Deployment pay-ordersaga-all"]["containers"][0]["args"] == ["run"]
+    assert kinds(made) == {"ConfigMap", "Deployment", "Job", "PodDisruptionBudget", "Service", "ServiceAccount"}
+    assert len(pods(made)) == 2
+
+
+def test_split_each_role_has_a_deployment_of_its_own() -> None:
+    made = rendered(SPLIT)
+    for role in ROLES:
+        assert pods(made)[f"Deployment payments-{role}"]["containers"][0]["args"] == ["run", "--role", role]
+    assert len(pods(made)) == 1 + len(ROLES)
+    assert made["Deployment payments-relay"]["spec"]["replicas"] == 1
+    assert "replicas" not in made["Deployment payments-worker"]["spec"], "the autoscaler has the say"
+    scaler = made["HorizontalPodAutoscaler payments-worker"]["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 9)
+    assert {"NetworkPolicy", "ServiceMonitor", "PrometheusRule"} <= kinds(made)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_service_takes_the_settings_as_they_are_rendered(example: Path, given: Loaded) -> None:
+    made = rendered(example)
+    config = next(one["data"]["ordersaga.toml"] for name, one in made.items() if name.startswith("ConfigMap "))
+    given(config)
+    settings, values = load(Settings), yaml.safe_load(example.read_text())["settings"]
+    assert settings.kafka == values["kafka"]
+    assert settings.database_url() == load(DatabaseSettings).database_url()
+    for name, merchant in values["merchants"].items():
+        account = settings.merchants[name].klarna
+        assert account is not None
+        assert account.password.get_secret_value() == "hunter2"
+        assert account.slots == merchant["klarna"].get("slots", 64)
+    assert settings.waits.shipment == values.get("waits", {}).get("shipment", 86_400)
+    for name, pod in pods(made).items():
+        if name.startswith("Deployment "):
+            assert pod["terminationGracePeriodSeconds"] >= settings.shutdown_timeout + 5
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_pods_may_do_no_more_than_they_need(example: Path) -> None:
+    for pod in pods(rendered(example)).values():
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"]) == (False, False)
+        assert {"requests", "limits"} == set(container["resources"])
+        mounts = {mount["name"] for mount in container["volumeMounts"]}
+        assert mounts == {volume["name"] for volume in pod["volumes"]}
+        assert [mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")] == ["tmp"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_what_a_pod_refers_to_is_there_when_it_starts(example: Path) -> None:
+    made, values = rendered(example), yaml.safe_load(example.read_text())
+    hooks = {name: one for name, one in made.items() if "helm.sh/hook" in one["metadata"].get("annotations", {})}
+    assert {name.split()[0] for name in hooks} == {"ConfigMap", "Job"}
+    for one in hooks.values():
+        assert one["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    for name, pod in pods(made).items():
+        among = hooks if name in hooks else made
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        assert f"ConfigMap {volumes['config']['configMap']['name']}" in among
+        assert [one["secret"] for one in volumes["secrets"]["projected"]["sources"]] == values["secrets"]
+        account = pod.get("serviceAccountName", "default")
+        assert account == "default" or f"ServiceAccount {account}" in among
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_selectors_find_the_pods_that_they_mean(example: Path) -> None:
+    made = rendered(example)
+    deployed = {name: labels(one) for name, one in made.items() if name.startswith("Deployment ")}
+    (job,) = [labels(one) for name, one in made.items() if name.startswith("Job ")]
+    for name, one in made.items():
+        match name.split()[0]:
+            case "Deployment" | "PodDisruptionBudget":
+                wanted = one["spec"]["selector"]["matchLabels"]
+                found = {other for other, has in deployed.items() if wanted.items() <= has.items()}
+                assert found == {f"Deployment {one['metadata']['name']}"}
+            case "Service":
+                wanted = one["spec"]["selector"]
+                assert all(wanted.items() <= has.items() for has in deployed.values())
+            case _:
+                continue
+        assert not wanted.items() <= job.items(), "a migration is no part of the service"
+
+
+def test_the_alerts_are_of_this_release_alone() -> None:
+    made = rendered(SPLIT)
+    plain = yaml.safe_load((CHART / "alerts.yaml").read_text())
+    groups = made["PrometheusRule payments"]["spec"]["groups"]
+    said = json.dumps(groups).replace(r"job=\"payments\",namespace=\"money\"", r"job=\"ordersaga\"")
+    assert json.loads(said) == plain["groups"]
+    assert json.dumps(groups).count(r"namespace=\"money\"") == sum(len(group["rules"]) for group in groups)
+    assert "Service payments" in made, "the job is named after the Service"
+
+
+@pytest.mark.parametrize(("release", "prefix"), [("ordersaga", "ordersaga"), ("x" * 53, "x" * 50)])
+def test_names_fit(release: str, prefix: str) -> None:
+    for name in rendered(ONE, release=release):
+        assert name.split()[1].startswith(prefix)
+        assert len(name.split()[1]) <= LONGEST_FIELD
+
+
+def test_a_change_of_the_settings_starts_new_pods() -> None:
+    def checksum(*more: str) -> str:
+        template = rendered(ONE, *more)["Deployment pay-ordersaga-all"]["spec"]["template"]
+        found: str = template["metadata"]["annotations"]["checksum/config"]
+        return found
+
+    assert checksum() == checksum()
+    assert checksum() != checksum("--set", "settings.lease=40")
+
+
+def test_without_a_migration_or_an_account_of_its_own() -> None:
+    more = (
+        "--set",
+        "migrate.enabled=false",
+        "--set",
+        "serviceAccount.create=false",
+        "--set",
+        "serviceAccount.name=ours",
+    )
+    made = rendered(ONE, *more)
+    assert not {"Job", "ServiceAccount"} & kinds(made)
+    assert [pod["serviceAccountName"] for pod in pods(made).values()] == ["ours"]
