@@ -41,5 +41,15 @@ async def create_topics(bootstrap: str, *names: str, partitions: int = 8) -> Non
             raise error(f"topic {name} wasn't created")
 
 
+async def delete_topics(bootstrap: str, *names: str) -> None:
+    """Those that aren't there are passed over."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics(list(names))
+    finally:
+        await admin.close()
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

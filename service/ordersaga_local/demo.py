@@ -20,12 +20,14 @@ from ordersaga_local import accounts
 from ordersaga_local.outcomes import Books, following
 from ordersaga_local.parts import Parts
 from ordersaga_local.process import MissingPartError, PartFailedError
-from ordersaga_local.stage import Process, Sandbox, Stage, stage
+from ordersaga_local.stage import Process, Sandbox, Stage, environment_with, stage
 
 SAMPLE = Path("sample/events.ndjson.gz")
 EXPECTED = Path("sample/expected.json.gz")
 QUIET = 60.0
 """Seconds without a new outcome after which what is missing counts as stuck."""
+_BY_SIGNAL = 128
+"""An exit code above it: that of a process which the signal of the rest ended."""
 
 SETTINGS = {
     "ORDERSAGA_WAITS__ORDER": "30",
@@ -61,14 +63,34 @@ def _on_stage(parts: Parts, options: argparse.Namespace, console: Console) -> in
         console.print(f"Sandbox of the provider at {sandbox.url}; service started, pid {service.pid}", highlight=False)
         if options.without_sample:
             _print_how_to_reach(made, console)
-            signal.pause()
+            _stay(service, console)
             return 0
         sandbox.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 2})
         agrees = asyncio.run(_play(made, sandbox, service, options.rate, console))
         if sys.stdout.isatty() and not os.environ.get("ONCE"):
             _print_how_to_reach(made, console)
-            signal.pause()
+            _stay(service, console)
         return 0 if agrees else 1
+
+
+def _stay(service: Process, console: Console) -> None:
+    """Until Ctrl-C, or until the service ends by itself."""
+    while _goes_on(service, console):
+        time.sleep(0.5)
+
+
+def _goes_on(service: Process, console: Console) -> bool:
+    """Starts it again when it was killed, as a platform would. False: it ended by itself."""
+    if service.pid:
+        return True
+    code = service.wait() or 0
+    if code <= _BY_SIGNAL:
+        console.print(f"[red]the service ended with {code}:[/red]\n{service.tail()}", highlight=False)
+        return False
+    service.start()
+    name = signal.Signals(code - _BY_SIGNAL).name
+    console.print(f"the service was ended by {name}; started again, pid {service.pid}", highlight=False)
+    return True
 
 
 def _print_how_to_reach(made: Stage, console: Console) -> None:
@@ -86,20 +108,28 @@ async def _play(made: Stage, sandbox: Sandbox, service: Process, rate: float, co
     async with following(made.kafka, made.orders_topic, made.outcomes_topic) as books:
         started = time.monotonic()
         options = ["--rate", str(rate)] if rate else []
-        publisher = await asyncio.create_subprocess_exec(
-            *made.ordersaga("publish", str(SAMPLE), *options),
-            env={**os.environ, **made.environment},
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        await _watch(expected, books, service, console)
-        await publisher.wait()
+        with (made.folder / "publish.log").open("wb") as log:
+            publisher = await asyncio.create_subprocess_exec(
+                *made.ordersaga("publish", str(SAMPLE), *options),
+                env=environment_with(made.environment),
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            if not await _watch(expected, books, service, console) or await publisher.wait():
+                console.print((made.folder / "publish.log").read_text(errors="replace"), highlight=False)
+                return False
+        finally:
+            if publisher.returncode is None:
+                publisher.terminate()
+                await publisher.wait()
         seconds = time.monotonic() - started
         effects = await asyncio.to_thread(sandbox.effects)
     return _summary(made, expected, books, effects, seconds, console)
 
 
-async def _watch(expected: accounts.Expected, books: Books, service: Process, console: Console) -> None:
-    """Shows progress until every event has its final outcome, or nothing has come for a while."""
+async def _watch(expected: accounts.Expected, books: Books, service: Process, console: Console) -> bool:
+    """Shows progress until every event has its final outcome, or nothing has come for a while. False: the service ended."""
     wanted = len(expected.events(final=True))
     last, quiet_since = -1, time.monotonic()
     columns = (
@@ -117,9 +147,9 @@ async def _watch(expected: accounts.Expected, books: Books, service: Process, co
             progress.update(finals, completed=len(books.finals))
             if len(books.seen) != last:
                 last, quiet_since = len(books.seen), time.monotonic()
-            if not service.pid:
-                console.print(f"[red]the service ended:[/red]\n{service.tail()}", highlight=False)
-                return
+            if not _goes_on(service, console):
+                return False
+    return True
 
 
 def _summary(

@@ -34,6 +34,8 @@ class Kafka:
     bootstrap: str
     origin: str
     """One line that says which broker this is and where it came from."""
+    lasts: bool = False
+    """It isn't ours and is there afterwards too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Postgres:
     address: str
     """Of a user who may create databases."""
     origin: str
+    lasts: bool = False
+    """As of Kafka."""
 
     def url(self, database: str | None = None) -> str:
         """Of another database on the same server; without a name, of the one that was named or started with."""
@@ -53,7 +57,7 @@ class Postgres:
 def kafka(say: Say = _to_stderr) -> Iterator[Kafka]:
     """MissingPartError when no broker can be had."""
     if named := os.environ.get("ORDERSAGA_KAFKA"):
-        found = Kafka(named, f"Kafka from ORDERSAGA_KAFKA at {named}")
+        found = Kafka(named, f"Kafka from ORDERSAGA_KAFKA at {named}", lasts=True)
         say(found.origin)
         yield found
         return
@@ -69,7 +73,7 @@ def postgres(*, durable: bool = False, say: Say = _to_stderr) -> Iterator[Postgr
     if named := os.environ.get("ORDERSAGA_DATABASE"):
         place = urlsplit(named)
         at = f"{place.hostname or 'the default host'}:{place.port or 5432}{place.path}"
-        found = Postgres(named, f"PostgreSQL from ORDERSAGA_DATABASE at {at}")
+        found = Postgres(named, f"PostgreSQL from ORDERSAGA_DATABASE at {at}", lasts=True)
         say(found.origin)
         yield found
         return

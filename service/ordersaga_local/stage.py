@@ -18,12 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ordersaga_local.admin import create_database, create_topics
+import asyncpg
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
+
+from ordersaga_local.admin import create_database, create_topics, delete_topics, drop_database
 from ordersaga_local.guard import Spec
 from ordersaga_local.parts import Parts
 from ordersaga_local.process import PartFailedError, free_port
 
 _GUARD = Path(__file__).with_name("guard.py")
+
+
+def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
+    """Ours, with these settings alone: those of whoever started us may be of real accounts."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ORDERSAGA_")} | dict(settings)
 
 
 class Process:
@@ -54,7 +62,7 @@ class Process:
         )
         self._guard = subprocess.Popen(  # noqa: S603 - commands of this package only
             [sys.executable, "-I", "-S", _GUARD, json.dumps(spec)],
-            env={**os.environ, **self._environment},
+            env=environment_with(self._environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -210,7 +218,7 @@ class Stage:
         """Runs an `ordersaga` command to its end; its output."""
         done = subprocess.run(  # noqa: S603 - as above
             self.ordersaga(*arguments),
-            env={**os.environ, **self.environment},
+            env=environment_with(self.environment),
             capture_output=True,
             text=True,
             check=False,
@@ -265,3 +273,14 @@ def stage(
         finally:
             made.stop()
             sandbox.stop(10)
+            asyncio.run(_leave_nothing(parts, made, database))
+
+
+async def _leave_nothing(parts: Parts, made: Stage, database: str) -> None:
+    """On servers that last."""
+    if parts.postgres.lasts:
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            await drop_database(parts.postgres.url(), database)
+    if parts.kafka.lasts:
+        with contextlib.suppress(OSError, KafkaError):
+            await delete_topics(made.kafka, made.orders_topic, made.outcomes_topic)

@@ -52,7 +52,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and self._ready:
-            print(self._ready, flush=True)  # noqa: T201 - the one line by which a parent knows that it is ready
+            port = self.servers[0].sockets[0].getsockname()[1]  # where 0 asked for any free one
+            print(self._ready.format(port=port), flush=True)  # noqa: T201 - the one line by which a parent knows that it is ready
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._sandbox.close()
@@ -79,7 +80,7 @@ def serve(host: str = "127.0.0.1", port: int = 8100) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     ready = (
-        f"sandbox ready at http://{host}:{port} (Klarna Payments, Klarna Order Management; control plane /_sandbox/)"
+        f"sandbox ready at http://{host}:{{port}} (Klarna Payments, Klarna Order Management; control plane /_sandbox/)"
     )
     _Server(create_app(), host, port, ready).run()
 

@@ -133,3 +133,19 @@ def test_a_reader_that_goes_away_is_no_failure_of_ours() -> None:
     os.close(writing)
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_is_none_is_refused(run: Run, port: str) -> None:
+    assert run("sandbox", "--port", port).code == 2
+
+
+def test_the_sandbox_says_which_port_it_took() -> None:
+    sandbox = subprocess.Popen(
+        [sys.executable, "-m", "ordersaga_sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    assert sandbox.stdout is not None
+    address = sandbox.stdout.readline().split()[3]
+    sandbox.terminate()
+    sandbox.communicate(timeout=10)
+    assert int(address.rpartition(":")[2]) > 0

@@ -61,13 +61,19 @@ def test_odd_attributes_are_sent_as_they_are_written() -> None:
     assert record.key is None
     assert record.value == b"\x00\x01\x02"
     assert list(record.headers) == [("content-type", b"application/json"), ("ce_id", b"7"), ("ce_ok", b"true")]
-    assert one({"id": "1"}).value is None
+    assert one({"id": "1", "subject": "2"}).value is None
 
 
 @pytest.mark.parametrize("line", [b"no json", b"[]", b'"text"', b'{"raw": {"kee": 1}}', b'{"data": '])
 def test_a_line_that_holds_no_event_is_named(line: bytes) -> None:
     with pytest.raises(CommandError, match="line 7 holds no event"):
         list(records([(6, b""), (7, line)], "topic", structured=False))
+
+
+@pytest.mark.parametrize("line", [b'{"id": "1"}', b'{"raw": {"headers": {"ce_id": "1"}}}'])
+def test_a_line_of_which_kafka_would_take_nothing_is_named(line: bytes) -> None:
+    with pytest.raises(CommandError, match="line 7 holds neither a subject nor data"):
+        list(records([(7, line)], "topic", structured=False))
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -2,8 +2,14 @@
 
 import asyncio
 import base64
+import io
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -252,3 +258,45 @@ def test_another_master_key_is_told(run: Run, order: Order, monkeypatch: pytest.
     said = run("order", "show", "536365")
     assert said.code == 1
     assert said.err.startswith("the master key given as '1' isn't the one that this database knows")
+
+
+def test_a_discard_that_nobody_answers_discards_nothing(
+    run: Run, letters: list[DeadLetter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    said = run("dead-letters", "discard", str(letters[0].id))
+    assert (said.code, said.err) == (1, "nothing was discarded\n")
+
+
+def test_a_repaired_value_that_cannot_be_read_is_named(run: Run, letters: list[DeadLetter], tmp_path: Path) -> None:
+    said = run("dead-letters", "replay", str(letters[0].id), "--file", str(tmp_path / "none.json"))
+    assert (said.code, said.err) == (1, f"{tmp_path / 'none.json'} can't be read: No such file or directory\n")
+
+
+def test_a_metrics_port_that_is_taken_is_named(run: Run, stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("ORDERSAGA_METRICS_PORT", str(port))
+        said = run("run")
+    assert (said.code, said.err) == (
+        2,
+        f"ORDERSAGA_METRICS_PORT can't be listened at ({port}: Address already in use)\n",
+    )
+
+
+def test_at_the_start_a_master_key_that_was_forgotten_is_told(run: Run, stored: str) -> None:
+    assert run("dead-letters", "list").code == 0
+    other = base64.b64encode(bytes(32)).decode()
+    environment = {**os.environ, "ORDERSAGA_ENCRYPTION_KEY": f"2:{other}"}
+    service = subprocess.Popen(
+        [sys.executable, "-m", "ordersaga", "run", "--role", "relay"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert service.stderr is not None
+    lines = [json.loads(service.stderr.readline()) for _ in range(2)]
+    service.terminate()
+    service.communicate(timeout=30)
+    assert (lines[0]["event"], lines[0]["level"]) == ("a master key isn't given", "warning")
+    assert lines[0]["reason"] == "what the key '1' sealed can't be read"

@@ -143,6 +143,17 @@ def test_clients_chatter_is_left_out_at_any_level(lines: Lines) -> None:
     assert b"ours" in file.getvalue()
 
 
+def test_what_clients_say_again_and_again_is_written_once(lines: Lines) -> None:
+    cluster = logging.getLogger("aiokafka.cluster")
+    for _ in range(10):
+        cluster.error("Topic %s not found in cluster metadata", "shop.orders")
+    cluster.error("Topic %s not found in cluster metadata", "payments.orders")
+    assert [line["event"] for line in lines()] == [
+        "Topic shop.orders not found in cluster metadata",
+        "Topic payments.orders not found in cluster metadata",
+    ]
+
+
 def test_lines_below_the_level_are_left_out(lines: Lines) -> None:
     structlog.get_logger("c").debug("not told")
     assert lines() == []

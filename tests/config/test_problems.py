@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ordersaga.config import load
+from ordersaga_local.tls import Certificates
 
 from .conftest import ACCOUNT, KEY
 
@@ -176,6 +177,46 @@ def test_a_login_that_lacks_something(environment: Environment, capsys: pytest.C
 def test_a_token_login_without_its_file(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
     environment.setenv("ORDERSAGA_KAFKA_SASL_MECHANISM", "OAUTHBEARER")
     assert lines(capsys) == ["ORDERSAGA_KAFKA_SASL_TOKEN_FILE is missing: OAUTHBEARER needs it"]
+
+
+@pytest.mark.parametrize("name", ["KAFKA_TLS_CA", "DATABASE_TLS_CA"])
+def test_a_file_without_certificates(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(BAD)
+    environment.setenv(f"ORDERSAGA_{name}", str(file))
+    assert lines(capsys) == [
+        f"ORDERSAGA_{name} names a file that holds no certificates ({file}) (Certificates to trust (PEM))"
+    ]
+
+
+def test_an_account_whose_file_holds_no_certificates(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(BAD)
+    environment.setenv("ORDERSAGA_MERCHANTS", merchants(ca_file=str(file)))
+    (line,) = lines(capsys)
+    assert line.startswith(
+        f"ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CA_FILE names a file that holds no certificates ({file})"
+    )
+
+
+@pytest.mark.parametrize("client", ["KAFKA", "DATABASE"])
+@pytest.mark.parametrize("key", ["other.key", "authority.pem"])
+def test_a_certificate_and_a_key_that_do_not_belong_together(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path, client: str, key: str
+) -> None:
+    ours = Certificates.made(tmp_path)
+    (tmp_path / "others").mkdir()
+    Certificates.made(tmp_path / "others").key.rename(tmp_path / "other.key")
+    environment.setenv(f"ORDERSAGA_{client}_TLS_CERT", str(ours.server))
+    environment.setenv(f"ORDERSAGA_{client}_TLS_KEY", str(tmp_path / key))
+    (line,) = lines(capsys)
+    assert line.startswith(
+        f"ORDERSAGA_{client}_TLS_CERT and ORDERSAGA_{client}_TLS_KEY aren't a certificate and its key"
+    )
 
 
 def test_all_that_is_wrong_is_told_at_once(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:

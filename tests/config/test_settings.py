@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ordersaga.config import DatabaseSettings, KafkaSettings, Settings, StoreSettings, load, shown
+from ordersaga_local.tls import Certificates
 
 KEY = base64.b64decode("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 OTHER = base64.b64encode(bytes(32)).decode()
@@ -126,25 +127,25 @@ def test_former_keys_still_open(environment: Environment) -> None:
 
 
 def test_kafka_by_tls_and_sasl(environment: Environment, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("certificate")
-    environment.setenv("ORDERSAGA_KAFKA_TLS_CA", str(tmp_path / "ca.pem"))
+    ca = Certificates.made(tmp_path).authority
+    environment.setenv("ORDERSAGA_KAFKA_TLS_CA", str(ca))
     environment.setenv("ORDERSAGA_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
     environment.setenv("ORDERSAGA_KAFKA_SASL_USERNAME", "saga")
     environment.setenv("ORDERSAGA_KAFKA_SASL_PASSWORD", "secret")
     security = load().kafka_security
     assert security.tls
-    assert security.tls_ca == tmp_path / "ca.pem"
+    assert security.tls_ca == ca
     assert security.sasl_mechanism == "SCRAM-SHA-512"
     assert security.sasl_password is not None
     assert security.sasl_password.get_secret_value() == "secret"
 
 
 def test_postgres_by_tls(environment: Environment, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("certificate")
+    ca = Certificates.made(tmp_path).authority
     environment.setenv("ORDERSAGA_DATABASE_SSLMODE", "verify-full")
-    environment.setenv("ORDERSAGA_DATABASE_TLS_CA", str(tmp_path / "ca.pem"))
+    environment.setenv("ORDERSAGA_DATABASE_TLS_CA", str(ca))
     tls = load().database_tls
-    assert (tls.sslmode, tls.tls_ca, tls.tls_cert) == ("verify-full", tmp_path / "ca.pem", None)
+    assert (tls.sslmode, tls.tls_ca, tls.tls_cert) == ("verify-full", ca, None)
 
 
 def test_a_log_level_in_any_case(environment: Environment) -> None:

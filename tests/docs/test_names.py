@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -9,12 +10,13 @@ from functools import cache
 from inspect import signature
 from pathlib import Path
 from typing import get_args
+from uuid import UUID
 
 import pytest
 
 from ordersaga.bus.cloudevents import Code
 from ordersaga.bus.schemas import types
-from ordersaga.cli import app
+from ordersaga.cli import app, main
 from ordersaga.config.fields import all_settings
 from ordersaga.config.sources import CONFIG, SECRETS_DIR
 from ordersaga.domain import saga
@@ -33,6 +35,7 @@ from .documents import (
     OURS,
     README,
     ROOT,
+    SETTINGS,
     code,
     examples,
     first_column,
@@ -199,3 +202,44 @@ def test_blocks_that_are_no_examples_are_told_apart() -> None:
     languages = {one.language for document in OURS for one in examples(document)}
     assert languages <= {"sh", "sql", "text"}
     assert [one for document in (EVIDENCE, CONTRIBUTORS) for one in examples(document)] == []
+
+
+def test_the_figures_of_sizing_are_the_defaults() -> None:
+    defaults = {one.name: one.default for one in all_settings()}
+    said = {name: cells[1] for cells in rows(OPERATORS, "Sizing") for name in _SETTING.findall(cells[0])}
+    figures = {name: found for name, cell in said.items() if (found := re.match(r"(\d+)( days)?", cell))}
+    assert len(figures) >= 5
+    for name, found in figures.items():
+        assert int(found[1]) * (86_400 if found[2] else 1) == int(defaults[name] or 0), name
+
+
+def needs() -> Iterator[tuple[str, set[str]]]:
+    """Commands and the settings that they are said to need."""
+    section = " ".join(SETTINGS.read_text().partition("## What a command needs")[2].partition("\n## ")[0].split())
+    for commands, settings in re.findall(r"((?:`[a-z][a-z -]+`(?:, | and )?)+) needs? ((?:`\w+`(?: and )?)+)", section):
+        for command in re.findall(r"`(.+?)`", commands):
+            yield command, set(re.findall(r"`(.+?)`", settings))
+
+
+@pytest.mark.parametrize(("command", "needed"), list(needs()), ids=[command for command, _ in needs()])
+def test_a_command_needs_what_is_said(
+    command: str, needed: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("ORDERSAGA_")]:
+        monkeypatch.delenv(name)
+    arguments = {"publish": ["-"], "order show": ["1"], "dead-letters show": [str(UUID(int=0))]}
+    with pytest.raises(SystemExit):
+        main([*command.split(), *arguments.get(command, [])])
+    assert {line.split()[0] for line in capsys.readouterr().err.splitlines()} == needed
+
+
+def test_a_dead_letter_is_decided_by_all_the_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("ORDERSAGA_")]:
+        monkeypatch.delenv(name)
+    assert "`dead-letters`" not in {f"`{command}`" for command, _ in needs()}
+    for word in ("replay", "discard"):
+        with pytest.raises(SystemExit):
+            main(["dead-letters", word, str(UUID(int=0)), *(["--yes"] if word == "discard" else [])])
+        assert "ORDERSAGA_MERCHANTS is missing" in capsys.readouterr().err

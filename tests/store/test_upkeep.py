@@ -33,6 +33,13 @@ async def test_a_new_master_key_under_a_new_id_is_welcome(store: Store, database
         assert await rotated.show_order(key()) is not None
 
 
+async def test_a_known_master_key_that_is_not_given_is_told_at_the_start(store: Store, database: str) -> None:
+    forgetful = Store(Engine(database), Vault({"k2": bytes(32)}, "k2"))
+    assert await forgetful.open() == ["k1"]
+    await forgetful.close()
+    assert await store.open() == ["k2"]
+
+
 async def test_a_restore_raises_the_epoch(store: Store) -> None:
     before = await clock(store)
     assert (before.epoch, before.raised_at) == (1, 0.0)

@@ -71,13 +71,16 @@ def _read(file: io.BufferedReader | gzip.GzipFile | BinaryIO, path: str) -> byte
 
 
 def records(lines: list[tuple[int, bytes]], topic: str, *, structured: bool) -> Iterator[OutRecord]:
-    """Empty lines are passed over. CommandError names the line that holds no event."""
+    """Empty lines are passed over. CommandError names the line that holds no event, or nothing that Kafka takes."""
     for number, line in lines:
         if line.strip():
             try:
-                yield _record(line, topic, structured=structured)
+                record = _record(line, topic, structured=structured)
             except msgspec.MsgspecError as error:
                 raise CommandError(f"line {number} holds no event: {error}") from error
+            if record.key is None and record.value is None:
+                raise CommandError(f"line {number} holds neither a subject nor data: Kafka takes no such record")
+            yield record
 
 
 def _record(line: bytes, topic: str, *, structured: bool) -> OutRecord:

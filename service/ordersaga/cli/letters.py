@@ -97,7 +97,7 @@ async def replay(letter: UUID, *, file: Path | None = None, new_id: str | None =
         Another event id, for one whose id was used before.
 
     """
-    value = None if file is None else file.read_bytes()  # noqa: ASYNC240 - nothing else runs
+    value = None if file is None else _content(file)
     async with _replaying() as replaying:
         key = await replaying.replay(letter, value, new_id)
     console().print(f"Taken in, for order {key.subject} of merchant {key.merchant}.", highlight=False)
@@ -114,11 +114,26 @@ async def discard(letter: UUID, *, yes: bool = False) -> None:
         Don't ask.
 
     """
-    if not yes and console().input(f"Discard dead letter {letter} for good? (yes/no) ") != "yes":
+    if not yes and not _confirmed(f"Discard dead letter {letter} for good? (yes/no) "):
         raise CommandError("nothing was discarded")
     async with _replaying() as replaying:
         await replaying.discard(letter)
     console().print("Discarded.")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} can't be read: {error.strerror}") from error
+
+
+def _confirmed(question: str) -> bool:
+    """No where nobody answers."""
+    try:
+        return console().input(question) == "yes"
+    except EOFError:
+        return False
 
 
 @asynccontextmanager

@@ -26,7 +26,13 @@ def run(settings: Settings, roles: Collection[Role] = ROLES) -> int:
     """Runs until SIGTERM or SIGINT. The exit code: 0 stopped, 1 a role failed, 2 a setting can't be used."""
     telemetry.configure_logs(settings.log_level, settings.log_format)
     if settings.metrics_port is not None:
-        telemetry.serve(settings.metrics_port)
+        try:
+            telemetry.serve(settings.metrics_port)
+        except OSError as error:
+            sys.stderr.write(
+                f"ORDERSAGA_METRICS_PORT can't be listened at ({settings.metrics_port}: {error.strerror})\n"
+            )
+            return 2
     return uvloop.run(Service(settings, frozenset(roles or ROLES)).run())
 
 
@@ -43,7 +49,8 @@ class Service:
         try:
             store = store_of(self._settings)
         except (SettingError, MasterKeyError) as error:
-            sys.stderr.write(f"ORDERSAGA_DATABASE or ORDERSAGA_ENCRYPTION_KEY: {error}\n")
+            name = "ORDERSAGA_DATABASE" if isinstance(error, SettingError) else "ORDERSAGA_ENCRYPTION_KEY"
+            sys.stderr.write(f"{name}: {error}\n")
             return 2
         try:
             opened = await _until(stop, self._open(store))
@@ -58,7 +65,7 @@ class Service:
         pause = 0.2
         while True:
             try:
-                await store.open()
+                absent = await store.open()
             except StoreUnavailableError as error:
                 log.warning("waiting for Postgres", reason=str(error))
                 await asyncio.sleep(pause)
@@ -67,6 +74,8 @@ class Service:
                 sys.stderr.write(f"{error}\n")
                 return False
             else:
+                for name in absent:
+                    log.warning("a master key isn't given", reason=f"what the key {name!r} sealed can't be read")
                 return True
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> int:

@@ -1,6 +1,8 @@
 """`ordersaga run` and `ordersaga sandbox`."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
 
 from ordersaga.cli.output import CommandError
 
@@ -22,7 +24,9 @@ def run(*, role: tuple[Literal["intake", "worker", "relay"], ...] = ()) -> int:
     return running.run(settings, role)
 
 
-def sandbox(*, host: str = "127.0.0.1", port: int = 8100) -> None:
+def sandbox(
+    *, host: str = "127.0.0.1", port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 8100
+) -> None:
     """Serve a simulator of the payment provider, with a control plane under /_sandbox/.
 
     Parameters
@@ -30,7 +34,7 @@ def sandbox(*, host: str = "127.0.0.1", port: int = 8100) -> None:
     host
         Address to listen at.
     port
-        Port to listen at.
+        Port to listen at; 0: any free one.
 
     """
     try:

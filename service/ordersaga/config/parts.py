@@ -1,5 +1,6 @@
 """The settings that belong together. Durations are seconds."""
 
+import ssl
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -24,6 +25,23 @@ def _is_file(path: Path) -> Path:
         raise ValueError(f"names a file that can't be read ({path}: {error.strerror})") from error
 
 
+def _holds_certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        raise ValueError(f"names a file that holds no certificates ({path})") from error
+    return path
+
+
+def is_pair(certificate: Path, key: Path | None) -> bool:
+    """Whether both can be read and belong together. Without a key it is in the certificate's file."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, OSError):
+        return False
+    return True
+
+
 def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -34,6 +52,7 @@ def _is_http(url: str) -> str:
 
 
 File = Annotated[Path, AfterValidator(_is_file)]
+Certificates = Annotated[File, AfterValidator(_holds_certificates)]
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 
 
@@ -62,7 +81,7 @@ class Klarna(Part):
     """Calls a second, of each worker process."""
     authorization_days: Annotated[int, Field(ge=1, le=365)] = 28
     """Days for which an authorization holds, by the contract with Klarna."""
-    ca_file: File | None = None
+    ca_file: Certificates | None = None
     """Certificates to trust instead of the system's (PEM)."""
 
 

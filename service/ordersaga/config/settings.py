@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from ordersaga.config.keys import key_of, keys_of
 from ordersaga.config.parts import (
     Backoff,
+    Certificates,
     DatabaseTls,
     Evidence,
     File,
@@ -27,11 +28,13 @@ from ordersaga.config.parts import (
     Topic,
     Waits,
     Worker,
+    is_pair,
 )
 from ordersaga.config.sources import Misfit, Sources
 
 _BROKER: Final = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[^\s:/@\[\]]+):(\d{1,5})$")
 _MOST_PORT: Final = 65_535
+_NO_PAIR: Final = "and {} aren't a certificate and its key"
 
 
 class KafkaSettings(Sources):
@@ -41,7 +44,7 @@ class KafkaSettings(Sources):
     """Kafka's brokers."""
     kafka_tls: bool = False
     """TLS by the system's certificates; any of the three files below asks for TLS too."""
-    kafka_tls_ca: File | None = None
+    kafka_tls_ca: Certificates | None = None
     """Certificates to trust (PEM)."""
     kafka_tls_cert: File | None = None
     """The client's own certificate (PEM)."""
@@ -83,6 +86,8 @@ class KafkaSettings(Sources):
         yield from super().misfits()
         if self.kafka_tls_key and not self.kafka_tls_cert:
             yield ("kafka_tls_cert",), "is missing beside ORDERSAGA_KAFKA_TLS_KEY"
+        if self.kafka_tls_cert and not is_pair(self.kafka_tls_cert, self.kafka_tls_key):
+            yield ("kafka_tls_cert",), _NO_PAIR.format("ORDERSAGA_KAFKA_TLS_KEY")
         if self.orders_topic == self.outcomes_topic:
             yield ("outcomes_topic",), "is the same as ORDERSAGA_ORDERS_TOPIC"
         yield from self._sasl_misfits()
@@ -111,7 +116,7 @@ class DatabaseSettings(Sources):
     """Its password, where the URL has none."""
     database_sslmode: SslMode = "prefer"
     """As libpq's; words in the URL win (sslmode, sslrootcert, sslcert, sslkey)."""
-    database_tls_ca: File | None = None
+    database_tls_ca: Certificates | None = None
     """Certificates to trust (PEM)."""
     database_tls_cert: File | None = None
     """The client's own certificate (PEM)."""
@@ -156,6 +161,8 @@ class DatabaseSettings(Sources):
             yield ("database_password",), "is given beside a password in ORDERSAGA_DATABASE: take one of them away"
         if self.database_tls_key and not self.database_tls_cert:
             yield ("database_tls_cert",), "is missing beside ORDERSAGA_DATABASE_TLS_KEY"
+        if self.database_tls_cert and not is_pair(self.database_tls_cert, self.database_tls_key):
+            yield ("database_tls_cert",), _NO_PAIR.format("ORDERSAGA_DATABASE_TLS_KEY")
 
 
 class StoreSettings(DatabaseSettings):

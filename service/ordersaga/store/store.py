@@ -28,10 +28,13 @@ class Store:
         self._codec: Final = Codec(vault)
         self._topics: Final = tuple(topics)
 
-    async def open(self) -> None:
-        """Two statements. Raises SchemaMissingError, MasterKeyError, or StoreUnavailableError: then wait and open again."""
+    async def open(self) -> list[str]:
+        """Two statements; the ids of master keys that the database knows and that aren't given.
+
+        Raises SchemaMissingError, MasterKeyError, or StoreUnavailableError: then wait and open again.
+        """
         async with self.engine.session("open") as session:
-            await upkeep.prove(session, self._vault)
+            return await upkeep.prove(session, self._vault)
 
     async def close(self) -> None:
         await self.engine.close()

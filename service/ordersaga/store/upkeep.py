@@ -61,7 +61,7 @@ _PROVE: Final = """
 INSERT INTO master_keys (id, proof, proof_key) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
 ON CONFLICT (id) DO NOTHING"""
 
-_PROOFS: Final = "SELECT id, proof, proof_key FROM master_keys WHERE id = ANY($1::text[])"
+_PROOFS: Final = "SELECT id, proof, proof_key FROM master_keys ORDER BY id"
 
 
 async def offsets(session: Session, topic: str) -> dict[int, int]:
@@ -96,12 +96,18 @@ async def paused(session: Session) -> list[Switch]:
     return [Switch(*(record[name] for name in Switch.__struct_fields__)) for record in await session.fetch(_PAUSED)]
 
 
-async def prove(session: Session, vault: Vault) -> None:
-    """Raises MasterKeyError when a key isn't the one that this database knows by that id."""
+async def prove(session: Session, vault: Vault) -> list[str]:
+    """Ids of the keys that this database knows and that aren't given: what they sealed can't be read.
+
+    Raises MasterKeyError when a key isn't the one that this database knows by that id.
+    """
     given: dict[str, Sealed] = {name: vault.seal_as(name, _PROOF, name.encode()) for name in vault.names}
     await session.fetch(_PROVE, [*given], [one.data for one in given.values()], [one.key for one in given.values()])
-    for record in await session.fetch(_PROOFS, [*given]):
-        _check(record, vault)
+    records = await session.fetch(_PROOFS)
+    for record in records:
+        if record["id"] in given:
+            _check(record, vault)
+    return [record["id"] for record in records if record["id"] not in given]
 
 
 def _check(record: Record, vault: Vault) -> None:

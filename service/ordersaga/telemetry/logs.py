@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, BinaryIO, Final, Literal
@@ -26,6 +27,9 @@ _LONGEST: Final = 500
 _FRAMES: Final = 8
 _SPEAKS_OF_PLACES_ONLY: Final = ("aiokafka", "alembic")
 """Foreign loggers whose messages name hosts, topics and revisions; of others only the first line of the template is taken."""
+_AGAIN: Final = 30.0
+"""Seconds in which such a line is left out when it says the same again: a missing topic would be told ten times a second."""
+_MOST_SAID: Final = 1_000
 
 
 def only_known_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> EventDict:
@@ -76,11 +80,15 @@ class _Foreign(logging.Handler):
         super().__init__()
         self._processors = processors
         self._write = write
+        self._said: dict[tuple[str, str], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            message = _message_of(record)
+            if record.name.partition(".")[0] in _SPEAKS_OF_PLACES_ONLY and self._was_said(record.name, message):
+                return
             fields: Any = {
-                "event": _message_of(record),
+                "event": message,
                 "logger": record.name,
                 "level": record.levelname.lower(),
                 "exc_info": record.exc_info,
@@ -90,6 +98,15 @@ class _Foreign(logging.Handler):
             self._write(fields)
         except Exception:  # noqa: BLE001 - a log line never ends what it tells of
             self.handleError(record)
+
+    def _was_said(self, logger: str, message: str) -> bool:
+        now = time.monotonic()
+        if now - self._said.get((logger, message), -_AGAIN) < _AGAIN:
+            return True
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said[logger, message] = now
+        return False
 
 
 def _message_of(record: logging.LogRecord) -> str:
