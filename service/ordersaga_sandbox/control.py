@@ -6,7 +6,7 @@ JSON in and out, no authentication. Errors are `{"error": …}`: 400 says what w
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ordersaga_sandbox.app import Sandbox
 
 T = TypeVar("T")
+_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for what ends later
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,11 @@ def set_clock(steer: Steer) -> Answer:
     """What comes due by it has happened when this answers."""
     body = _read(steer, _ClockBody)
     clock = steer.world.clock
-    if body.set is not None:
-        clock.set(body.set.timestamp() if isinstance(body.set, datetime) else body.set)
+    start = body.set.timestamp() if isinstance(body.set, datetime) else body.set
+    if not 0 <= (clock.now() if start is None else start) + (body.advance or 0.0) < _LATEST:
+        return _wrong(400, "the clock goes from 1970 to 9000: times are in seconds, not in milliseconds")
+    if start is not None:
+        clock.set(start)
     clock.advance(body.advance or 0.0)
     steer.world.run_due()
     return read_clock(steer)

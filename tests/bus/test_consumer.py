@@ -42,7 +42,10 @@ async def committed(settings: KafkaSettings, topic: str, group: str, partition: 
 async def test_a_record_comes_whole(make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer) -> None:
     topic, kept = await make_topic(1), Kept()
     sent = await shop.send_and_wait(
-        topic, b"\xff\x00", None, headers=[("ce_id", b"\xff"), ("reply_to", b"elsewhere"), ("null", None)]
+        topic,
+        b"\xff\x00",
+        None,
+        headers=[("ce_id", b"\xff"), ("reply_to", b"elsewhere"), ("null", None), ("ce_merchant", None)],
     )
     await shop.send_and_wait(topic, None, b"key")
     await consume(topic, kept.take)

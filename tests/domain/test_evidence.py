@@ -104,6 +104,45 @@ def test_ours_with_another_amount_goes_to_a_person(name: str) -> None:
     assert story.next() == Rest()
 
 
+@pytest.mark.parametrize("refused", [True, False])
+@pytest.mark.parametrize("name", ["capture", "refund"])
+def test_a_sum_that_the_list_does_not_account_for_goes_to_a_person(name: str, refused: bool) -> None:
+    story = open_operation(name)
+    lose(story)
+    story.wait() if refused else story.wait(DAY)
+    if refused:
+        story.answer(NO)
+    sums = {"captured_amount": 50, "remaining_amount": 50} if name == "capture" else {"refunded_amount": 50}
+    told_of = story.seen(**sums)
+    while isinstance(story.next(), Wait):
+        story.wait()
+        told_of += story.seen(**sums)
+    assert told_of[-1].refusal is not None
+    assert (what(told_of)[-1], told_of[-1].refusal.code) == ("attention_required", "answer_lost")
+    assert story.next() == Rest()
+
+
+def test_a_list_that_follows_its_sum_late_is_waited_for() -> None:
+    story = open_operation("capture")
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    assert story.seen(captured_amount=50, remaining_amount=50) == []
+    story.wait()
+    assert moved(story.seen(**shows(story))) == 50
+
+
+def test_sums_that_known_captures_account_for_speak_against_nothing() -> None:
+    story = Story(A)
+    story.shipped("A:1")
+    story.eager = False
+    story.shipped("A:1")
+    lose(story)
+    story.now += DAY
+    story.seen()
+    assert story.operation.absent == 1
+
+
 @pytest.mark.parametrize(
     "other", [CaptureSeen("x", 49), CaptureSeen("x", 50, "another operation"), CaptureSeen("capture-4", 50)]
 )

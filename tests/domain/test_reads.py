@@ -151,6 +151,29 @@ def test_an_order_that_cannot_be_read_is_told_once_and_looked_at_without_haste()
     assert reason(story.seen()) == "authorization_expires"
 
 
+def in_review() -> Story:
+    story = Story(eager=False)
+    story.placed(A)
+    story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    story.wait()
+    return story
+
+
+@pytest.mark.parametrize(("decision", "final"), [("ACCEPTED", "authorized"), ("REJECTED", "rejected")])
+def test_a_review_that_outlasts_the_authorization_is_told_two_days_before_its_end(decision: str, final: str) -> None:
+    story = in_review()
+    told: list[Outcome] = []
+    while not told and story.now < EXPIRES:
+        told = story.seen()
+        story.wait()
+    assert reason(told) == "authorization_expires"
+    assert EXPIRES - 2 * DAY <= story.now < EXPIRES - 2 * DAY + HOUR
+    assert story.seen() == []
+    story.wait()
+    assert what(story.seen(fraud_status=decision)) == [final]
+    assert (story.order.attention is None) == (decision == "REJECTED")
+
+
 def test_a_failing_read_during_a_review_does_not_end_it() -> None:
     story = Story(eager=False)
     story.placed(A)

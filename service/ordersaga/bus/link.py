@@ -240,9 +240,11 @@ def _keywords(builder: Any) -> dict[str, Any]:
 
 
 def _record(record: Any) -> Record:
+    """An attribute that is null isn't there; another header that is null is empty."""
     headers = record.headers
     if any(value is None for _, value in headers):
-        headers = tuple((name, value or b"") for name, value in headers)
+        given = [(name, value) for name, value in headers if value is not None or not name.startswith("ce_")]
+        headers = tuple((name, value or b"") for name, value in given)
     return Record(
         record.topic, record.partition, record.offset, record.timestamp / 1000, record.key, record.value, headers
     )

@@ -5,7 +5,7 @@ from typing import Final, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.order import Operation, Order, Refusal
+from ordersaga.domain.order import Capture, Operation, Order, Refund, Refusal
 from ordersaga.domain.outcomes import Call, Elapsed, Send
 from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.terms import Rules
@@ -13,6 +13,9 @@ from ordersaga.domain.work import Work
 
 READABLE: Final = frozenset({"capture", "refund", "cancel", "release", "amend"})
 KEYED: Final = READABLE | {"create_order"}  # the authorization token is the key of a create_order
+_AMBIGUOUS: Final = Refusal(
+    "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
+)
 _LOOK_UP = "look the order up at the provider by its merchant reference, then say `ordersaga order settle`"
 
 
@@ -132,28 +135,40 @@ def _weigh_snapshot(work: Work, operation: Operation, seen: Snapshot) -> Succeed
         case Present(provider_id=provider_id):
             return Succeeded(provider_id)
         case "ambiguous":
-            give_up(
-                work,
-                operation,
-                Refusal(
-                    "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
-                ),
-            )
+            give_up(work, operation, _AMBIGUOUS)
             return None
         case "absent":
-            return _absent(work, operation)
+            return _absent(work, operation, seen)
         case _:
             assert_never(finding)
 
 
-def _absent(work: Work, operation: Operation) -> Refusal | None:
-    """Counts only when read twice, both late enough after the last send."""
+def _unlisted(order: Order, operation: Operation, seen: Snapshot) -> bool:
+    """Do the provider's sums hold as much money as this moves that neither its list nor ours accounts for?"""
+    listed: tuple[CaptureSeen | RefundSeen, ...]
+    known: tuple[Capture | Refund, ...]
+    match operation.type:
+        case "capture":
+            total, listed, known = seen.captured_amount, seen.captures, order.captures
+        case "refund":
+            total, listed, known = seen.refunded_amount, seen.refunds, order.refunds
+        case _:
+            return False
+    ids = {one.id for one in listed}
+    told = sum(one.amount for one in listed) + sum(one.amount for one in known if one.id not in ids)
+    return total - told >= operation.amount
+
+
+def _absent(work: Work, operation: Operation, seen: Snapshot) -> Refusal | None:
+    """Counts only when read twice, both late enough after the last send, and when no sum speaks against it."""
     sent = operation.last_sent or operation.opened
     if predates_restore(operation, work.rules):
         sent = max(operation.last_sent or 0.0, work.rules.restored_at)
     counts_from = sent + work.rules.absent_after
     if work.now < counts_from:
         work.replace_current(replace(operation, absent=0, due=counts_from))
+    elif _unlisted(work.order, operation, seen):
+        give_up(work, operation, _AMBIGUOUS)
     elif operation.absent == 0:
         work.replace_current(replace(operation, absent=1, due=work.now + work.rules.absent_again))
     elif operation.refused is not None:

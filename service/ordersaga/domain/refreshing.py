@@ -82,6 +82,7 @@ def _review(work: Work, seen: Snapshot) -> None:
     order = work.order
     work.change(fraud_status=seen.fraud_status, expires_at=seen.expires_at or order.expires_at)
     if seen.status in {"cancelled", "expired"} or seen.fraud_status == "REJECTED":
+        work.calm(_EXPIRES)
         placing.refuse_review(work, order.placed)
     elif seen.fraud_status == "ACCEPTED" and order.placed is not None:
         if order.at_once:
@@ -91,6 +92,8 @@ def _review(work: Work, seen: Snapshot) -> None:
             placing.accept_placed(work, order.placed)
     else:
         work.change(review_due=_later(work))
+        if work.order.expires_at is not None and work.order.expires_at - work.now <= work.rules.expiry_warning:
+            _tell(work, _EXPIRES, "the provider's review isn't decided: ask there, before the authorization expires")
 
 
 def _ended(work: Work, status: Literal["expired", "cancelled"], expires_at: float | None) -> None:
