@@ -8,8 +8,10 @@ import pytest
 from cloudevents.core.bindings import kafka as sdk
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from msgspec.structs import replace
 
 from ordersaga.bus.cloudevents import LARGEST, Readable, Unreadable, read
+from ordersaga.bus.envelope import is_structured
 from ordersaga.bus.records import Record
 from ordersaga.domain.events import Cancelled, Placed, Shipped
 
@@ -89,6 +91,18 @@ def test_without_a_subject_the_record_key_is_it() -> None:
     assert readable(binary(subject=None, key=b"7")).event.subject == "7"
     assert readable(structured(subject=..., key=b"8")).event.subject == "8"
     assert readable(structured(subject=None, key="9ö".encode())).event.subject == "9ö"
+
+
+@pytest.mark.parametrize("headers", [(), (("content-type", b"application/json"),)])
+def test_a_structured_event_under_the_content_type_of_its_data_is_read_too(
+    headers: tuple[tuple[str, bytes], ...],
+) -> None:
+    """As `to_structured` of the Python SDK's first API writes it."""
+    one = replace(structured(), headers=headers)
+    assert readable(one).event == readable(structured()).event
+    assert is_structured(one)
+    named = replace(one, headers=(*headers, ("ce_specversion", b"1.0")))
+    assert unreadable(named).code == "invalid_envelope", "attributes in headers are those that count"
 
 
 def test_base64_data_of_a_structured_event_is_read() -> None:

@@ -51,7 +51,15 @@ _NULL: Final = Raw(b"null")
 
 
 def is_structured(record: Record) -> bool:
-    return any(name == "content-type" and _media_type(value).startswith(_STRUCTURED) for name, value in record.headers)
+    named = any(name == "content-type" and _media_type(value).startswith(_STRUCTURED) for name, value in record.headers)
+    return named or _is_unnamed(record)
+
+
+def _is_unnamed(record: Record) -> bool:
+    """A structured event under the content type of its data, as some SDKs write it: no header of it names an attribute."""
+    if any(name.startswith("ce_") for name, _ in record.headers):
+        return False
+    return record.value is not None and b'"specversion"' in record.value
 
 
 def open_envelope(record: Record) -> Envelope | Messages:
@@ -60,6 +68,8 @@ def open_envelope(record: Record) -> Envelope | Messages:
     problems = _header_problems(record) if len(headers) != len(record.headers) or _has_unreadable(headers) else []
     content_type = _media_type(headers.get("content-type", b""))
     if not content_type.startswith(_STRUCTURED):
+        if _is_unnamed(record):
+            return _of_value(record, problems)
         return _of_headers(record, headers, problems)
     if content_type != b"application/cloudevents+json":
         return (*problems, "content-type: of the structured modes only application/cloudevents+json is read")
