@@ -35,6 +35,7 @@ def _parts(broker: LocalKafka, server: LocalPostgres) -> Parts:
     return Parts(Kafka(broker.bootstrap, str(broker)), Postgres(server.url(), str(server)))
 
 
+@pytest.mark.long
 async def test_parts_that_are_away_at_the_start_are_waited_for(broker: LocalKafka, server: LocalPostgres) -> None:
     async with playing(_parts(broker, server), None) as play:
         await play.publish(life(map(str, range(50))))

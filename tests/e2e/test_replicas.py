@@ -47,9 +47,8 @@ async def _share(replicas: list[Replica]) -> None:
     await until(lambda: not idle(), 20, lambda: f"have done nothing: {idle()}")
 
 
-@pytest.mark.parametrize(
-    "split", [pytest.param(True, id="roles apart", marks=pytest.mark.long), pytest.param(False, id="all in one")]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("split", [pytest.param(True, id="roles apart"), pytest.param(False, id="all in one")])
 async def test_two_replicas_of_every_role_share_the_work_and_one_goes_on_when_the_other_is_killed(
     opened: Opening, *, split: bool
 ) -> None:

@@ -23,6 +23,7 @@ async def _timed(play: Play, run: str, orders: int) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.long
 async def test_more_stuck_orders_of_one_merchant_than_it_has_slots_do_not_slow_another_merchant(
     opened: Opening,
 ) -> None:
@@ -62,13 +63,11 @@ def _crowding(requests: list[Json]) -> tuple[int, int]:
     return most, beyond
 
 
-@pytest.mark.parametrize(
-    ("orders", "seconds"),
-    [pytest.param(1_000, 2, id="seconds"), pytest.param(20_000, 60, id="a minute", marks=pytest.mark.long)],
-)
+@pytest.mark.long
 async def test_orders_that_wait_for_a_provider_that_is_down_cost_little_memory_and_all_end_when_it_is_back(
-    opened: Opening, orders: int, seconds: float
+    opened: Opening,
 ) -> None:
+    orders, seconds = 20_000, 60.0
     async with opened(merchants=("default",), slots=64) as play:
         service = play.service()
         await play.publish([placed("first")])

@@ -42,6 +42,7 @@ async def test_several_that_migrate_at_once_do_it_once(postgres: Postgres) -> No
         await drop_database(postgres.url(), "at_once")
 
 
+@pytest.mark.long
 async def test_a_table_in_use_ends_the_migration_after_the_lock_timeout(database: str, eyes: Eyes) -> None:
     async with eyes.transaction():
         await eyes.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
