@@ -39,9 +39,11 @@ async def told_of(eyes: Eyes, subject: str) -> tuple[int, int, int]:
     return counts[0], counts[1], counts[2]
 
 
-async def test_it_is_one_statement_and_one_commit(store: Store) -> None:
-    await put(store, *(order(str(number)) for number in range(50)))
+@pytest.mark.parametrize("size", [1, 500])
+async def test_it_is_one_statement_and_one_commit(store: Store, size: int) -> None:
+    await put(store, *(order(str(number)) for number in range(size)))
     leases = (await claim(store)).leases
+    assert len(leases) == size
     counts = store.engine.counts["settle"]
     clock, written = await settle(store, *leases)
     assert written == {one.order.key: None for one in leases}
