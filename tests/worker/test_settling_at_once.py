@@ -1,9 +1,21 @@
 """Plain answers are settled in one statement; whatever is amiss with it, the rows are looked at."""
 
-import pytest
+import asyncio
+import time
 
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.domain.events import Cause
+from ordersaga.domain.order import Key, Operation, Order, Request
+from ordersaga.domain.outcomes import Call, Read, Send
+from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.store.errors import StoreUnavailableError
-from roles_harness import Roles, Shop, roles, until
+from ordersaga.store.rows import Known
+from ordersaga.worker.composed import Settlement
+from ordersaga.worker.held import Doubt, Held
+from ordersaga.worker.settler import _plain
+from roles_harness import Roles, Shop, roles, run_sql, until
 
 from .test_settling import hold_calls
 
@@ -69,3 +81,50 @@ async def test_a_store_that_fails_at_once_is_looked_at_and_the_slots_are_kept_ri
         assert len(await r.outcomes()) == 3
         assert set(r.fake.klarna.effects.values()) == {1}
         await r.free()
+
+
+OPERATION = Operation("o-1", "capture", Cause("/shop", "e-1", "shop.order.shipped.v1"), 1, 0.0, 0.0)
+SEND = Send(OPERATION, Request("POST", "/captures"))
+
+
+def settlement(call: Call = SEND, result: Result | None = None, subject: str = "1", **more: object) -> Settlement:
+    held = Held(Known(Order(Key("default", "order", subject)), 1, 0.0), 1, 0.0, 0.0, ("default", "klarna"))
+    return Settlement(held, call, result or Succeeded("c-1"), 0.1, **more)  # type: ignore[arg-type]  # its other fields
+
+
+def test_only_successes_that_leave_nothing_in_doubt_are_plain() -> None:
+    doubtful = settlement(subject="2")
+    doubtful.held = replace(doubtful.held, doubt=Doubt(0.0, 1.0))
+    others = [
+        settlement(Read("order-1", OPERATION), subject="3"),
+        settlement(result=Rejected("NO"), subject="4"),
+        settlement(result=Unknown("deadline"), subject="5"),
+        settlement(result=Retryable("refused"), subject="6"),
+        settlement(subject="7", failed="settle: ZeroDivisionError"),
+        settlement(subject="twice"),
+        settlement(subject="twice"),
+    ]
+    plain = settlement()
+    assert _plain([doubtful, *others[:3], plain, *others[3:]]) == [plain]
+
+
+async def test_an_answer_that_was_lost_is_settled_by_when_its_lease_began(database: str) -> None:
+    """However late that is: the age of its key counts from there, which only the row tells."""
+    async with roles(database) as r:
+        shop, go_on = Shop(), asyncio.Event()
+        await r.take(shop.placed("first"))
+        await r.at_rest()
+
+        async def lose(_call: Call) -> Result | None:
+            await go_on.wait()
+            return Unknown("lost")
+
+        r.fake.on_call = lose
+        await r.take(shop.placed("1"))
+        await until(lambda: len(r.fake.calls) == 2)
+        await run_sql(database, "UPDATE orders SET calling_since = calling_since - interval '2 h' WHERE subject = '1'")
+        go_on.set()
+        await r.at_rest()
+        (operation,) = (await r.order("1")).operations
+        assert operation.first_sent is not None
+        assert operation.first_sent < time.time() - 7_000

@@ -118,7 +118,7 @@ class Settler:
             composed.give_up()
             log.warning("results not settled at once", reason=type(error).__name__, results=len(plain))
             return [*batch]
-        except BaseException:
+        except BaseException:  # cancelled: the calls that were counted won't be made
             composed.give_up()
             raise
         self._hear(heard)
