@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     options.results.mkdir(parents=True, exist_ok=True)
     report.write(result, options.results / "latest.json")
-    chart.draw(result, options.results / "latest.svg")
+    chart.allocation(result, options.results / "latest.svg")
     report.show(result, console)
     console.print(f"{options.results}/latest.json, latest.svg")
     return 0

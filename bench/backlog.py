@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import asyncpg
 
 from bench.contenders import Ground
-from ordersaga.domain.events import Cause
-from ordersaga.domain.order import Key
-from ordersaga.domain.outcomes import Books, Moved, Outcome
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.outcomes import Books, OperationSummary, Outcome
 from ordersaga.outbox import outbox_row
 from ordersaga.store.outbox import shard_of
 from ordersaga.store.rows import OutboxRow
@@ -34,7 +34,7 @@ def outcomes(orders: int) -> Iterator[OutboxRow]:
                     cause=Cause("/shop", event, f"shop.order.{event.rpartition('-')[2]}.v1"),
                     provider="klarna",
                     provider_order_id=f"00000000-0000-0000-0000-{number:012d}",
-                    operation=Moved(event, kind, event, 12_345, 1),
+                    operation=OperationSummary(event, kind, event, 12_345, 1),
                     books=books,
                 ),
                 1,

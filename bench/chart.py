@@ -18,7 +18,7 @@ _LIMIT: Final = "#c0392b"
 Value = Callable[[Figures], float | None]
 
 
-def draw(result: Result, path: Path) -> None:
+def allocation(result: Result, path: Path) -> None:
     mpl.rcParams.update({"font.size": 9, "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False})
     figure = Picture(figsize=(14, 6.4), layout="constrained")
     intake, relay, at_once, late, cpu, third, slow, share = figure.subplots(2, 4).flat

@@ -6,7 +6,7 @@ from typing import Final, Literal
 import aiohttp
 from msgspec import Struct
 
-from ordersaga.domain.order import Request
+from ordersaga.domain.model.order import Request
 from ordersaga.providers.http import Answer, Http
 
 _CREDENTIALS: Final = "Basic c3R1YjpzdHVi"

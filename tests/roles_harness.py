@@ -20,25 +20,25 @@ from ordersaga.bus.consumer import Consumer
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.producer import OutRecord
 from ordersaga.bus.records import Place, Record
-from ordersaga.domain.order import Key, Order
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Result
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Result
+from ordersaga.domain.model.terms import Rules
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.breaker import Breaker, Gate
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
+from ordersaga.store.claims import Bulkhead as ClaimLane
 from ordersaga.store.claims import Claimed
-from ordersaga.store.claims import Lane as ClaimLane
 from ordersaga.store.engine import Engine
 from ordersaga.store.reads import Shown
 from ordersaga.store.settings import Database
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
 from ordersaga.telemetry.logs import safe_exception
-from ordersaga.worker.held import LeaseClock
-from ordersaga.worker.lanes import Lane, LaneKey, Lanes
+from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
+from ordersaga.worker.leases import LeaseClock
 from ordersaga.worker.settler import Settler, SettlerSettings
 from ordersaga.worker.worker import Reach, Worker, WorkerSettings
 
@@ -150,7 +150,7 @@ class Options:
     provider: Provider | None = None
     breaker: Breaker | None = None
     clock: LeaseClock | None = None
-    desk: bool = True
+    dispatcher: bool = True
     retention: float = 30 * 86_400.0
     settlers: int = 2
     pool: int = 6
@@ -168,16 +168,16 @@ class Roles:
             (merchant, "klarna"): Gate(slots, time.monotonic, breaker=options.breaker)
             for merchant, slots in options.slots.items()
         }
-        lanes = {place: Lane(gate.slots, gate) for place, gate in self.gates.items()}
-        unplaced: dict[LaneKey, Lane] = {(merchant, ""): Lane(64) for merchant in options.slots}
-        self.lanes = Lanes({**lanes, **unplaced})
+        bulkheads = {place: Bulkhead(gate.slots, gate) for place, gate in self.gates.items()}
+        unplaced: dict[AccountKey, Bulkhead] = {(merchant, ""): Bulkhead(64) for merchant in options.slots}
+        self.bulkheads = Bulkheads({**bulkheads, **unplaced})
         rules = Rules({"klarna": provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})
-        self.rulebook = Rulebook(dict.fromkeys(options.slots, rules), hearing_lag=0.0)
+        self.rulebook = Rulebook(dict.fromkeys(options.slots, rules), watermark_lag=0.0)
         self.clock = options.clock or LeaseClock(options.lease)
         self.woken = 0
         self.settler = Settler(
             self.store,
-            self.lanes,
+            self.bulkheads,
             self.rulebook,
             self.clock,
             SettlerSettings(options.owner, "test", options.lease),
@@ -186,15 +186,15 @@ class Roles:
         self.worker = Worker(
             self.store,
             {place: Reach(provider, options.deadline) for place in self.gates},
-            self.lanes,
+            self.bulkheads,
             self.settler,
             self.rulebook,
             self.clock,
             WorkerSettings(options.owner, options.lease, 0.02),
         )
-        desk = self.worker if options.desk else None
+        dispatcher = self.worker if options.dispatcher else None
         settings = IntakeSettings("test", options.retention)
-        self.intake = Intake(self.store, options.slots.keys(), self.rulebook, desk, settings, self._wake)
+        self.intake = Intake(self.store, options.slots.keys(), self.rulebook, dispatcher, settings, self._wake)
         self.tasks: list[asyncio.Task[None]] = []
 
     def _wake(self) -> None:
@@ -202,7 +202,7 @@ class Roles:
 
     @property
     def held(self) -> int:
-        return sum(lane.held for _, lane in self.lanes)
+        return sum(bulkhead.held for _, bulkhead in self.bulkheads)
 
     @property
     def under_way(self) -> int:
@@ -257,8 +257,8 @@ class Roles:
 
     async def claimable(self, owner: str = "other", lease: float = 30.0) -> Claimed:
         """Claims in another's name."""
-        lanes = [ClaimLane(*place, 100) for place, _ in self.lanes]
-        return await self.store.claim(lanes, owner, lease)
+        bulkheads = [ClaimLane(*place, 100) for place, _ in self.bulkheads]
+        return await self.store.claim(bulkheads, owner, lease)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """From a decided outcome to the row that the relay publishes."""
 
 from ordersaga.bus.outcomes import encode
-from ordersaga.domain.order import Key
-from ordersaga.domain.outcomes import Outcome
+from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.outcomes import Outcome
 from ordersaga.store.rows import OutboxRow
 
 

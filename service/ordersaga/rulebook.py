@@ -4,22 +4,22 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.terms import Rules
 
 
 class Rulebook:
     """`hearing_lag`: seconds by which the intake's word of having heard everything may be early."""
 
-    def __init__(self, rules: Mapping[str, Rules], hearing_lag: float = 2.0) -> None:
+    def __init__(self, rules: Mapping[str, Rules], watermark_lag: float = 2.0) -> None:
         self._rules = dict(rules)
-        self._lag = hearing_lag
+        self._lag = watermark_lag
 
     def of(self, merchant: str) -> Rules:
         return self._rules[merchant]
 
-    def learn(self, *, heard_until: float | None = None, restored_at: float | None = None) -> None:
+    def learn(self, *, input_watermark: float | None = None, restored_at: float | None = None) -> None:
         for merchant, rules in self._rules.items():
-            heard = rules.heard_until if heard_until is None else heard_until - self._lag
+            heard = rules.input_watermark if input_watermark is None else input_watermark - self._lag
             restored = rules.restored_at if restored_at is None else restored_at
-            if (heard, restored) != (rules.heard_until, rules.restored_at):
-                self._rules[merchant] = replace(rules, heard_until=heard, restored_at=restored)
+            if (heard, restored) != (rules.input_watermark, rules.restored_at):
+                self._rules[merchant] = replace(rules, input_watermark=heard, restored_at=restored)

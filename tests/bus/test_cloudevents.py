@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ordersaga.bus.cloudevents import LARGEST, Readable, Unreadable, read
 from ordersaga.bus.envelope import is_structured
 from ordersaga.bus.records import Record
-from ordersaga.domain.events import Cancelled, Placed, Shipped
+from ordersaga.domain.model.events import Cancelled, Placed, Shipped
 
 MERCHANTS = frozenset({"default", "nordic"})
 SHIPPED = b'{"shipment_id": "s1", "order_lines": [{"reference": "85123A", "quantity": 2}]}'

@@ -9,10 +9,10 @@ from cloudevents.core.bindings import kafka as sdk
 from cloudevents.core.formats.json import JSONFormat
 
 from ordersaga.bus.outcomes import LARGEST, encode, headers_of
-from ordersaga.domain.events import Cause
-from ordersaga.domain.ids import outcome_id
-from ordersaga.domain.order import Key, Refusal
-from ordersaga.domain.outcomes import Books, Moved, Outcome
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.ids import outcome_id
+from ordersaga.domain.model.order import Key, Refusal
+from ordersaga.domain.model.outcomes import Books, OperationSummary, Outcome
 
 schemas: Any = importlib.import_module("contracts.schemas")
 KEY = Key("default", "order", "536365")
@@ -26,7 +26,7 @@ CAPTURED = Outcome(
     1_700_000_000.1239,
     final=True,
     cause=CAUSE,
-    operation=Moved("6c0f1d7e-7c3b-5a52-9a0e-2f1f4f0f7a11", "capture", "4ba29b50", 3060, 1),
+    operation=OperationSummary("6c0f1d7e-7c3b-5a52-9a0e-2f1f4f0f7a11", "capture", "4ba29b50", 3060, 1),
     result={"capture_id": "4ba29b50"},
     books=BOOKS,
     provider="klarna",

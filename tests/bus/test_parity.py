@@ -8,7 +8,7 @@ import pytest
 
 from ordersaga.bus.data import Broken, decode
 from ordersaga.bus.schemas import types
-from ordersaga.domain.events import TYPES
+from ordersaga.domain.model.events import TYPES
 
 cases: Any = importlib.import_module("contracts.cases")
 EXAMPLES = [case for case in (*cases.valid_cases("shop."), *cases.invalid_cases("shop.")) if case.type in TYPES]

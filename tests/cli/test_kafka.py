@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.outcomes import encode, headers_of
 from ordersaga.bus.producer import OutRecord, Producer
-from ordersaga.domain.events import Cause
-from ordersaga.domain.order import Key, Refusal
-from ordersaga.domain.outcomes import Books, Moved, Outcome
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Key, Refusal
+from ordersaga.domain.model.outcomes import Books, OperationSummary, Outcome
 from ordersaga_local.parts import Kafka
 
 from .conftest import Run
@@ -127,7 +127,13 @@ def outcomes() -> list[tuple[Key, Outcome]]:
     cause = Cause("/shop", "1", "shop.order.shipped.v1")
     books = Books("captured", "ACCEPTED", "GBP", 3060, 3060, 0, 0, 0, None)
     taken = Outcome(
-        "captured", 1, 1e9, final=True, cause=cause, operation=Moved("1", "capture", "c1", 3060, 1), books=books
+        "captured",
+        1,
+        1e9,
+        final=True,
+        cause=cause,
+        operation=OperationSummary("1", "capture", "c1", 3060, 1),
+        books=books,
     )
     refused = Outcome("rejected", 1, 1e9, final=False, cause=cause, refusal=Refusal("over_capture", ("3061 > 3060",)))
     return [(Key("default", "order", "536365"), taken), (Key("default", "order", "536366"), refused)]

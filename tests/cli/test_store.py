@@ -16,12 +16,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ordersaga.domain.events import Cause, OrderLine
-from ordersaga.domain.order import (
+from ordersaga.domain.model.events import Cause, OrderLine
+from ordersaga.domain.model.order import (
+    Allocation,
     Attention,
     Capture,
     Details,
-    Draw,
     Key,
     Line,
     Operation,
@@ -30,12 +30,12 @@ from ordersaga.domain.order import (
     Refund,
     Request,
 )
-from ordersaga.domain.outcomes import Entry
+from ordersaga.domain.model.outcomes import Entry
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Change
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 from .conftest import KEY, Run
@@ -60,7 +60,7 @@ def an_order() -> Order:
         refunded_amount=255,
         accepted=True,
         lines=(Line("85123A", "physical", 6, 255, 2000, 1530, captured_quantity=3, captured=765),),
-        captures=(Capture("capture-1", 765, draws=(Draw(0, 3, 765),), refunded=255),),
+        captures=(Capture("capture-1", 765, allocations=(Allocation(0, 3, 765),), refunded=255),),
         refunds=(Refund("refund-1", 255, "capture-1"),),
         operations=(
             Operation("operation-1", "capture", PLACED, 765, 1.7e9, 1.7e9, attempts=2, unknown=True, last_sent=1.7e9),
@@ -102,7 +102,7 @@ def order(stored: str) -> Order:
     async def put(store: Store) -> None:
         async with store.taking_in() as tx:
             await tx.write([Change(made, None, 1.7e9, False)], "", 0.0)
-            await tx.write(told=Told(entries=journal(made.key)))
+            await tx.write(told=AppendedRows(entries=journal(made.key)))
 
     within(stored, put)
     return made
@@ -115,7 +115,7 @@ def letters(stored: str) -> list[DeadLetter]:
     async def bury(store: Store) -> None:
         for number, one in enumerate(made):
             async with store.taking_in() as tx:
-                await tx.write(told=Told(letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
+                await tx.write(told=AppendedRows(letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
                                           one.fingerprint, one.merchant, one.subject)]))  # fmt: skip
 
     within(stored, bury)

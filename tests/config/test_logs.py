@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import REGISTRY
 
 import ordersaga
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 from ordersaga.telemetry import configure_logs
 from ordersaga.telemetry.logs import KNOWN_FIELDS
 

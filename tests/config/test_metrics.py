@@ -8,15 +8,15 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from ordersaga import telemetry
-from ordersaga.domain.events import Cause
-from ordersaga.domain.order import Operation, Request
-from ordersaga.domain.outcomes import Outcome, Read, Revoke, Send
-from ordersaga.domain.results import Unknown
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Operation, Request
+from ordersaga.domain.model.outcomes import Outcome, Read, Revoke, Send
+from ordersaga.domain.model.results import Unknown
 from ordersaga.providers.breaker import Gate
 from ordersaga.store.reads import Count, Figures
 from ordersaga.store.session import Counts
 from ordersaga.telemetry.metrics import INVARIANTS
-from ordersaga.worker.lanes import Lane, Lanes
+from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
 
 OPERATION = Operation("1", "capture", Cause("/shop", "1", "shop.order.shipped.v1"), 100, 0.0, 0.0)
 REQUEST = Request("POST", "/captures")
@@ -129,12 +129,12 @@ def test_a_constraint_that_keeps_an_invariant_counts_for_it() -> None:
 def test_lanes_gates_and_statements_are_read_at_the_scrape() -> None:
     registry = CollectorRegistry()
     gate = Gate(8, lambda: 0.0)
-    lane = Lane(8, gate)
+    bulkhead = Bulkhead(8, gate)
     counts = {"intake": Counts()}
-    telemetry.watch_lanes(Lanes({KEY: lane}), registry)
+    telemetry.watch_bulkheads(Bulkheads({KEY: bulkhead}), registry)
     telemetry.watch_gates({KEY: gate}, registry)
     telemetry.watch_store(counts, registry)
-    lane.take(3)
+    bulkhead.take(3)
     counts["intake"].statements, counts["intake"].commits = 9, 1
     labels = {"merchant": "default", "provider": "klarna"}
     assert value("ordersaga_slots", labels, registry) == 8

@@ -20,9 +20,9 @@ from ordersaga.cli import app, main
 from ordersaga.config.fields import all_settings
 from ordersaga.config.sources import CONFIG, SECRETS_DIR
 from ordersaga.domain import saga
-from ordersaga.domain.events import TYPES
-from ordersaga.domain.order import Status
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.events import TYPES
+from ordersaga.domain.model.order import Status
+from ordersaga.domain.model.terms import Rules
 from ordersaga.intake.decide import ANSWERED
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga_local.accounts import Expected

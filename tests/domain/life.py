@@ -5,14 +5,14 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
-from ordersaga.domain.by_hand import Verdict
-from ordersaga.domain.events import Event
-from ordersaga.domain.evidence import doubted
-from ordersaga.domain.order import Order, Request
-from ordersaga.domain.outcomes import Call, Decision, Elapsed, Outcome, Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.owing import forgotten, owing
-from ordersaga.domain.results import Rejected, Result, Retryable, Unknown
-from ordersaga.domain.terms import Rules, Terms
+from ordersaga.domain.model.events import Event
+from ordersaga.domain.model.order import Order, Request
+from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Outcome, Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.model.owed import forgotten, owed
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Unknown
+from ordersaga.domain.model.terms import Rules, Terms
+from ordersaga.domain.uncertainty.evidence import mark_uncertain
+from ordersaga.domain.uncertainty.manual import Verdict
 from ordersaga.worker.violations import violations
 
 from .model import Klarna
@@ -25,7 +25,7 @@ class Life:
     """`terms`: of the fake or the real provider."""
 
     def __init__(self, terms: Terms) -> None:
-        self.rules = Rules({"klarna": terms}, heard_until=START)
+        self.rules = Rules({"klarna": terms}, input_watermark=START)
         self.klarna = Klarna()
         self.now = START
         self.order = Order(KEY)
@@ -59,12 +59,12 @@ class Life:
     def _hear(self, known: Event) -> None:
         self.told.append(known.cause.id)
         decision = saga.accept(self.order, known, self.now, self.rules)
-        assert forgotten({known.cause, *owing(self.order)}, decision) == set(), "I6"
+        assert forgotten({known.cause, *owed(self.order)}, decision) == set(), "I6"
         self._take(decision)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.rules = replace(self.rules, heard_until=self.now)
+        self.rules = replace(self.rules, input_watermark=self.now)
 
     def act(self, fault: Fault = "none") -> bool:
         """What a worker does now; False: nothing is to be done before some time has passed."""
@@ -88,7 +88,7 @@ class Life:
     def say(self, verdict: Verdict) -> None:
         """A person settles the operation that is stuck."""
         name = self.order.operations[0].id
-        self._take(saga.settle_by_hand(self.order, name, verdict, "grace", self.now, self.rules))
+        self._take(saga.settle_manually(self.order, name, verdict, "grace", self.now, self.rules))
 
     def act_until_rest(self) -> None:
         """Lets time pass as it is asked for, without faults."""
@@ -116,7 +116,7 @@ class Life:
         self.wait(0.25)
         if fault.startswith("crashed"):
             self.wait(30.0)
-            self._change(doubted(self.order, began, self.now))
+            self._change(mark_uncertain(self.order, began, self.now))
             return
         if fault == "away" or (result is None and isinstance(call, Read)):
             result = Retryable("connection refused")

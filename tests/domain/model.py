@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordersaga.domain.order import Request
-from ordersaga.domain.outcomes import Call, Read
-from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Result, Snapshot, Succeeded
+from ordersaga.domain.model.order import Request
+from ordersaga.domain.model.outcomes import Call, Read
+from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Rejected, Result, Snapshot, Succeeded
 
 from .shop import DAY
 

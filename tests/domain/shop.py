@@ -7,12 +7,25 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ordersaga.domain import by_hand, saga
-from ordersaga.domain.events import Cause, Data, Event, Placed, decode_data
-from ordersaga.domain.order import Key, Operation, OperationType, Order, Request
-from ordersaga.domain.outcomes import Call, Decision, Elapsed, Entry, Next, Outcome, Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.results import Result, Snapshot, Succeeded
-from ordersaga.domain.terms import Rules
+from ordersaga.domain import saga
+from ordersaga.domain.model.events import Cause, Data, Event, Placed, decode_data
+from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
+from ordersaga.domain.model.outcomes import (
+    Call,
+    Decision,
+    Elapsed,
+    Entry,
+    Next,
+    Outcome,
+    Read,
+    Rest,
+    Revoke,
+    Send,
+    Wait,
+)
+from ordersaga.domain.model.results import Result, Snapshot, Succeeded
+from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.uncertainty import manual
 
 START: Final = 1_700_000_000.0
 DAY: Final = 86_400.0
@@ -199,10 +212,10 @@ class Story:
         self._take(saga.settle(self.order, due, result, self.now, self.rules))
         return self.outcomes[before:]
 
-    def say(self, verdict: by_hand.Verdict, ident: str | None = None, by: str = "grace") -> list[Outcome]:
+    def say(self, verdict: manual.Verdict, ident: str | None = None, by: str = "grace") -> list[Outcome]:
         """A person settles the current operation, or the one that is named."""
         before = len(self.outcomes)
-        self._take(saga.settle_by_hand(self.order, ident or self.operation.id, verdict, by, self.now, self.rules))
+        self._take(saga.settle_manually(self.order, ident or self.operation.id, verdict, by, self.now, self.rules))
         return self.outcomes[before:]
 
     def stall(self) -> None:
@@ -225,7 +238,7 @@ class Story:
         self.hear(self.now)
 
     def hear(self, until: float) -> None:
-        self.rules = replace(self.rules, heard_until=until)
+        self.rules = replace(self.rules, input_watermark=until)
 
     def pass_time(self, seconds: float) -> list[Outcome]:
         """Waits, doing what needs no provider."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sample.oracle import Event, read, replay
 
-from ordersaga.domain.outcomes import Send, Wait
-from ordersaga.domain.results import Rejected, Succeeded
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.outcomes import Send, Wait
+from ordersaga.domain.model.results import Rejected, Succeeded
+from ordersaga.domain.model.terms import Rules
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .shop import Story

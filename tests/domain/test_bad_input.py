@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ordersaga.domain import saga
-from ordersaga.domain.order import Refusal
-from ordersaga.domain.outcomes import Rest
+from ordersaga.domain.model.order import Refusal
+from ordersaga.domain.model.outcomes import Rest
 
 from .shop import KEY, START, Story, code, event, fee, line, order_of, part, voucher, what
 

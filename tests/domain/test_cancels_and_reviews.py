@@ -2,8 +2,8 @@
 
 import pytest
 
-from ordersaga.domain.outcomes import Read, Rest, Send
-from ordersaga.domain.results import Rejected, Succeeded
+from ordersaga.domain.model.outcomes import Read, Rest, Send
+from ordersaga.domain.model.results import Rejected, Succeeded
 
 from .shop import DAY, Story, code, line, moved, snapshot, what
 

@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.evidence import doubted
-from ordersaga.domain.outcomes import Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.results import CaptureSeen, RefundSeen, Retryable, Succeeded
+from ordersaga.domain.model.outcomes import Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Retryable, Succeeded
+from ordersaga.domain.uncertainty.evidence import mark_uncertain
 
-from .doubts import GONE, LOST, NO, WRITES, A, lose, open_operation, placing, request, shows, told
 from .shop import DAY, HOUR, START, Story, code, line, moved, what
+from .uncertain import GONE, LOST, NO, WRITES, A, lose, open_operation, placing, request, shows, told
 
 # a refusal of what may have succeeded
 
@@ -204,7 +204,7 @@ def test_a_read_that_is_refused_goes_to_a_person() -> None:
 @WRITES
 def test_an_expired_lease_is_a_lost_answer(name: str) -> None:
     story = open_operation(name)
-    story.order = doubted(story.order, START - 20, START + 10)
+    story.order = mark_uncertain(story.order, START - 20, START + 10)
     operation = story.operation
     assert (operation.unknown, operation.first_sent, operation.last_sent) == (True, START - 20, START + 10)
     story.now += 60
@@ -216,7 +216,7 @@ def test_an_expired_lease_does_not_make_the_key_younger() -> None:
     story = open_operation("capture")
     lose(story)
     sent = story.operation.first_sent
-    story.order = doubted(story.order, START + HOUR, START + HOUR + 30)
+    story.order = mark_uncertain(story.order, START + HOUR, START + HOUR + 30)
     assert story.operation.first_sent == sent
     assert story.operation.last_sent == START + HOUR + 30
 
@@ -224,9 +224,9 @@ def test_an_expired_lease_does_not_make_the_key_younger() -> None:
 def test_an_expired_lease_says_nothing_of_what_was_not_due() -> None:
     story = open_operation("capture")
     story.answer(Retryable("busy", after=500.0))
-    assert doubted(story.order, START, START + 30) == story.order
+    assert mark_uncertain(story.order, START, START + 30) == story.order
     rest = Story(A)
-    assert doubted(rest.order, START, START + 30) == rest.order
+    assert mark_uncertain(rest.order, START, START + 30) == rest.order
 
 
 def test_an_expired_lease_over_a_read_leaves_no_doubt() -> None:
@@ -234,13 +234,13 @@ def test_an_expired_lease_over_a_read_leaves_no_doubt() -> None:
     lose(story)
     story.wait()
     story.answer(NO)
-    assert doubted(story.order, story.now, story.now + 30) == story.order
+    assert mark_uncertain(story.order, story.now, story.now + 30) == story.order
 
 
 def test_crashes_do_not_end_the_repeats_of_a_create() -> None:
     story = placing()
     for n in range(30):
-        story.order = doubted(story.order, START + n, START + n + 1)
+        story.order = mark_uncertain(story.order, START + n, START + n + 1)
         assert isinstance(story.next(), Send)
 
 
@@ -288,7 +288,7 @@ def test_after_a_restore_an_expired_lease_does_not_skip_the_read() -> None:
     story = open_operation("capture")
     story.rules = replace(story.rules, restored_at=START + 60)
     story.now = START + 120
-    story.order = doubted(story.order, START + 90, START + 120)
+    story.order = mark_uncertain(story.order, START + 90, START + 120)
     assert isinstance(story.next(), Read)
 
 

@@ -1,8 +1,8 @@
 """Rules 5 to 8 of "Working out lines and amounts", by examples worked out by hand."""
 
-from ordersaga.domain.order import Capture, Draw
-from ordersaga.domain.outcomes import Outcome
-from ordersaga.domain.returning import Share, split
+from ordersaga.domain.deciding.returning import Share, split
+from ordersaga.domain.model.order import Allocation, Capture
+from ordersaga.domain.model.outcomes import Outcome
 
 from .shop import DAY, Story, code, fee, line, moved, voucher, what
 
@@ -271,9 +271,12 @@ def test_free_lines_of_one_capture_go_with_the_money_of_another() -> None:
 
 
 def test_a_fee_over_several_captures_is_kept_back_once() -> None:
-    captures = [Capture("c1", 50, draws=(Draw(0, 1, 50),)), Capture("c2", 30, draws=(Draw(1, 1, 30),))]
-    shares = split(captures, 80, (Draw(0, 1, 50), Draw(1, 1, 30)), 10)
-    assert shares == (Share("c1", 40, (Draw(0, 1, 50),), 10), Share("c2", 30, (Draw(1, 1, 30),)))
+    captures = [
+        Capture("c1", 50, allocations=(Allocation(0, 1, 50),)),
+        Capture("c2", 30, allocations=(Allocation(1, 1, 30),)),
+    ]
+    shares = split(captures, 80, (Allocation(0, 1, 50), Allocation(1, 1, 30)), 10)
+    assert shares == (Share("c1", 40, (Allocation(0, 1, 50),), 10), Share("c2", 30, (Allocation(1, 1, 30),)))
     assert sum(share.amount for share in split(captures, 80, (), 60)) == 20
     assert sum(share.kept for share in split(captures, 80, (), 60)) == 60
 

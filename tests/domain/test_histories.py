@@ -5,7 +5,7 @@ from typing import Any, get_args
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ordersaga.domain.terms import Terms
+from ordersaga.domain.model.terms import Terms
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .life import Fault, Life
@@ -18,19 +18,19 @@ PRICE = st.integers(0, 60)
 
 
 @st.composite
-def lines_of_an_order(draw: st.DrawFn) -> list[Json]:
-    lines = [line("A", draw(st.integers(1, 7)), draw(st.integers(10, 60)))]
-    if draw(st.booleans()):
-        lines.append(line("B", draw(QUANTITY), draw(PRICE)))
-    if draw(st.booleans()):
-        lines.append(line("A", draw(QUANTITY), draw(PRICE)))
-    if draw(st.booleans()):
-        lines.append(fee("S", draw(PRICE)))
-    if draw(st.booleans()):
+def lines_of_an_order(allocation: st.DrawFn) -> list[Json]:
+    lines = [line("A", allocation(st.integers(1, 7)), allocation(st.integers(10, 60)))]
+    if allocation(st.booleans()):
+        lines.append(line("B", allocation(QUANTITY), allocation(PRICE)))
+    if allocation(st.booleans()):
+        lines.append(line("A", allocation(QUANTITY), allocation(PRICE)))
+    if allocation(st.booleans()):
+        lines.append(fee("S", allocation(PRICE)))
+    if allocation(st.booleans()):
         total = sum(one["total_amount"] for one in lines)
-        lines.append(voucher("V", draw(st.integers(0, min(total, 70)))))
-    if draw(st.booleans()):
-        lines.append(line("G", draw(QUANTITY), 0))
+        lines.append(voucher("V", allocation(st.integers(0, min(total, 70)))))
+    if allocation(st.booleans()):
+        lines.append(line("G", allocation(QUANTITY), 0))
     return lines
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from ordersaga.domain import saga
-from ordersaga.domain.order import Refusal
-from ordersaga.domain.outcomes import Rest, Send, Wait
-from ordersaga.domain.results import Rejected, Retryable, Succeeded
+from ordersaga.domain.model.order import Refusal
+from ordersaga.domain.model.outcomes import Rest, Send, Wait
+from ordersaga.domain.model.results import Rejected, Retryable, Succeeded
 
 from .shop import DAY, Story, code, fee, line, moved, order_of, what
 

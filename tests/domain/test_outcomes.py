@@ -4,10 +4,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.ids import operation_id, outcome_id
-from ordersaga.domain.order import Details
-from ordersaga.domain.outcomes import Books, Read
-from ordersaga.domain.results import Rejected, Snapshot, Succeeded
+from ordersaga.domain.model.ids import operation_id, outcome_id
+from ordersaga.domain.model.order import Details
+from ordersaga.domain.model.outcomes import Books, Read
+from ordersaga.domain.model.results import Rejected, Snapshot, Succeeded
 
 from .shop import DAY, KEY, START, Story, code, fee, line, moved, voucher, what
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ordersaga.domain.outcomes import Outcome, Read, Wait
-from ordersaga.domain.results import Rejected, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.outcomes import Outcome, Read, Wait
+from ordersaga.domain.model.results import Rejected, Retryable, Succeeded, Unknown
 
 from .shop import DAY, HOUR, START, Story, code, line, what
 

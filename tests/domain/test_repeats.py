@@ -1,11 +1,11 @@
 """Lost answers are repeated as they were, for as long as the key is trusted; somebody is told when it takes long."""
 
 from ordersaga.domain import saga
-from ordersaga.domain.outcomes import Outcome, Read, Rest, Send, Wait
-from ordersaga.domain.results import Retryable, Succeeded
+from ordersaga.domain.model.outcomes import Outcome, Read, Rest, Send, Wait
+from ordersaga.domain.model.results import Retryable, Succeeded
 
-from .doubts import GONE, LOST, NO, WRITES, A, lose, open_operation, request, shows, told
 from .shop import DAY, HOUR, START, Story, moved, what
+from .uncertain import GONE, LOST, NO, WRITES, A, lose, open_operation, request, shows, told
 
 # repeats while the key is trusted
 

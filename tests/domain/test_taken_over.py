@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.outcomes import Books, Read, Wait
-from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Snapshot, Succeeded
+from ordersaga.domain.model.outcomes import Books, Read, Wait
+from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Rejected, Snapshot, Succeeded
 
 from .shop import DAY, START, Story, code, line, moved, order_of, what
 

@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
-from ordersaga.domain.outcomes import Elapsed, Wait
-from ordersaga.domain.results import Rejected, Succeeded, Unknown
-from ordersaga.domain.work import Work
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model.outcomes import Elapsed, Wait
+from ordersaga.domain.model.results import Rejected, Succeeded, Unknown
 
 from .shop import DAY, HOUR, START, Story, code, event, fee, line, moved, part, voucher, what
 
@@ -31,13 +31,13 @@ def test_an_event_costs_no_changes_of_those_that_wait_already(monkeypatch: pytes
     for _ in range(50):
         story.shipped("A:1")
     changes = []
-    change = Work.change
+    change = DecisionBuilder.change
 
-    def counted(work: Work, **fields: object) -> None:
+    def counted(work: DecisionBuilder, **fields: object) -> None:
         changes.append(fields)
         change(work, **fields)
 
-    monkeypatch.setattr(Work, "change", counted)
+    monkeypatch.setattr(DecisionBuilder, "change", counted)
     story.shipped("A:1")
     assert len(changes) < 10
     assert [one.waits_for for one in story.order.pending] == ["order"] * 51

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ordersaga.domain.outcomes import Rest, Revoke, Send, Wait
-from ordersaga.domain.results import Rejected, Retryable, Succeeded
+from ordersaga.domain.model.outcomes import Rest, Revoke, Send, Wait
+from ordersaga.domain.model.results import Rejected, Retryable, Succeeded
 
-from .doubts import GONE, LOST, NO, A, lose, placing, told
 from .shop import HOUR, Story, code, lively, what
+from .uncertain import GONE, LOST, NO, A, lose, placing, told
 
 # create order by authorization token
 

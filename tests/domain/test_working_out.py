@@ -2,9 +2,9 @@
 
 import pytest
 
-from ordersaga.domain.money import divide, tax_of
-from ordersaga.domain.order import Draw
-from ordersaga.domain.results import Succeeded
+from ordersaga.domain.model.money import divide, tax_of
+from ordersaga.domain.model.order import Allocation
+from ordersaga.domain.model.results import Succeeded
 
 from .shop import Story, code, fee, line, moved, voucher, what
 
@@ -108,10 +108,13 @@ def test_a_named_line_of_which_nothing_is_left_is_not_drawn() -> None:
     story.shipped("A:1")
     story.eager = False
     story.shipped("A", "B", "ghost")
-    assert story.operation.draws == (Draw(1, 1, 20),)
+    assert story.operation.allocations == (Allocation(1, 1, 20),)
     story.answer(Succeeded("capture-2"))
     story.returned("A", "B", "C:0")
-    assert [operation.draws for operation in story.order.operations] == [(Draw(0, 1, 30),), (Draw(1, 1, 20),)]
+    assert [operation.allocations for operation in story.order.operations] == [
+        (Allocation(0, 1, 30),),
+        (Allocation(1, 1, 20),),
+    ]
 
 
 def test_returning_all_of_a_line_returns_what_was_captured_of_it() -> None:

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from ordersaga.cli import main
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Result
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Result
 from ordersaga.providers.klarna.provider import Klarna
-from ordersaga.worker.held import Held, LeaseClock
+from ordersaga.worker.leases import LeaseClock, LeasedOrder
 
 _WISH = Path(os.environ["FREEZE_FILE"])
 
@@ -23,7 +23,7 @@ def _freeze(place: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _outlasts(self: LeaseClock, held: Held, seconds: float) -> bool:
+def _outlasts(self: LeaseClock, held: LeasedOrder, seconds: float) -> bool:
     _freeze("before the check")
     return _OUTLASTS(self, held, seconds)
 

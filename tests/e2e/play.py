@@ -82,7 +82,7 @@ class Play:
     async def letters(self) -> Counter[str]:
         return Counter(row["code"] for row in await self.rows("SELECT code FROM dead_letters"))
 
-    async def amiss(self, expected: accounts.Expected) -> list[str]:
+    async def inconsistencies(self, expected: accounts.Expected) -> list[str]:
         """All that isn't as it must be, the three columns of money too."""
         effects = self.sandbox.effects()
         columns = (expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(self.books))

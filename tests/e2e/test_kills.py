@@ -82,4 +82,4 @@ async def test_a_service_killed_again_and_again_comes_to_the_same_end(opened: Op
         print(f"calls unsettled at each of {times} kills: {unsettled}; answers lost besides: {lost}")
         assert sum(map(bool, unsettled)) >= times / 2
         assert lost > times
-        assert await play.amiss(expected) == []
+        assert await play.inconsistencies(expected) == []

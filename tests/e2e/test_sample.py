@@ -34,7 +34,7 @@ async def test_histories_of_every_kind_end_as_worked_out_and_every_penny_is_acco
         play.service(ORDERSAGA_METRICS_PORT=str(port))
         await play.publish(events)
         await play.ended(len(expected.events(final=True)))
-        assert await play.amiss(expected) == []
+        assert await play.inconsistencies(expected) == []
         assert await asyncio.to_thread(broken_promises, port) == {}
 
 

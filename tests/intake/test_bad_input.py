@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
-from ordersaga.intake.replay import Replay, ReplayError
+from ordersaga.operating.replay import Replay, ReplayError
 from roles_harness import TOPIC, Shop, key, roles, run_sql, until
 
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from asyncpg.connection import LoggedQuery
 
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Result
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Result
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.intake import Intake
 from roles_harness import Roles, Shop, roles, run_sql, until
@@ -34,7 +34,7 @@ class Log:
 
 @pytest.mark.parametrize("size", [1, 500])
 async def test_a_batch_is_three_statements_and_a_commit(database: str, size: int) -> None:
-    async with roles(database, desk=False, pool=1) as r:
+    async with roles(database, dispatcher=False, pool=1) as r:
         shop = Shop()
         await r.take(*(shop.placed(f"known-{number}") for number in range(size)))
         log = await Log.of(r)
@@ -135,7 +135,7 @@ async def test_a_lease_is_never_thought_to_last_longer_than_it_does_in_the_datab
 
 
 async def test_an_order_that_somebody_has_is_not_handed_over(database: str) -> None:
-    async with roles(database, desk=False) as first, roles(database) as r:
+    async with roles(database, dispatcher=False) as first, roles(database) as r:
         shop = Shop()
         await first.take(shop.placed())
         assert len((await first.claimable()).leases) == 1
@@ -147,11 +147,11 @@ async def test_a_paused_lane_is_handed_nothing(database: str) -> None:
     async with roles(database) as r:
         shop = Shop()
         await r.store.pause("somebody", "default", "klarna")
-        r.lanes.pause(await r.store.paused())
+        r.bulkheads.pause(await r.store.paused())
         await r.take(shop.placed())
         assert r.held == 0
         await r.store.resume("somebody", "default", "klarna")
-        r.lanes.pause(await r.store.paused())
+        r.bulkheads.pause(await r.store.paused())
         await r.take(shop.placed("2"))
         await r.at_rest()
         assert r.fake.made == ["Send create_order"]

@@ -42,7 +42,7 @@ async def test_every_record_has_an_inbox_row_or_a_dead_letter(database: str, mon
         return right(order, event, now, rules)
 
     monkeypatch.setattr(saga, "accept", accept)
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         batch = [
             shop.placed("1"),
@@ -86,7 +86,7 @@ async def test_an_event_of_which_nothing_would_be_told_any_more_is_counted(
         return decision
 
     monkeypatch.setattr(saga, "accept", accept)
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop, before = Shop(), violated()
         early = [shop.shipped("2", name="early"), shop.event("shipped", "2", {"order_lines": 1}, name="bad")]
         await r.take(shop.placed(), shop.shipped(), shop.placed(), *early)
@@ -103,7 +103,7 @@ async def test_a_record_that_comes_to_nothing_is_counted(database: str, monkeypa
     def all_but_one(inputs: Any, *more: Any) -> Any:
         return decide_batch(list(inputs)[1:], *more)
 
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop, before = Shop(), violated()
         monkeypatch.setattr(intake, "decide_batch", all_but_one)
         await r.take(shop.placed("1"), shop.placed("2"), shop.event("invented", "3", {}))

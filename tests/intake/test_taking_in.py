@@ -12,12 +12,12 @@ from prometheus_client import REGISTRY
 
 from ordersaga.bus.records import Place, Record
 from ordersaga.domain import saga
-from ordersaga.domain.events import TYPES, Event
-from ordersaga.domain.order import Order
-from ordersaga.domain.outcomes import Decision
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.events import TYPES, Event
+from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import Decision
+from ordersaga.domain.model.terms import Rules
 from ordersaga.intake import intake
-from ordersaga.intake.replay import Replay, ReplayError
+from ordersaga.operating.replay import Replay, ReplayError
 from ordersaga.store.errors import (
     ConflictError,
     OffsetsMovedError,
@@ -72,7 +72,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, method: str, errors: Sequence[Excep
 
 
 async def test_a_batch_and_its_offsets_are_one_transaction(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         batch = [shop.placed(), shop.event("placed", "2", {})]
         with monkeypatch.context() as patch:
@@ -89,7 +89,7 @@ async def test_a_batch_and_its_offsets_are_one_transaction(database: str, monkey
 
 
 async def test_offsets_move_for_each_partition_of_the_batch(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         one, two = Shop(0), Shop(5)
         two.next = 40
         await r.take(one.placed("1"), two.placed("2"), one.placed("3"), two.placed("4"))
@@ -221,7 +221,7 @@ async def test_a_second_bug_on_the_same_order_leaves_it_waiting_for_the_first(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bug_in_accept(monkeypatch, "bad", "worse")
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed(), shop.shipped(name="bad"), shop.shipped(name="worse"))
         worse, bad = await r.store.list_dead_letters()
@@ -248,7 +248,7 @@ async def test_a_write_that_the_database_refuses_is_narrowed_down_to_its_input(
 async def test_a_failure_that_does_not_come_again_buries_nothing(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         failing(monkeypatch, "write", [ValueError("once"), ValueError("twice")])
         await r.take(Shop().placed())
         assert await r.letters() == []
@@ -271,7 +271,7 @@ async def test_an_order_that_cannot_be_read_stalls_nobody_else(database: str) ->
 
 
 async def test_what_another_consumer_has_taken_in_is_left_out(database: str) -> None:
-    async with roles(database, desk=False) as r, roles(database, owner="w2", desk=False) as other:
+    async with roles(database, dispatcher=False) as r, roles(database, owner="w2", dispatcher=False) as other:
         shop = Shop()
         batch = [shop.placed(str(number)) for number in range(6)]
         await other.take(*batch[:4])
@@ -286,7 +286,7 @@ async def test_what_another_consumer_has_taken_in_is_left_out(database: str) -> 
 async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         for error in (OffsetsMovedError(TOPIC, 0, 0), ConflictError("beaten"), SchemaMissingError("no table")):
             with monkeypatch.context() as patch:
@@ -314,7 +314,7 @@ async def test_a_topic_made_anew_loses_nothing(database: str) -> None:
 
 
 async def test_a_race_for_the_same_new_order_is_run_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         failing(monkeypatch, "write", [ConflictError("beaten")] * 3)
         await r.take(shop.placed())
@@ -323,7 +323,7 @@ async def test_a_race_for_the_same_new_order_is_run_again(database: str, monkeyp
 
 
 async def test_two_intakes_that_meet_in_the_same_orders_both_get_through(database: str) -> None:
-    async with roles(database, desk=False) as r, roles(database, owner="w2", desk=False) as other:
+    async with roles(database, dispatcher=False) as r, roles(database, owner="w2", dispatcher=False) as other:
         names = [str(number) for number in range(40)]
         one, two = Shop(0), Shop(1)
         placed = [one.placed(name) for name in names]
@@ -344,7 +344,7 @@ async def test_two_intakes_that_meet_in_the_same_orders_both_get_through(databas
 async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop, right = Shop(), Intake.look
         began = time.time()
 
@@ -360,7 +360,7 @@ async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
 
 
 async def test_an_event_for_a_leased_order_leaves_the_lease(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed())
         (leased,) = (await r.claimable()).leases

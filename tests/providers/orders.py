@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ordersaga.domain.events import Cause, LineType, OrderLine, Payment, Placed
-from ordersaga.domain.order import Details, Draw, Key, Line, Operation, OperationType, Order, Request
+from ordersaga.domain.model.events import Cause, LineType, OrderLine, Payment, Placed
+from ordersaga.domain.model.order import Allocation, Details, Key, Line, Operation, OperationType, Order, Request
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 TERMS = KlarnaTerms()
@@ -38,8 +38,10 @@ def line_of(line: OrderLine) -> Line:
     return Line(line.reference, line.type, line.quantity, line.unit_price, line.tax_rate, line.total_amount)
 
 
-def operation(kind: OperationType, amount: int = 0, draws: tuple[Draw, ...] = (), **fields: Any) -> Operation:
-    return Operation("0c0a9b2e-op", kind, CAUSE, amount, 0.0, 0.0, draws, **fields)
+def operation(
+    kind: OperationType, amount: int = 0, allocations: tuple[Allocation, ...] = (), **fields: Any
+) -> Operation:
+    return Operation("0c0a9b2e-op", kind, CAUSE, amount, 0.0, 0.0, allocations, **fields)
 
 
 def body(request: Request) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
-from ordersaga.domain.order import Request
+from ordersaga.domain.model.order import Request
 from ordersaga.providers.http import Http
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]

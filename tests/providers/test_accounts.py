@@ -2,10 +2,10 @@
 
 import pytest
 
-from ordersaga.domain.events import Cause
-from ordersaga.domain.order import Key, Operation, Order, Request
-from ordersaga.domain.outcomes import Send
-from ordersaga.domain.results import Retryable
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Key, Operation, Order, Request
+from ordersaga.domain.model.outcomes import Send
+from ordersaga.domain.model.results import Retryable
 from ordersaga.providers.accounts import KlarnaAccount, gates_of, providers_of
 from ordersaga.providers.klarna.regions import base_url_of
 

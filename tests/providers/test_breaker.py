@@ -2,7 +2,7 @@
 
 import pytest
 
-from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.providers.breaker import Breaker, Gate, Rate, is_failure
 
 DOWN = Unknown("disconnected")

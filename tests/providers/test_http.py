@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from ordersaga.domain.order import Request
+from ordersaga.domain.model.order import Request
 from ordersaga.providers.http import Answer, Http, Lost, NotSent
 
 from .raw import (

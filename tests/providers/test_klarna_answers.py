@@ -7,8 +7,17 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from ordersaga.domain.order import OperationType
-from ordersaga.domain.results import CaptureSeen, RefundSeen, Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.model.order import OperationType
+from ordersaga.domain.model.results import (
+    CaptureSeen,
+    RefundSeen,
+    Rejected,
+    Result,
+    Retryable,
+    Snapshot,
+    Succeeded,
+    Unknown,
+)
 from ordersaga.providers.http import Answer, Lost, NotSent
 from ordersaga.providers.klarna.answers import result_of
 

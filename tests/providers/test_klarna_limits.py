@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from ordersaga.domain.events import (
+from ordersaga.domain.model.events import (
     Amended,
     Cancelled,
     Closed,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.events import Amended, OrderLine, Payment, Returned, ReturnFee, Shipped
-from ordersaga.domain.order import Draw, OperationType, Order, Request
+from ordersaga.domain.model.events import Amended, OrderLine, Payment, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.order import Allocation, OperationType, Order, Request
 
 from .orders import KINDS, PATH, SHIPPING, TERMS, VOUCHER, A, B, body, line_of, operation, order, placed
 
@@ -67,8 +67,8 @@ def test_a_token_stays_one_segment_of_the_path() -> None:
 
 def test_capture_is_pinned() -> None:
     data = Shipped(description="Part 1", shipping_info=({"tracking_number": "T1"},), shipping_delay=0)
-    draws = (Draw(0, 1, 50), Draw(2, 0, 5))
-    frozen = TERMS.freeze(order(A, B, SHIPPING), operation("capture", 55, draws), data)
+    allocations = (Allocation(0, 1, 50), Allocation(2, 0, 5))
+    frozen = TERMS.freeze(order(A, B, SHIPPING), operation("capture", 55, allocations), data)
     assert frozen == Request(
         "POST",
         f"{PATH}/captures",
@@ -86,7 +86,7 @@ def test_a_part_keeps_the_unit_price_and_shows_the_rest_as_discount() -> None:
     line = OrderLine(
         name="A", reference="a", quantity=3, unit_price=40, total_amount=100, total_discount_amount=20, tax_rate=1900
     )
-    sent = body(TERMS.freeze(order(line), operation("capture", 33, (Draw(0, 1, 33),)), Shipped()))
+    sent = body(TERMS.freeze(order(line), operation("capture", 33, (Allocation(0, 1, 33),)), Shipped()))
     part = sent["order_lines"][0]
     assert (part["quantity"], part["unit_price"], part["total_discount_amount"], part["total_amount"]) == (1, 40, 7, 33)
     assert part["total_tax_amount"] == 5  # 33 - 33 * 10000 / 11900 = 5.27
@@ -94,20 +94,20 @@ def test_a_part_keeps_the_unit_price_and_shows_the_rest_as_discount() -> None:
 
 def test_a_negative_discount_sends_the_amount_alone() -> None:
     """The voucher's part of -10 would need a discount of 1 * -40 - -10 = -30."""
-    draws = (Draw(0, 1, 50), Draw(1, 0, -10))
-    sent = body(TERMS.freeze(order(A, VOUCHER), operation("capture", 40, draws), Shipped(description="x")))
+    allocations = (Allocation(0, 1, 50), Allocation(1, 0, -10))
+    sent = body(TERMS.freeze(order(A, VOUCHER), operation("capture", 40, allocations), Shipped(description="x")))
     assert sent == {"captured_amount": 40, "reference": "0c0a9b2e-op", "description": "x"}
 
 
 def test_a_whole_negative_line_is_sent() -> None:
-    draws = (Draw(0, 2, 100), Draw(1, 1, -40))
-    sent = body(TERMS.freeze(order(A, VOUCHER), operation("capture", 60, draws), None))
+    allocations = (Allocation(0, 2, 100), Allocation(1, 1, -40))
+    sent = body(TERMS.freeze(order(A, VOUCHER), operation("capture", 60, allocations), None))
     assert [line["total_amount"] for line in sent["order_lines"]] == [100, -40]
 
 
 def test_without_draws_or_with_others_than_the_amount_it_goes_alone() -> None:
-    for draws in ((), (Draw(0, 1, 50),)):
-        sent = body(TERMS.freeze(order(A), operation("capture", 51, draws), Shipped()))
+    for allocations in ((), (Allocation(0, 1, 50),)):
+        sent = body(TERMS.freeze(order(A), operation("capture", 51, allocations), Shipped()))
         assert sent == {"captured_amount": 51, "reference": "0c0a9b2e-op"}
 
 
@@ -121,13 +121,13 @@ def test_lines_keep_their_further_fields() -> None:
         "subscription": {"name": "S", "interval": "MONTH", "interval_count": 1},
     }
     line = OrderLine(name="A", reference="a", quantity=2, unit_price=50, total_amount=100, **extras)
-    sent = body(TERMS.freeze(order(line), operation("capture", 50, (Draw(0, 1, 50),)), Shipped()))
+    sent = body(TERMS.freeze(order(line), operation("capture", 50, (Allocation(0, 1, 50),)), Shipped()))
     assert {name: sent["order_lines"][0][name] for name in extras} == extras
 
 
 def test_refund_is_pinned_with_its_return_fee() -> None:
     data = Returned(description="Back", return_fee=ReturnFee(amount=10, name="Fee", tax_rate=2500))
-    frozen = TERMS.freeze(order(A), operation("refund", 90, (Draw(0, 2, 100),), kept=10), data)
+    frozen = TERMS.freeze(order(A), operation("refund", 90, (Allocation(0, 2, 100),), kept=10), data)
     assert frozen == Request(
         "POST",
         f"{PATH}/refunds",
@@ -204,14 +204,14 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
 
 
 @st.composite
-def part_draws(draw: st.DrawFn) -> tuple[Order, tuple[Draw, ...]]:
-    lines, draws = [], []
-    for position in range(draw(st.integers(1, 5))):
-        quantity = draw(st.integers(1, 20))
-        price = draw(st.integers(0, 5_000))
-        discount = draw(st.integers(0, quantity * price))
-        rate = draw(st.sampled_from([0, 700, 1900, 2000, 2500, 10_000]))
-        kind = draw(st.sampled_from(KINDS))
+def part_draws(allocation: st.DrawFn) -> tuple[Order, tuple[Allocation, ...]]:
+    lines, allocations = [], []
+    for position in range(allocation(st.integers(1, 5))):
+        quantity = allocation(st.integers(1, 20))
+        price = allocation(st.integers(0, 5_000))
+        discount = allocation(st.integers(0, quantity * price))
+        rate = allocation(st.sampled_from([0, 700, 1900, 2000, 2500, 10_000]))
+        kind = allocation(st.sampled_from(KINDS))
         total = quantity * price - discount
         line = OrderLine(
             name="x",
@@ -224,19 +224,22 @@ def part_draws(draw: st.DrawFn) -> tuple[Order, tuple[Draw, ...]]:
             tax_rate=rate,
         )
         lines.append(line)
-        gone = draw(st.integers(0, quantity))
-        draws.append(Draw(position, gone, draw(st.integers(0, total))))
-    return order(*lines), tuple(draws)
+        gone = allocation(st.integers(0, quantity))
+        allocations.append(Allocation(position, gone, allocation(st.integers(0, total))))
+    return order(*lines), tuple(allocations)
 
 
 @given(part_draws(), st.sampled_from(["capture", "refund"]))
-def test_lines_as_sent_keep_klarnas_formulae(case: tuple[Order, tuple[Draw, ...]], kind: OperationType) -> None:
-    given_order, draws = case
-    amount = sum(draw.amount for draw in draws)
-    sent = body(TERMS.freeze(given_order, operation(kind, amount, draws), None))
+def test_lines_as_sent_keep_klarnas_formulae(case: tuple[Order, tuple[Allocation, ...]], kind: OperationType) -> None:
+    given_order, allocations = case
+    amount = sum(allocation.amount for allocation in allocations)
+    sent = body(TERMS.freeze(given_order, operation(kind, amount, allocations), None))
     if "order_lines" not in sent:
-        drawn = [(draw, given_order.lines[draw.position]) for draw in draws]
-        assert any((draw.quantity or line.quantity) * line.unit_price < draw.amount for draw, line in drawn)
+        allocated = [(allocation, given_order.lines[allocation.position]) for allocation in allocations]
+        assert any(
+            (allocation.quantity or line.quantity) * line.unit_price < allocation.amount
+            for allocation, line in allocated
+        )
         return
     assert sum(line["total_amount"] for line in sent["order_lines"]) == amount
     for line in sent["order_lines"]:

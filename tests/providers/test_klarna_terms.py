@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from ordersaga.domain.events import Payment
-from ordersaga.domain.order import Capture
+from ordersaga.domain.model.events import Payment
+from ordersaga.domain.model.order import Capture
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .orders import TERMS, A, order, placed

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.events import Cause, Data, OrderLine, Payment, Placed, Returned, ReturnFee, Shipped
-from ordersaga.domain.order import Details, Draw, Key, Line, Operation, OperationType, Order
-from ordersaga.domain.outcomes import Read, Revoke, Send
-from ordersaga.domain.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.model.events import Cause, Data, OrderLine, Payment, Placed, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.order import Allocation, Details, Key, Line, Operation, OperationType, Order
+from ordersaga.domain.model.outcomes import Read, Revoke, Send
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.providers.accounts import KlarnaAccount, providers_of
 from ordersaga.providers.port import Provider
 from ordersaga_sandbox import running
@@ -75,8 +75,8 @@ class Shop:
         assert isinstance(result, Succeeded)
         self.order = replace(self.order, provider_order_id=result.provider_id)
 
-    async def capture(self, amount: int, *draws: Draw) -> str:
-        result = await self.call(self.send("capture", amount, Shipped(), draws=draws))
+    async def capture(self, amount: int, *allocations: Allocation) -> str:
+        result = await self.call(self.send("capture", amount, Shipped(), allocations=allocations))
         assert isinstance(result, Succeeded)
         assert result.provider_id
         return result.provider_id
@@ -146,7 +146,7 @@ async def test_a_read_shows_what_was_done(shop: Shop) -> None:
     assert seen.expires_at is not None
     assert abs(seen.expires_at - shop.provider.terms.expiry(time.time())) <= 86_400
 
-    call = shop.send("capture", 50, Shipped(description="half of A"), draws=(Draw(0, 1, 50),))
+    call = shop.send("capture", 50, Shipped(description="half of A"), allocations=(Allocation(0, 1, 50),))
     captured = await shop.call(call)
     assert isinstance(captured, Succeeded)
     refund = await shop.call(shop.send("refund", 30, Returned()))
@@ -166,10 +166,10 @@ async def test_a_read_shows_what_was_done(shop: Shop) -> None:
 
 async def test_a_repeat_with_the_same_key_takes_effect_once(shop: Shop) -> None:
     await shop.create()
-    capture = shop.send("capture", 200, Shipped(), draws=(Draw(0, 2, 100), Draw(1, 1, 100)))
+    capture = shop.send("capture", 200, Shipped(), allocations=(Allocation(0, 2, 100), Allocation(1, 1, 100)))
     results = [await shop.call(capture) for _ in range(3)]
     assert len({result.provider_id for result in results if isinstance(result, Succeeded)}) == 1
-    refund = shop.send("refund", 100, Returned(), draws=(Draw(1, 1, 100),))
+    refund = shop.send("refund", 100, Returned(), allocations=(Allocation(1, 1, 100),))
     results = [await shop.call(refund) for _ in range(3)]
     assert all(isinstance(result, Succeeded) for result in results)
     assert [effect["amount"] for effect in await shop.effects("capture")] == [200]
@@ -178,9 +178,9 @@ async def test_a_repeat_with_the_same_key_takes_effect_once(shop: Shop) -> None:
 
 async def test_a_return_fee_is_kept_back(shop: Shop) -> None:
     await shop.create()
-    await shop.capture(200, Draw(0, 2, 100), Draw(1, 1, 100))
+    await shop.capture(200, Allocation(0, 2, 100), Allocation(1, 1, 100))
     returned = Returned(return_fee=ReturnFee(amount=15, tax_rate=2500))
-    refund = shop.send("refund", 85, returned, draws=(Draw(1, 1, 100),), kept=15)
+    refund = shop.send("refund", 85, returned, allocations=(Allocation(1, 1, 100),), kept=15)
     assert isinstance(await shop.call(refund), Succeeded)
     seen = await shop.read()
     assert seen.refunded_amount == 85
@@ -197,7 +197,7 @@ async def test_lines_that_follow_are_captured_in_part(shop: Shop) -> None:
     result = await shop.call(shop.send("create_order", 220, placed))
     assert isinstance(result, Succeeded)
     shop.order = replace(shop.order, provider_order_id=result.provider_id)
-    await shop.capture(55, Draw(0, 1, 50), Draw(2, 0, 5))
+    await shop.capture(55, Allocation(0, 1, 50), Allocation(2, 0, 5))
     assert (await shop.read()).captures[0].lines == (("a", 1, 50), ("s", 1, 5))
 
 
@@ -209,7 +209,7 @@ async def test_an_order_is_cancelled(shop: Shop) -> None:
 
 async def test_the_rest_is_released(shop: Shop) -> None:
     await shop.create()
-    await shop.capture(50, Draw(0, 1, 50))
+    await shop.capture(50, Allocation(0, 1, 50))
     assert isinstance(await shop.call(shop.send("release", 150)), Succeeded)
     seen = await shop.read()
     assert (seen.status, seen.remaining_amount) == ("captured", 0)
@@ -266,7 +266,7 @@ async def test_a_wrong_password_is_not_the_orders_fault(sandbox: str) -> None:
 @pytest.mark.parametrize(("action", "effects"), [("drop_before", 0), ("drop_after", 1)])
 async def test_a_lost_answer_is_unknown_and_a_repeat_settles_it(shop: Shop, action: str, effects: int) -> None:
     await shop.create()
-    capture = shop.send("capture", 50, Shipped(), draws=(Draw(0, 1, 50),))
+    capture = shop.send("capture", 50, Shipped(), allocations=(Allocation(0, 1, 50),))
     await shop.fault(action)
     assert await shop.call(capture) == Unknown("disconnected")
     assert len(await shop.effects("capture")) == effects

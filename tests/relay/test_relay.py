@@ -33,7 +33,7 @@ def relay_of(r: Roles, producer: Any, owner: str = "r1", **settings: Any) -> Rel
 @asynccontextmanager
 async def filled(database: str, orders: int, **options: Any) -> AsyncIterator[Roles]:
     """An outbox with two outcomes of each order: the events that nobody could read."""
-    async with roles(database, desk=False, **options) as r:
+    async with roles(database, dispatcher=False, **options) as r:
         shop = Shop()
         await r.take(*(shop.event("placed", str(n), {}, name=f"p{n}") for n in range(orders)))
         await r.take(*(shop.event("shipped", str(n), {"order_lines": 1}, name=f"s{n}") for n in range(orders)))
@@ -206,7 +206,7 @@ async def test_two_relays_share_the_work_on_real_kafka_and_keep_each_orders_orde
     topic = topic_name(TOPIC)
     await create_topics(kafka.bootstrap, topic, partitions=4)
     producers = [Producer(KafkaSettings(kafka.bootstrap)) for _ in range(2)]
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         relays = [
             Relay(r.store, producer, RelaySettings(f"r{number}", topic, lease=0.6, poll=0.01))
             for number, producer in enumerate(producers)

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from ordersaga.domain.events import Cause, OrderLine
-from ordersaga.domain.order import Details, Key, Line, Operation, Order, Request
-from ordersaga.domain.outcomes import Entry
-from ordersaga.store.claims import Claimed, Lane
+from ordersaga.domain.model.events import Cause, OrderLine
+from ordersaga.domain.model.order import Details, Key, Line, Operation, Order, Request
+from ordersaga.domain.model.outcomes import Entry
+from ordersaga.store.claims import Bulkhead, Claimed
 from ordersaga.store.intake import Change, Heard, InboxRow, Intake
 from ordersaga.store.rows import Known, Lease, OutboxRow, Row
 from ordersaga.store.store import Store
 
 OWNER = "worker-1"
 LEASE = 30.0
-LANE = Lane("default", "klarna", 1_000)
+LANE = Bulkhead("default", "klarna", 1_000)
 SECRET = "Ada Lovelace, 12 St James's Square"
 
 
@@ -60,8 +60,10 @@ async def put(store: Store, *orders: Order, due_at: float | None = 0.0, lease: b
         return await tx.write([Change(one, None, due_at, lease) for one in orders], OWNER, LEASE)
 
 
-async def claim(store: Store, owner: str = OWNER, lease: float = LEASE, lanes: Sequence[Lane] = (LANE,)) -> Claimed:
-    return await store.claim(lanes, owner, lease)
+async def claim(
+    store: Store, owner: str = OWNER, lease: float = LEASE, bulkheads: Sequence[Bulkhead] = (LANE,)
+) -> Claimed:
+    return await store.claim(bulkheads, owner, lease)
 
 
 async def remember(tx: Intake, rows: Sequence[InboxRow]) -> Heard:

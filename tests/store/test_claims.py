@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.order import Key
-from ordersaga.store.claims import Aside, HandBack, Lane
+from ordersaga.domain.model.order import Key
+from ordersaga.store.claims import Aside, Bulkhead, HandBack
 from ordersaga.store.intake import Change
 from ordersaga.store.rows import Leased
 from ordersaga.store.settle import Settled
@@ -59,7 +59,7 @@ async def test_what_is_due_later_or_at_rest_is_left(store: Store) -> None:
 async def test_a_lane_takes_what_it_has_room_for_the_longest_due_first(store: Store) -> None:
     for subject, due_at in (("new", 300.0), ("old", 100.0), ("middle", 200.0)):
         await put(store, order(subject), due_at=due_at)
-    first = await claim(store, lanes=[Lane("default", "klarna", 2)])
+    first = await claim(store, bulkheads=[Bulkhead("default", "klarna", 2)])
     assert {leased.order.key.subject for leased in first.leases} == {"old", "middle"}
 
 
@@ -68,16 +68,16 @@ async def test_a_lane_does_not_take_the_room_of_another(store: Store) -> None:
     await put_at(store, "m2", "klarna", "a", "b")
     await put_at(store, "m1", "", "unplaced")
     await put_at(store, "m3", "klarna", "nobody's")
-    lanes = [Lane("m1", "klarna", 3), Lane("m2", "klarna", 5), Lane("m1", "", 1), Lane("m2", "", 1)]
-    claimed = await claim(store, lanes=lanes)
+    bulkheads = [Bulkhead("m1", "klarna", 3), Bulkhead("m2", "klarna", 5), Bulkhead("m1", "", 1), Bulkhead("m2", "", 1)]
+    claimed = await claim(store, bulkheads=bulkheads)
     taken = [(leased.order.key.merchant, leased.order.provider) for leased in claimed.leases]
     assert sorted(taken) == [("m1", ""), *[("m1", "klarna")] * 3, *[("m2", "klarna")] * 2]
 
 
 async def test_no_lanes_and_no_room_claim_nothing(store: Store) -> None:
     await put(store, order())
-    assert (await claim(store, lanes=[])).leases == []
-    assert (await claim(store, lanes=[Lane("default", "klarna", 0)])).leases == []
+    assert (await claim(store, bulkheads=[])).leases == []
+    assert (await claim(store, bulkheads=[Bulkhead("default", "klarna", 0)])).leases == []
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ async def test_what_is_paused_is_not_claimed_until_it_is_resumed(store: Store, m
     await store.pause("ada", merchant, provider)
     [switch] = await store.paused()
     assert (switch.merchant, switch.provider, switch.by) == (merchant, provider, "ada")
-    lanes = [LANE, Lane("m2", "mollie", 5)]
-    claimed = await claim(store, lanes=lanes)
+    bulkheads = [LANE, Bulkhead("m2", "mollie", 5)]
+    claimed = await claim(store, bulkheads=bulkheads)
     assert [leased.order.key.merchant for leased in claimed.leases] == ([] if merchant == provider == "*" else ["m2"])
     await store.resume("ada", merchant, provider)
     assert await store.paused() == []
-    assert key() in [leased.order.key for leased in (await claim(store, lanes=lanes)).leases]
+    assert key() in [leased.order.key for leased in (await claim(store, bulkheads=bulkheads)).leases]
 
 
 async def test_many_workers_at_once_share_the_orders(store: Store) -> None:
     await put(store, *(order(str(number)) for number in range(60)))
-    lanes = [Lane("default", "klarna", 10)]
-    claims = await asyncio.gather(*(claim(store, f"worker-{number}", lanes=lanes) for number in range(8)))
+    bulkheads = [Bulkhead("default", "klarna", 10)]
+    claims = await asyncio.gather(*(claim(store, f"worker-{number}", bulkheads=bulkheads) for number in range(8)))
     taken = [leased.order.key for one in claims for leased in one.leases]
     assert len(taken) == len(set(taken)) == 60
 

@@ -7,6 +7,7 @@ import pytest
 from asyncpg.connection import LoggedQuery
 from msgspec.structs import replace
 
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.claims import HandBack
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
@@ -16,7 +17,6 @@ from ordersaga.store.settings import Database
 from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
 from ordersaga.store.tables import SHARDS
-from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 from .making import LEASE, OWNER, claim, entry, inbox, key, order, outcome
@@ -63,7 +63,7 @@ async def take_in(store: Store, size: int) -> None:
             Change(replace(rows[key(n)].order, sequence=2) if key(n) in rows else order(n), rows.get(key(n)), 0.0)
             for n in names
         ]
-        told = Told(
+        told = AppendedRows(
             [(key(name), entry()) for name in names for _ in range(3)],
             [outcome(key(name)) for name in names],
             letters,
@@ -97,7 +97,7 @@ async def test_claim_is_one_and_settle_is_three_and_a_commit(one: Store, log: Lo
     tokens = {leased.order.key: leased.token for leased in leases}
     async with one.settling() as tx:
         _, rows = await tx.lock([leased.known for leased in leases])
-        told = Told(
+        told = AppendedRows(
             [(name, entry()) for name in rows],
             [outcome(name, 2) for name in rows],
             ids=[ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows],
@@ -144,7 +144,7 @@ async def test_plans_that_were_made_of_empty_tables_still_reach_rows_by_their_ke
         settled = [
             Settled(leased.order, Row(leased.known, leased.token, None), leased.token, None) for leased in leases
         ]
-        assert (await one.settle(settled, OWNER, LEASE, Told(), 1))[1] is not None
+        assert (await one.settle(settled, OWNER, LEASE, AppendedRows(), 1))[1] is not None
     assert await scans() == before
 
 

@@ -3,11 +3,11 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.errors import UnreadableError
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 from .conftest import Eyes
@@ -21,7 +21,7 @@ LETTER = DeadLetter(
 
 async def bury(store: Store, *letters: DeadLetter) -> None:
     async with store.taking_in() as tx:
-        await tx.write(told=Told(letters=letters))
+        await tx.write(told=AppendedRows(letters=letters))
 
 
 async def test_an_input_is_kept_whole_and_sealed(store: Store, eyes: Eyes) -> None:
@@ -77,7 +77,7 @@ async def test_a_replayed_input_is_new_to_the_inbox(store: Store) -> None:
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
     async with store.taking_in() as tx:
         await remember(tx, [event])
-        await tx.write(told=Told(letters=[LETTER]))
+        await tx.write(told=AppendedRows(letters=[LETTER]))
     async with store.taking_in() as tx:
         assert (await remember(tx, [event])).verdicts == ["same"]
     async with store.taking_in() as tx:
@@ -92,7 +92,7 @@ async def test_a_discarded_input_is_still_known_to_the_inbox(store: Store) -> No
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
     async with store.taking_in() as tx:
         await remember(tx, [event])
-        await tx.write(told=Told(letters=[LETTER]))
+        await tx.write(told=AppendedRows(letters=[LETTER]))
         assert await tx.resolve(LETTER.id, "discarded")
     async with store.taking_in() as tx:
         assert (await remember(tx, [event])).verdicts == ["same"]

@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.order import Attention, Capture, Order
+from ordersaga.domain.model.order import Attention, Capture, Order
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.errors import ConflictError, InputRefusedError, OffsetsMovedError
 from ordersaga.store.intake import Change, Progress
 from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 
 from .conftest import Eyes
 from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, locked, order, outcome, put, remember
@@ -80,7 +80,7 @@ async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
         async with store.taking_in() as tx:
             await remember(tx, [inbox("a")])
             await tx.write([Change(order(), None, 0.0)], OWNER, LEASE)
-            await tx.write(told=Told(entries=[(key(), entry())]))
+            await tx.write(told=AppendedRows(entries=[(key(), entry())]))
             raise CallerError
 
     with pytest.raises(CallerError):
@@ -233,7 +233,7 @@ async def test_nul_in_details_and_in_notes_of_others_is_no_obstacle(store: Store
     requests = {"operation-1": replace(made.details.requests["operation-1"], body='{"name":"\0"}')}
     await put(store, replace(made, details=replace(made.details, requests=requests)))
     async with store.taking_in() as tx:
-        await tx.write(told=Told(entries=[(key(), entry(note="said \0", correlation_id="c\0"))]))
+        await tx.write(told=AppendedRows(entries=[(key(), entry(note="said \0", correlation_id="c\0"))]))
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.order.details.requests == requests
@@ -252,7 +252,7 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
     )
     await put(store, order())
     async with store.taking_in() as tx:
-        await tx.write(told=Told(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))]))
+        await tx.write(told=AppendedRows(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))]))
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.journal == [told, entry("refund")]
@@ -260,20 +260,20 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
 
 async def test_a_sequence_is_published_once(store: Store) -> None:
     async with store.taking_in() as tx:
-        await tx.write(told=Told(outcomes=[outcome(key())]))
+        await tx.write(told=AppendedRows(outcomes=[outcome(key())]))
     with pytest.raises(InputRefusedError, match="outbox_merchant_kind_subject_sequence_key"):
         async with store.taking_in() as tx:
-            await tx.write(told=Told(outcomes=[outcome(key())]))
+            await tx.write(told=AppendedRows(outcomes=[outcome(key())]))
 
 
 async def test_an_order_is_found_by_an_id_of_the_provider(store: Store) -> None:
     async with store.taking_in() as tx:
         await tx.write(
-            told=Told(
+            told=AppendedRows(
                 ids=[ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
             )
         )
-        await tx.write(told=Told(ids=[ProviderId(key("3"), "klarna", "c-1", "capture")]))
+        await tx.write(told=AppendedRows(ids=[ProviderId(key("3"), "klarna", "c-1", "capture")]))
     assert await store.find("default", "klarna", "c-1") == key("2")
     assert await store.find("m2", "klarna", "c-1") is None
 

@@ -1,10 +1,10 @@
 import asyncio
 
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.outbox import shard_of
 from ordersaga.store.rows import OutboxRow
 from ordersaga.store.store import Store
 from ordersaga.store.tables import SHARDS
-from ordersaga.store.told import Told
 
 from .conftest import Eyes
 from .making import key, outcome
@@ -14,7 +14,7 @@ ALL = range(SHARDS)
 
 async def publish(store: Store, *rows: OutboxRow) -> None:
     async with store.taking_in() as tx:
-        await tx.write(told=Told(outcomes=rows))
+        await tx.write(told=AppendedRows(outcomes=rows))
 
 
 async def test_a_lone_relay_takes_all_shards(store: Store) -> None:
@@ -72,7 +72,7 @@ async def test_rows_come_in_the_order_in_which_an_order_decided(store: Store) ->
 
 async def test_a_row_that_becomes_visible_late_is_not_left_out(store: Store) -> None:
     async with store.taking_in() as late:
-        await late.write(told=Told(outcomes=[outcome(key("late"))]))
+        await late.write(told=AppendedRows(outcomes=[outcome(key("late"))]))
         await publish(store, outcome(key("early")))
         [early] = await store.read_outbox(ALL, 100)
     [found] = await store.read_outbox(ALL, 100, sent=[early.id])

@@ -4,14 +4,14 @@ import contextlib
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.claims import HandBack
 from ordersaga.store.errors import InputRefusedError, LeaseLostError, UnreadableError
 from ordersaga.store.intake import Change
 from ordersaga.store.rows import Known, Lease
 from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 
 from .conftest import Eyes
 from .making import LEASE, OWNER, claim, key, locked, order, outcome, put, unknown
@@ -160,7 +160,7 @@ async def test_a_lease_lost_under_the_lock_writes_nothing_of_the_batch(store: St
             assert rows.keys() == tokens.keys()
             assert clock.epoch == 1
             given = [Settled(row.order, row, tokens[one], None) for one, row in rows.items()]
-            await tx.write(given, OWNER, LEASE, Told(outcomes=[outcome(one) for one in rows]))
+            await tx.write(given, OWNER, LEASE, AppendedRows(outcomes=[outcome(one) for one in rows]))
 
     with pytest.raises(LeaseLostError, match="order '3' of merchant 'default'"):
         await settle_all()

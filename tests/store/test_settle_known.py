@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.rows import Clock, Known, Lease, Leased, ProviderId, Row
 from ordersaga.store.settle import Settled
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 
 from .conftest import Eyes
 from .making import LEASE, OWNER, claim, entry, key, order, outcome, put
@@ -25,7 +25,7 @@ async def settle(
         )
         for one in leases
     ]
-    told = Told(
+    told = AppendedRows(
         [(one.order.key, entry()) for one in leases],
         [outcome(one.order.key) for one in leases],
         ids=[ProviderId(one.order.key, "klarna", f"o-{one.order.key.subject}", "order") for one in leases],
@@ -62,7 +62,7 @@ async def test_a_lease_that_goes_on_is_known_by_its_new_row(store: Store) -> Non
     assert lease.token > first.token
     known = Known(replace(first.order, status="authorized"), lease.version, lease.written)
     _, again = await store.settle(
-        [Settled(first.order, Row(known, lease.token, since=None), lease.token, None)], OWNER, LEASE, Told(), 1
+        [Settled(first.order, Row(known, lease.token, since=None), lease.token, None)], OWNER, LEASE, AppendedRows(), 1
     )
     assert again == {key(): None}
 

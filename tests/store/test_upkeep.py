@@ -1,5 +1,6 @@
 import pytest
 
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.errors import MasterKeyError
@@ -7,7 +8,6 @@ from ordersaga.store.intake import Progress
 from ordersaga.store.reads import Count
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 from ordersaga.store.upkeep import AtEnd
 from ordersaga.store.vault import Vault
 
@@ -16,7 +16,7 @@ from .making import claim, inbox, key, order, outcome, put, remember
 
 
 async def clock(store: Store) -> Clock:
-    return (await claim(store, lanes=[])).clock
+    return (await claim(store, bulkheads=[])).clock
 
 
 async def test_a_wrong_master_key_stops_the_start(store: Store, database: str) -> None:
@@ -50,17 +50,17 @@ async def test_a_restore_raises_the_epoch(store: Store) -> None:
 
 
 async def test_heard_is_what_every_partition_has_heard(store: Store) -> None:
-    assert (await clock(store)).heard_until == 0.0
+    assert (await clock(store)).input_watermark == 0.0
     await store.caught_up([AtEnd("shop.orders", 0, 0), AtEnd("shop.orders", 1, 5)], 2.0)
     heard = await clock(store)
-    assert heard.now - heard.heard_until == pytest.approx(2.0, abs=1.0)
+    assert heard.now - heard.input_watermark == pytest.approx(2.0, abs=1.0)
     async with store.taking_in() as tx:
         await tx.write(moved=[Progress("shop.orders", 2, 0, 10)])
-    assert (await clock(store)).heard_until == 0.0
+    assert (await clock(store)).input_watermark == 0.0
     async with store.taking_in() as tx:
         await tx.write(moved=[Progress("shop.orders", 2, 10, 11, caught_up=0.5), Progress("shop.orders", 1, 5, 6)])
         told = await remember(tx, [])
-    assert told.clock.heard_until == pytest.approx(heard.heard_until, abs=0.01)
+    assert told.clock.input_watermark == pytest.approx(heard.input_watermark, abs=0.01)
     assert await store.offsets("shop.orders") == {0: 0, 1: 6, 2: 11}
 
 
@@ -68,16 +68,16 @@ async def test_a_topic_that_is_no_longer_taken_in_holds_nothing_back(store: Stor
     async with store.taking_in() as tx:
         await tx.write(moved=[Progress("old.topic", 0, 0, 10)])
     await store.caught_up([AtEnd("shop.orders", 0, 0)], 0.0)
-    assert (await clock(store)).heard_until == 0.0
+    assert (await clock(store)).input_watermark == 0.0
     async with Store(Engine(database), Vault({"k1": bytes(range(32))}, "k1"), ["shop.orders"]) as other:
-        assert (await clock(other)).heard_until > 0
+        assert (await clock(other)).input_watermark > 0
 
 
 async def test_who_has_lost_a_partition_cannot_say_that_it_is_at_its_end(store: Store) -> None:
     async with store.taking_in() as tx:
         await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
     await store.caught_up([AtEnd("shop.orders", 0, 9)], 0.0)
-    assert (await clock(store)).heard_until == 0.0
+    assert (await clock(store)).input_watermark == 0.0
     assert await store.offsets("shop.orders") == {0: 10}
 
 
@@ -109,8 +109,8 @@ async def test_figures_tell_what_waits_and_what_is_wrong(store: Store, eyes: Eye
     await put(store, order("stuck"), due_at=None)
     await put(store, order("overdue"))
     async with store.taking_in() as tx:
-        await tx.write(told=Told(outcomes=[outcome(key(str(number))) for number in range(3)]))
-        await tx.write(told=Told(letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")]))
+        await tx.write(told=AppendedRows(outcomes=[outcome(key(str(number))) for number in range(3)]))
+        await tx.write(told=AppendedRows(letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")]))
     figures = await store.figures()
     assert figures.outbox_rows == 3
     assert 0 <= figures.outbox_age < 5

@@ -10,8 +10,8 @@ import pytest
 
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Result, Retryable, Unknown
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Result, Retryable, Unknown
 from ordersaga.store.errors import StoreError, StoreUnavailableError
 from ordersaga.store.session import Session
 from roles_harness import OnCall, Roles, Shop, roles, run_sql, until
@@ -121,7 +121,7 @@ async def _until_all_rest(database: str) -> None:
 async def _no_slot_is_held(r: Roles) -> None:
     await r.worker.stop(5.0)
     await until(lambda: not r.worker._acting)
-    assert [(place, lane.held) for place, lane in r.lanes if lane.held] == []
+    assert [(place, bulkhead.held) for place, bulkhead in r.bulkheads if bulkhead.held] == []
     assert [(place, gate.under_way) for place, gate in r.gates.items() if gate.under_way] == []
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from ordersaga.domain.order import Order, Request
-from ordersaga.domain.outcomes import Call, Read, Send
-from ordersaga.domain.results import Rejected, Result, Unknown
+from ordersaga.domain.model.order import Order, Request
+from ordersaga.domain.model.outcomes import Call, Read, Send
+from ordersaga.domain.model.results import Rejected, Result, Unknown
 from ordersaga.store.claims import HandBack
 from ordersaga.store.errors import StoreUnavailableError
-from ordersaga.worker.held import LeaseClock
+from ordersaga.worker.leases import LeaseClock
 from roles_harness import Roles, Shop, key, roles, run_sql, until
 
 LOSE = "UPDATE orders SET lease_until = now(), due_at = now() WHERE lease_until IS NOT NULL"
@@ -134,7 +134,7 @@ async def test_an_answer_after_the_lease_had_ended_counts_while_nobody_else_has_
 
 
 async def test_after_an_expired_lease_the_call_is_repeated_as_it_was(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed())
         await r.worker.claim()
@@ -173,7 +173,7 @@ async def test_an_answer_that_is_settled_late_does_not_make_the_key_younger(data
 
 
 async def test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed())
         await r.worker.claim()
@@ -214,7 +214,10 @@ async def test_a_lost_answer_is_unknown_until_there_is_evidence(database: str) -
 
 
 async def test_two_workers_never_hold_the_same_order(database: str) -> None:
-    async with roles(database, desk=False, owner="w1") as one, roles(database, desk=False, owner="w2") as two:
+    async with (
+        roles(database, dispatcher=False, owner="w1") as one,
+        roles(database, dispatcher=False, owner="w2") as two,
+    ):
         two.fake.klarna = one.fake.klarna
         acting: Counter[str] = Counter()
         most = 0
@@ -269,7 +272,7 @@ async def test_an_order_in_two_hands_of_one_worker_goes_on_in_one(database: str)
 
 
 async def test_what_was_handed_back_with_a_doubt_keeps_it(database: str) -> None:
-    async with roles(database, desk=False, lease=30.0, deadline=40.0) as r:
+    async with roles(database, dispatcher=False, lease=30.0, deadline=40.0) as r:
         await r.take(Shop().placed())
         (crashed,) = (await r.claimable("gone", 0.0)).leases
         await r.worker.claim()

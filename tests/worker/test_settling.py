@@ -11,10 +11,10 @@ from prometheus_client import REGISTRY
 
 from intake.test_handing_over import Log
 from ordersaga.domain import saga
-from ordersaga.domain.order import Order
-from ordersaga.domain.outcomes import Call, Decision, Elapsed, Next, Outcome
-from ordersaga.domain.results import Result, Retryable, Succeeded
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Next, Outcome
+from ordersaga.domain.model.results import Result, Retryable, Succeeded
+from ordersaga.domain.model.terms import Rules
 from ordersaga.store.errors import ConflictError, StoreUnavailableError
 from ordersaga.store.migrations import upgrade
 from ordersaga.store.session import Session
@@ -92,7 +92,7 @@ async def test_a_bug_in_settle_stalls_only_its_order(database: str, monkeypatch:
 
 
 async def test_a_bug_in_next_call_stalls_only_its_order(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop, right = Shop(), saga.next_call
         await r.take(*(shop.placed(str(number)) for number in range(5)))
 
@@ -118,7 +118,7 @@ async def test_an_order_that_fails_in_every_way_is_set_aside_for_a_person(
     def broken(*_: object, **__: object) -> Next:
         raise ZeroDivisionError
 
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         await r.take(Shop().placed())
         monkeypatch.setattr(saga, "next_call", broken)
         await r.worker.claim()
@@ -177,7 +177,7 @@ async def test_an_order_that_cannot_be_read_is_set_aside_and_its_batch_goes_on(d
 
 
 async def test_a_claimed_row_that_cannot_be_read_is_set_aside(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed("1"), shop.placed("2"))
         await run_sql(

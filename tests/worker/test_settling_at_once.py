@@ -6,14 +6,14 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.events import Cause
-from ordersaga.domain.order import Key, Operation, Order, Request
-from ordersaga.domain.outcomes import Call, Read, Send
-from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Key, Operation, Order, Request
+from ordersaga.domain.model.outcomes import Call, Read, Send
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.rows import Known
-from ordersaga.worker.composed import Settlement
-from ordersaga.worker.held import Doubt, Held
+from ordersaga.worker.leases import LeasedOrder, UncertainCall
+from ordersaga.worker.settlement_batch import Settlement
 from ordersaga.worker.settler import _plain
 from roles_harness import Roles, Shop, roles, run_sql, until
 
@@ -27,7 +27,7 @@ async def claimed(r: Roles) -> None:
 
 
 async def test_plain_answers_are_settled_in_one_statement(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop, counts = Shop(), r.store.engine.counts["settle"]
         await r.take(shop.placed("first"))
         await claimed(r)
@@ -88,13 +88,13 @@ SEND = Send(OPERATION, Request("POST", "/captures"))
 
 
 def settlement(call: Call = SEND, result: Result | None = None, subject: str = "1", **more: object) -> Settlement:
-    held = Held(Known(Order(Key("default", "order", subject)), 1, 0.0), 1, 0.0, 0.0, ("default", "klarna"))
+    held = LeasedOrder(Known(Order(Key("default", "order", subject)), 1, 0.0), 1, 0.0, 0.0, ("default", "klarna"))
     return Settlement(held, call, result or Succeeded("c-1"), 0.1, **more)  # type: ignore[arg-type]  # its other fields
 
 
 def test_only_successes_that_leave_nothing_in_doubt_are_plain() -> None:
-    doubtful = settlement(subject="2")
-    doubtful.held = replace(doubtful.held, doubt=Doubt(0.0, 1.0))
+    uncertain_operation = settlement(subject="2")
+    uncertain_operation.held = replace(uncertain_operation.held, uncertain=UncertainCall(0.0, 1.0))
     others = [
         settlement(Read("order-1", OPERATION), subject="3"),
         settlement(result=Rejected("NO"), subject="4"),
@@ -105,7 +105,7 @@ def test_only_successes_that_leave_nothing_in_doubt_are_plain() -> None:
         settlement(subject="twice"),
     ]
     plain = settlement()
-    assert _plain([doubtful, *others[:3], plain, *others[3:]]) == [plain]
+    assert _plain([uncertain_operation, *others[:3], plain, *others[3:]]) == [plain]
 
 
 async def test_an_answer_that_was_lost_is_settled_by_when_its_lease_began(database: str) -> None:

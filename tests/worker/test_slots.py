@@ -7,19 +7,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Rejected, Result, Retryable
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Rejected, Result, Retryable
 from ordersaga.providers.breaker import Breaker, Gate
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.upkeep import AtEnd
-from ordersaga.worker.lanes import Lane, Lanes
+from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
 from roles_harness import TOPIC, Shop, gives, roles, until
 
 TWO = {"a": 8, "b": 8}
 
 
 async def test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_another_finish(database: str) -> None:
-    async with roles(database, slots=TWO, desk=False, settlers=3) as r:
+    async with roles(database, slots=TWO, dispatcher=False, settlers=3) as r:
         shop = Shop()
         never = asyncio.Event()
 
@@ -43,7 +43,7 @@ async def test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_
 async def test_a_lane_whose_provider_is_down_is_not_claimed(database: str) -> None:
     now = [0.0]
     breaker = Breaker(lambda: now[0], least=3, window=4, cooldown=100.0)
-    async with roles(database, desk=False, breaker=breaker) as r:
+    async with roles(database, dispatcher=False, breaker=breaker) as r:
         shop = Shop()
         r.fake.on_call = gives(Retryable("refused"))
         await r.take(*(shop.placed(str(number)) for number in range(3)))
@@ -59,7 +59,7 @@ async def test_a_lane_whose_provider_is_down_is_not_claimed(database: str) -> No
 
 async def test_after_an_outage_calls_come_back_one_two_four(database: str) -> None:
     breaker = Breaker(time.monotonic, least=4, window=8, cooldown=0.2)
-    async with roles(database, desk=False, breaker=breaker) as r:
+    async with roles(database, dispatcher=False, breaker=breaker) as r:
         shop, most, acting, is_up = Shop(), [], 0, [False]
 
         async def answer(call: Call) -> Result | None:
@@ -99,7 +99,7 @@ async def test_a_paused_lane_is_not_claimed_and_its_orders_do_not_go_on(database
         await r.take(shop.placed("1", merchant="a"), shop.shipped("1", merchant="a"))
         await until(lambda: len(r.fake.calls) == 1)
         await r.store.pause("somebody", "a", "klarna")
-        r.lanes.pause(await r.store.paused())
+        r.bulkheads.pause(await r.store.paused())
         await r.take(shop.placed("2", merchant="a"), shop.placed("3", merchant="b"))
         go_on.set()
         await r.at_rest()
@@ -109,7 +109,7 @@ async def test_a_paused_lane_is_not_claimed_and_its_orders_do_not_go_on(database
         await r.worker.claim()
         assert (r.held, len(r.fake.calls)) == (0, 2)
         await r.store.resume("somebody", "a", "klarna")
-        r.lanes.pause(await r.store.paused())
+        r.bulkheads.pause(await r.store.paused())
         r.claiming()
         await until(lambda: len(r.fake.calls) == 4)
         await r.free()
@@ -120,16 +120,16 @@ async def test_a_pause_holds_for_all_that_its_words_name() -> None:
         def __init__(self, merchant: str, provider: str) -> None:
             self.merchant, self.provider = merchant, provider
 
-    lanes = Lanes({("a", "klarna"): Lane(1), ("a", ""): Lane(1), ("b", "klarna"): Lane(1)})
+    bulkheads = Bulkheads({("a", "klarna"): Bulkhead(1), ("a", ""): Bulkhead(1), ("b", "klarna"): Bulkhead(1)})
 
     def paused(*switches: Switch) -> set[tuple[str, str]]:
-        lanes.pause(switches)
-        return {place for place, lane in lanes if not lane.room()}
+        bulkheads.pause(switches)
+        return {place for place, bulkhead in bulkheads if not bulkhead.room()}
 
     assert paused(Switch("a", "klarna")) == {("a", "klarna")}
     assert paused(Switch("a", "*")) == {("a", "klarna"), ("a", "")}
     assert paused(Switch("*", "klarna")) == {("a", "klarna"), ("b", "klarna")}
-    assert paused(Switch("*", "*")) == {place for place, _ in lanes}
+    assert paused(Switch("*", "*")) == {place for place, _ in bulkheads}
     assert paused() == set()
 
 
@@ -150,7 +150,7 @@ async def test_a_429_pauses_the_lane_for_as_long_as_it_says(database: str) -> No
 
 
 async def test_orders_of_a_merchant_that_is_configured_no_more_are_left_and_show_as_overdue(database: str) -> None:
-    async with roles(database, slots=TWO, desk=False) as before, roles(database, slots={"b": 8}) as r:
+    async with roles(database, slots=TWO, dispatcher=False) as before, roles(database, slots={"b": 8}) as r:
         shop = Shop()
         await before.take(shop.placed("1", merchant="a"), shop.placed("2", merchant="b"))
         r.claiming()
@@ -178,7 +178,7 @@ async def test_nothing_due_is_asked_for_now_and_then_and_not_all_the_time(databa
 
 
 async def test_a_claim_that_fails_gives_all_its_slots_back(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         await r.take(Shop().placed())
 
         async def away(*_: object) -> None:
@@ -236,25 +236,25 @@ Step = tuple[str, int]
 def test_a_lane_never_counts_below_nothing_nor_beyond_its_slots(steps: list[Step]) -> None:
     """As its users use it: what is taken is called or dropped once, and then freed or kept for another call."""
     gate = Gate(4, lambda: 0.0)
-    lane, calling, resting = Lane(4, gate), 0, 0
+    bulkhead, calling, resting = Bulkhead(4, gate), 0, 0
     for what, number in steps:
         match what:
-            case "take" if lane.room() >= number:
-                lane.take(number)
+            case "take" if bulkhead.room() >= number:
+                bulkhead.take(number)
                 calling += number
-            case "again" if resting and lane.open():
-                lane.again()
+            case "again" if resting and bulkhead.open():
+                bulkhead.again()
                 resting, calling = resting - 1, calling + 1
             case "called" | "dropped" if calling:
-                lane.called(Rejected("no", status=403) if what == "called" else None)
+                bulkhead.called(Rejected("no", status=403) if what == "called" else None)
                 calling, resting = calling - 1, resting + 1
             case "free" if resting:
-                lane.free()
+                bulkhead.free()
                 resting -= 1
             case "back" if calling:
-                lane.give_back()
+                bulkhead.give_back()
                 calling -= 1
             case _:
                 pass
-        assert (lane.held, gate.under_way) == (calling + resting, calling)
-        assert lane.held + lane.room() <= 4
+        assert (bulkhead.held, gate.under_way) == (calling + resting, calling)
+        assert bulkhead.held + bulkhead.room() <= 4

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Result
-from ordersaga.store.claims import Claimed, Lane
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Result
+from ordersaga.store.claims import Bulkhead, Claimed
 from ordersaga.store.settle import Settlement as Transaction
 from roles_harness import Roles, Shop, roles, run_sql, until
 
 DOUBTFUL = "SELECT subject FROM orders WHERE calling_since IS NOT NULL ORDER BY subject"
 
 
-async def doubtful(database: str) -> list[str]:
+async def uncertain_operation(database: str) -> list[str]:
     return [row["subject"] for row in await run_sql(database, DOUBTFUL)]
 
 
@@ -47,7 +47,7 @@ async def test_calls_under_way_end_and_are_settled_and_no_other_begins(
         await stopping
         assert r.fake.made == ["Send create_order"] * 5
         assert [one["type"] for one in await r.outcomes()] == ["authorized"] * 5
-        assert await doubtful(database) == []
+        assert await uncertain_operation(database) == []
         assert (r.held, r.under_way) == (0, 0)
         assert len((await r.claimable()).leases) == 5, "their captures are due, for whoever comes next"
 
@@ -66,18 +66,18 @@ async def test_a_call_that_takes_too_long_is_left_to_its_lease(database: str) ->
         await r.take(shop.placed("1"), shop.placed("2"))
         await until(lambda: len(r.fake.calls) == 2)
         await r.worker.stop(0.2)
-        assert await doubtful(database) == ["1"]
+        assert await uncertain_operation(database) == ["1"]
         assert (r.held, r.under_way) == (0, 0)
 
 
 async def test_what_was_claimed_and_not_sent_goes_back(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(*(shop.placed(str(number)) for number in range(5)))
         right, claimed = r.store.claim, asyncio.Event()
 
-        async def slow(lanes: Sequence[Lane], owner: str, lease: float) -> Claimed:
-            found = await right(lanes, owner, lease)
+        async def slow(bulkheads: Sequence[Bulkhead], owner: str, lease: float) -> Claimed:
+            found = await right(bulkheads, owner, lease)
             claimed.set()
             await asyncio.sleep(0.1)
             return found
@@ -85,9 +85,9 @@ async def test_what_was_claimed_and_not_sent_goes_back(database: str) -> None:
         r.store.claim = slow  # type: ignore[method-assign,assignment]  # the answer takes its time
         r.claiming()
         await claimed.wait()
-        assert len(await doubtful(database)) == 5
+        assert len(await uncertain_operation(database)) == 5
         await r.worker.stop(5.0)
-        assert await doubtful(database) == []
+        assert await uncertain_operation(database) == []
         assert r.fake.calls == []
         await r.free()
 
@@ -112,7 +112,7 @@ async def test_what_a_settle_had_passed_on_to_its_next_call_goes_back_too(
         go_on.set()
         await stopping
         assert r.fake.made == ["Send create_order"]
-        assert await doubtful(database) == []
+        assert await uncertain_operation(database) == []
         await r.free()
 
 
@@ -132,7 +132,7 @@ async def test_the_next_start_finishes_everything(database: str) -> None:
         await until(lambda: len(first.fake.calls) >= 5)
         await first.worker.stop(5.0)
         klarna, made = first.fake.klarna, len(first.fake.calls)
-        assert await doubtful(database) == []
+        assert await uncertain_operation(database) == []
     async with roles(database, owner="w2") as second:
         second.fake.klarna = klarna
         second.claiming()

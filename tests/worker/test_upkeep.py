@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.store import Store
-from ordersaga.telemetry import standing
+from ordersaga.telemetry import stalls
 from ordersaga.worker.settler import Settler
 from ordersaga.worker.upkeep import UpkeepSettings, keep
 from roles_harness import Shop, roles, run_sql, until, until_told
@@ -20,13 +20,13 @@ def gauge(name: str, **labels: str) -> float | None:
 
 
 async def test_the_inbox_forgets_what_is_older_than_its_retention_and_some_more(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(*(shop.placed(str(number)) for number in range(20)))
         age = "UPDATE inbox SET taken_at = now() - make_interval(secs => $1) WHERE id = $2"
         for number in range(20):
             await run_sql(database, age, 149.0 if number < 5 else 151.0, f"placed-{number}")
-        r.start(lambda: keep(r.store, r.lanes, OFTEN, []))
+        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
 
         async def only_five() -> bool:
             return len(await run_sql(database, "SELECT FROM inbox")) == 5
@@ -36,21 +36,21 @@ async def test_the_inbox_forgets_what_is_older_than_its_retention_and_some_more(
 
 async def test_a_pause_reaches_the_lanes_and_is_lifted_again(database: str) -> None:
     async with roles(database) as r:
-        lane = r.lanes.must("default", "klarna")
-        r.start(lambda: keep(r.store, r.lanes, OFTEN, []))
+        bulkhead = r.bulkheads.must("default", "klarna")
+        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
         await r.store.pause("somebody", "default")
-        await until(lambda: lane.paused)
+        await until(lambda: bulkhead.paused)
         await r.store.resume("somebody", "default")
-        await until(lambda: not lane.paused)
+        await until(lambda: not bulkhead.paused)
 
 
 async def test_gauges_show_what_the_store_holds(database: str) -> None:
-    async with roles(database, desk=False) as r:
+    async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.event("placed", "1", {}), shop.placed("2"))
         await run_sql(database, "UPDATE orders SET due_at = NULL WHERE subject = '2'")
         before = gauge("ordersaga_invariant_violations_total", invariant="I8") or 0.0
-        r.start(lambda: keep(r.store, r.lanes, OFTEN, []))
+        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
         await until(lambda: gauge("ordersaga_orders_stuck", merchant="default") == 1.0)
         await until(lambda: gauge("ordersaga_outbox_rows") == 1.0)
         assert gauge("ordersaga_dead_letters_open", code="invalid_event") == 1.0
@@ -71,14 +71,14 @@ async def test_a_store_that_is_away_is_asked_again(database: str, monkeypatch: p
 
         monkeypatch.setattr(r.store, "paused", paused)
         await r.store.pause("somebody")
-        r.start(lambda: keep(r.store, r.lanes, OFTEN, []))
-        await until(lambda: r.lanes.must("default", "klarna").paused)
+        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
+        await until(lambda: r.bulkheads.must("default", "klarna").paused)
 
 
 async def test_results_that_stand_still_while_the_store_answers_are_counted(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing, "_LONGEST", 0.2)
+    monkeypatch.setattr(stalls, "_LONGEST", 0.2)
 
     async def never(*_: object) -> list[object]:
         return await asyncio.Future()
@@ -87,7 +87,7 @@ async def test_results_that_stand_still_while_the_store_answers_are_counted(
     async with roles(database) as r:
         before = gauge("ordersaga_invariant_violations_total", invariant="I7") or 0.0
         assert r.settler.in_hand() == 0.0
-        r.start(lambda: keep(r.store, r.lanes, OFTEN, [r.settler.in_hand]))
+        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, [r.settler.in_hand]))
         await asyncio.sleep(0.3)
         assert gauge("ordersaga_invariant_violations_total", invariant="I7") == before, "nothing is in hand"
         await r.take(Shop().placed())
@@ -95,7 +95,7 @@ async def test_results_that_stand_still_while_the_store_answers_are_counted(
 
 
 async def test_results_that_wait_for_the_store_are_not_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standing, "_LONGEST", 0.2)
+    monkeypatch.setattr(stalls, "_LONGEST", 0.2)
     right, answers, given = Store.figures, [True], 0
 
     async def away(*_: object) -> object:
@@ -115,7 +115,7 @@ async def test_results_that_wait_for_the_store_are_not_counted(database: str, mo
     monkeypatch.setattr(Store, "figures", figures)
     async with roles(database) as r:
         before = gauge("ordersaga_invariant_violations_total", invariant="I7") or 0.0
-        r.start(lambda: keep(r.store, r.lanes, OFTEN, [r.settler.in_hand]))
+        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, [r.settler.in_hand]))
         await until(lambda: given == 1)
         await r.take(Shop().placed())
         await until(lambda: r.settler.in_hand() > 0.5)

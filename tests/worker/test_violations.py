@@ -4,13 +4,14 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
-from domain.doubts import GONE, LOST, NO, lose, open_operation, request, shows
 from domain.shop import Story, snapshot
-from ordersaga.domain import saga, settling
-from ordersaga.domain.order import Operation, Order, Refusal
-from ordersaga.domain.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
-from ordersaga.domain.results import Rejected, Result, Succeeded
-from ordersaga.domain.work import Work
+from domain.uncertain import GONE, LOST, NO, lose, open_operation, request, shows
+from ordersaga.domain import saga
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model.order import Operation, Order, Refusal
+from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
+from ordersaga.domain.model.results import Rejected, Result, Succeeded
+from ordersaga.domain.uncertainty import settling
 from ordersaga.worker.violations import violations
 from roles_harness import Roles, Shop, gives, roles
 
@@ -21,14 +22,14 @@ def violated(invariant: str) -> float:
     return REGISTRY.get_sample_value("ordersaga_invariant_violations_total", {"invariant": invariant}) or 0.0
 
 
-def refused_at_once(work: Work, operation: Operation, refusal: Refusal, _status: int | None) -> None:
+def refused_at_once(work: DecisionBuilder, operation: Operation, refusal: Refusal, _status: int | None) -> None:
     """What I3 forbids: an unknown operation ends by any refusal."""
     settling.fail(work, operation, refusal)
 
 
 def ended(order: Order) -> Decision:
     """The current operation came to nothing, and its event was told so."""
-    work = Work(order, 0.0, Story().rules)
+    work = DecisionBuilder(order, 0.0, Story().rules)
     settling.fail(work, order.operations[0], A_REFUSAL)
     return work.decision()
 
@@ -100,7 +101,7 @@ def test_an_event_of_which_nothing_would_be_told_is_seen() -> None:
     assert list(violations(order, call, Succeeded("1"), Decision(order))) == []
 
 
-async def doubted(r: Roles) -> None:
+async def mark_uncertain(r: Roles) -> None:
     """A placed order whose capture was in the hands of a worker that is gone."""
     shop = Shop()
     await r.take(shop.placed())
@@ -112,8 +113,8 @@ async def doubted(r: Roles) -> None:
 
 async def test_a_refusal_that_ends_what_was_in_doubt_is_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_refused", refused_at_once)
-    async with roles(database, desk=False) as r:
-        await doubted(r)
+    async with roles(database, dispatcher=False) as r:
+        await mark_uncertain(r)
         r.fake.on_call = gives(Rejected("CAPTURE_NOT_ALLOWED", status=403))
         before = violated("I3")
         await r.worker.claim()

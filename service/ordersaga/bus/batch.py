@@ -3,16 +3,16 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ordersaga.bus.assignment import Assignment
 from ordersaga.bus.records import Place, Record
-from ordersaga.bus.tenure import Tenure
 
 
 class Batch:
     """Records of one poll, in the order of their offsets within each partition."""
 
-    def __init__(self, records: Sequence[Record], tenure: Tenure, at_end: Callable[[Place], bool]) -> None:
+    def __init__(self, records: Sequence[Record], assignment: Assignment, at_end: Callable[[Place], bool]) -> None:
         self.records = records
-        self._tenure = tenure
+        self._assignment = assignment
         self._at_end = at_end
 
     @property
@@ -21,7 +21,7 @@ class Batch:
 
     def still_ours(self, place: Place) -> bool:
         """Whether no rebalance has taken the partition since; rebalances are eager, so they take all at once."""
-        return self._tenure.holds(place)
+        return self._assignment.holds(place)
 
     def at_end(self, place: Place) -> bool:
         """Whether Kafka has nothing behind this batch in the partition, as of this moment."""

@@ -10,7 +10,7 @@ from ordersaga.bus import schemas
 from ordersaga.bus.data import Broken, decode
 from ordersaga.bus.envelope import Envelope, is_structured, open_envelope
 from ordersaga.bus.records import Record
-from ordersaga.domain.events import TYPES, Cause, Event
+from ordersaga.domain.model.events import TYPES, Cause, Event
 
 LARGEST: Final = 1024 * 1024
 _SUBSCRIPTIONS: Final = "shop.order.customer_token_"

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from ordersaga.bus import schemas
-from ordersaga.domain.events import Data, decode_data
+from ordersaga.domain.model.events import Data, decode_data
 
 
 class Broken(Struct, frozen=True):

@@ -14,12 +14,12 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
+from ordersaga.bus.assignment import Assignment
 from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health
 from ordersaga.bus.commits import Commits
 from ordersaga.bus.kafka import KafkaSettings, security_of, token_provider
 from ordersaga.bus.polling import Polling
 from ordersaga.bus.records import Place, Record
-from ordersaga.bus.tenure import Tenure
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
         self._handlers = handlers
         self._commits = Commits()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tenure = Tenure(())
+        self._assignment = Assignment(())
         self._free = asyncio.Event()
         self._free.set()
         self._handed_at: float | None = None
@@ -99,14 +99,14 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
 
     async def finish(self, seconds: float) -> None:
         """Takes no more batches and waits for the one in hand."""
-        self._tenure.finish()
+        self._assignment.finish()
         await self._until_free(seconds)
 
     async def close(self) -> None:
         """Leaves the group as far as Kafka answers. What is still in hand is cancelled."""
         if self._consumer is not None:
             await self._commits.flush(self._consumer, 1.0)
-        self._tenure.end()
+        self._assignment.end()
         loops = [*self._tasks, *self._subscriber.tasks]
         for task in self._tasks:
             task.cancel()
@@ -122,18 +122,18 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
             await asyncio.wait(loops, timeout=1.0)
 
     def health(self) -> Health:
-        consumer, tenure = self._consumer, self._tenure
+        consumer, assignment = self._consumer, self._assignment
         running = (
             consumer is not None and consumer.broken is None and any(not task.done() for task in self._subscriber.tasks)
         )
         age = 0.0 if consumer is None else time.monotonic() - consumer.polled_at
         in_hand = 0.0 if self._handed_at is None else time.monotonic() - self._handed_at
-        return Health(running, age, tenure.places, tenure.reading, in_hand)
+        return Health(running, age, assignment.places, assignment.reading, in_hand)
 
     # rebalances
 
     async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:
-        self._tenure.end()
+        self._assignment.end()
         await self._until_free(self._options.revoke_timeout)
         if self._consumer is not None:
             await self._commits.flush(self._consumer, 1.0)
@@ -145,26 +145,26 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
         if consumer is None:
             return
         consumer.pause(*assigned)
-        self._tenure.end()
-        self._tenure = consumer.tenure = Tenure(Place(*partition) for partition in assigned)
+        self._assignment.end()
+        self._assignment = consumer.assignment = Assignment(Place(*partition) for partition in assigned)
         log.info("partitions assigned", partitions=len(assigned))
         if assigned:
-            self._run(self._position(consumer, self._tenure))
+            self._run(self._position(consumer, self._assignment))
 
-    async def _position(self, consumer: Polling, tenure: Tenure) -> None:
+    async def _position(self, consumer: Polling, assignment: Assignment) -> None:
         pause = FIRST_PAUSE
-        while tenure.going_on:
+        while assignment.going_on:
             try:
-                stored = await self._handlers.start_offsets(sorted(tenure.places))
-                if tenure.going_on:
-                    consumer.start_at(tenure, {place: stored.get(place, 0) for place in tenure.places})
+                stored = await self._handlers.start_offsets(sorted(assignment.places))
+                if assignment.going_on:
+                    consumer.start_at(assignment, {place: stored.get(place, 0) for place in assignment.places})
                 break
             except Exception as error:  # noqa: BLE001 - it is asked until it answers
                 log.warning("waiting for the store to say where to read on", reason=type(error).__name__, seconds=pause)
-                await tenure.rest(pause)
+                await assignment.rest(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
-        if tenure.reading:
-            log.info("reading", partitions=len(tenure.places))
+        if assignment.reading:
+            log.info("reading", partitions=len(assignment.places))
             await _compare(consumer, stored)
 
     # batches
@@ -175,15 +175,15 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
 
     async def _handle(self, records: tuple[Any, ...]) -> None:
         """Nothing may escape: FastStream would go on with the next batch."""
-        tenure, consumer = self._tenure, self._consumer
+        assignment, consumer = self._assignment, self._consumer
         if consumer is None:
             return
         self._free.clear()
         self._handed_at = time.monotonic()
         try:
-            batch = Batch([_record(one) for one in records], tenure, consumer.at_end)
-            following = {place: tenure.next[place] for place in batch.places if place in tenure.next}
-            await self._deliver(batch, tenure, following)
+            batch = Batch([_record(one) for one in records], assignment, consumer.at_end)
+            following = {place: assignment.next[place] for place in batch.places if place in assignment.next}
+            await self._deliver(batch, assignment, following)
         except Exception:
             log.exception("a batch couldn't be handed over and is read again")
             consumer.rewind(_first_offsets(records))
@@ -191,22 +191,22 @@ class Link(ConsumerRebalanceListener):  # type: ignore[misc]  # its base has no 
             self._handed_at = None
             self._free.set()
 
-    async def _deliver(self, batch: Batch, tenure: Tenure, following: Mapping[Place, int]) -> None:
+    async def _deliver(self, batch: Batch, assignment: Assignment, following: Mapping[Place, int]) -> None:
         pause, tried = FIRST_PAUSE, False
-        while tenure.going_on or not tried:
+        while assignment.going_on or not tried:
             tried = True
             try:
                 await self._handlers.on_batch(batch)
             except Exception:
                 log.exception("a batch failed and is tried again", records=len(batch.records), seconds=pause)
-                await tenure.rest(pause)
+                await assignment.rest(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 self._commits.note(following)
                 return
 
     async def _idle(self, places: Mapping[Place, int]) -> None:
-        self._commits.note({place: self._tenure.next[place] for place in places})
+        self._commits.note({place: self._assignment.next[place] for place in places})
         if self._handlers.on_idle is not None:
             await self._handlers.on_idle(places)
 

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ordersaga.domain.ids import outcome_id
-from ordersaga.domain.order import Key, Refusal
-from ordersaga.domain.outcomes import Books, Moved, Outcome
+from ordersaga.domain.model.ids import outcome_id
+from ordersaga.domain.model.order import Key, Refusal
+from ordersaga.domain.model.outcomes import Books, OperationSummary, Outcome
 
 LARGEST: Final = 256 * 1024
 _WITH_ERROR: Final = frozenset({"rejected", "attention_required"})
@@ -142,7 +142,7 @@ def _data(key: Key, outcome: Outcome) -> _Data:
     )
 
 
-def _operation(moved: Moved) -> _Operation:
+def _operation(moved: OperationSummary) -> _Operation:
     return _Operation(moved.id, moved.type, moved.provider_id, moved.amount, moved.attempts)
 
 

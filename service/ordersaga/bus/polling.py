@@ -10,10 +10,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError  # type: ignore[import-untyped]  # as above
 
+from ordersaga.bus.assignment import Assignment
 from ordersaga.bus.batch import OnIdle
-from ordersaga.bus.lenient import fetch
+from ordersaga.bus.header_decoding import fetch
 from ordersaga.bus.records import Place
-from ordersaga.bus.tenure import Tenure
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
 
     def __init__(self, *topics: str, on_idle: OnIdle, **options: Any) -> None:
         super().__init__(*topics, **options)
-        self.tenure: Tenure | None = None
+        self.assignment: Assignment | None = None
         self.polled_at = time.monotonic()
         self._on_idle = on_idle
         self._idled_at = 0.0
@@ -56,18 +56,18 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
         self.polled_at = time.monotonic()
         if found:
             self._heard_at = self.polled_at
-        tenure = self.tenure
-        if tenure is None or not tenure.reading:
+        assignment = self.assignment
+        if assignment is None or not assignment.reading:
             return {}
-        self._move_on(tenure)
-        await self._tell_idle(tenure, found)
-        return found if tenure is self.tenure and tenure.reading else {}
+        self._move_on(assignment)
+        await self._tell_idle(assignment, found)
+        return found if assignment is self.assignment and assignment.reading else {}
 
-    def start_at(self, tenure: Tenure, offsets: dict[Place, int]) -> None:
+    def start_at(self, assignment: Assignment, offsets: dict[Place, int]) -> None:
         """Positions the partitions and reads them."""
         for place, offset in offsets.items():
             self.seek(TopicPartition(*place), offset)
-        tenure.next.update(offsets)
+        assignment.next.update(offsets)
         self._heard_at = time.monotonic()
         self.resume(*(TopicPartition(*place) for place in offsets))
 
@@ -92,13 +92,13 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
 
     def rewind(self, offsets: dict[Place, int]) -> None:
         """Reads again from there what is still ours."""
-        tenure = self.tenure
-        if tenure is None or not tenure.reading:
+        assignment = self.assignment
+        if assignment is None or not assignment.reading:
             return
         for place, offset in offsets.items():
-            if tenure.holds(place):
+            if assignment.holds(place):
                 self.seek(TopicPartition(*place), offset)
-                tenure.next[place] = offset
+                assignment.next[place] = offset
 
     async def abandon(self) -> None:
         """Ends what a stop() that was given up has left running."""
@@ -117,27 +117,29 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
         assignment = None if subscription is None else subscription.assignment
         return None if assignment is None else assignment.state_value(TopicPartition(*place))
 
-    def _move_on(self, tenure: Tenure) -> None:
-        for place in tenure.next:
+    def _move_on(self, assignment: Assignment) -> None:
+        for place in assignment.next:
             state = self._state(place)
             if state is not None and state.has_valid_position:
-                tenure.next[place] = state.position
+                assignment.next[place] = state.position
 
     def _silent(self) -> bool:
-        tenure = self.tenure
-        if tenure is None or not tenure.reading:
+        assignment = self.assignment
+        if assignment is None or not assignment.reading:
             return False
-        states = [self._state(place) for place in tenure.next]
+        states = [self._state(place) for place in assignment.next]
         newest = max((state.timestamp or 0 for state in states if state is not None), default=0) / 1000
         self._heard_at = max(self._heard_at, time.monotonic() - max(0.0, time.time() - newest))
         return self.polled_at - self._heard_at > _SILENCE
 
-    async def _tell_idle(self, tenure: Tenure, found: Records) -> None:
+    async def _tell_idle(self, assignment: Assignment, found: Records) -> None:
         now = time.monotonic()
         if now - self._idled_at < _POLL / 1000:
             return
         self._idled_at = now
-        places = {place: at for place, at in sorted(tenure.next.items()) if place not in found and self.at_end(place)}
+        places = {
+            place: at for place, at in sorted(assignment.next.items()) if place not in found and self.at_end(place)
+        }
         try:
             await self._on_idle(places)
         except Exception as error:  # noqa: BLE001 - it is told again in a second
@@ -145,24 +147,24 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
 
     async def _recover(self, error: Exception, max_records: int | None) -> Records:
         reason = f"{type(error).__name__}: {error}"
-        tenure = self.tenure
-        if tenure is not None:
-            self.rewind(dict(tenure.next))
-        if tenure is None or not tenure.reading or not isinstance(error, _UNREADABLE):
+        assignment = self.assignment
+        if assignment is not None:
+            self.rewind(dict(assignment.next))
+        if assignment is None or not assignment.reading or not isinstance(error, _UNREADABLE):
             self._failures += 1
             log.warning("a poll failed", reason=reason)
             await asyncio.sleep(1.0)
             return {}
         log.warning("a record can't be read as it is, the partitions are read one by one", reason=reason)
         found: Records = {}
-        for place in sorted(tenure.next):
-            if records := await self._poll_alone(tenure, place, max_records):
+        for place in sorted(assignment.next):
+            if records := await self._poll_alone(assignment, place, max_records):
                 found[TopicPartition(*place)] = records
-        return found if tenure is self.tenure else {}
+        return found if assignment is self.assignment else {}
 
-    async def _poll_alone(self, tenure: Tenure, place: Place, max_records: int | None) -> list[Any]:
+    async def _poll_alone(self, assignment: Assignment, place: Place, max_records: int | None) -> list[Any]:
         partition = TopicPartition(*place)
-        if not tenure.reading:
+        if not assignment.reading:
             return []
         try:
             found: Records = await super().getmany(partition, timeout_ms=_EACH, max_records=max_records)
@@ -170,15 +172,15 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
         except ConsumerStoppedError:
             raise
         except _UNREADABLE:
-            return await self._poll_leniently(tenure, place)
+            return await self._poll_leniently(assignment, place)
         except Exception as error:  # noqa: BLE001 - what was read of other partitions must not go down with it
             log.warning(
                 "a poll failed", reason=f"{type(error).__name__}: {error}", topic=place.topic, partition=place.partition
             )
             return []
 
-    async def _poll_leniently(self, tenure: Tenure, place: Place) -> list[Any]:
-        offset = tenure.next[place]
+    async def _poll_leniently(self, assignment: Assignment, place: Place) -> list[Any]:
+        offset = assignment.next[place]
         try:
             records, following = await fetch(self, place, offset)
         except (ValueError, LookupError, KafkaError, struct.error) as error:
@@ -188,7 +190,7 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
             )
             await asyncio.sleep(_EACH / 1000)
             return []
-        if tenure.holds(place):
+        if assignment.holds(place):
             self.seek(TopicPartition(*place), following)
         return records
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from ordersaga.cli.output import CommandError, at, console, money, table
 
 if TYPE_CHECKING:
-    from ordersaga.domain.order import Order
+    from ordersaga.domain.model.order import Order
     from ordersaga.store.reads import Shown
 
 
@@ -36,7 +36,7 @@ async def show(
 
     settings = config.load(config.StoreSettings)
     from ordersaga.cli.connections import opened_store
-    from ordersaga.domain.order import Key
+    from ordersaga.domain.model.order import Key
 
     async with opened_store(settings) as store:
         shown = await store.show_order(Key(merchant, kind, subject))
@@ -51,7 +51,7 @@ async def show(
 def _as_json(shown: "Shown") -> str:
     import msgspec
 
-    from ordersaga.domain.order import Details
+    from ordersaga.domain.model.order import Details
 
     bare = msgspec.structs.replace(shown, order=msgspec.structs.replace(shown.order, details=Details()))
     return msgspec.json.format(msgspec.json.encode(bare)).decode()

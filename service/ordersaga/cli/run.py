@@ -87,8 +87,8 @@ class Service:
         if service.consumer is not None:
             self._start(service.consumer.run)
         upkeep = UpkeepSettings(self._settings.inbox_retention)
-        self._start(partial(keep, store, service.lanes, upkeep, service.in_hand))
-        telemetry.watch_lanes(service.lanes)
+        self._start(partial(keep, store, service.bulkheads, upkeep, service.in_hand))
+        telemetry.watch_bulkheads(service.bulkheads)
         telemetry.watch_gates(service.gates)
         telemetry.watch_store(store.engine.counts)
         _spare_the_collector()

@@ -13,7 +13,7 @@ from ordersaga.bus.producer import Producer
 from ordersaga.bus.records import Place, Record
 from ordersaga.cli.connections import database_of, kafka_of
 from ordersaga.config import Klarna, Settings
-from ordersaga.domain.terms import Rules
+from ordersaga.domain.model.terms import Rules
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.accounts import Account, KlarnaAccount, gates_of, providers_of
 from ordersaga.providers.breaker import Gate
@@ -25,8 +25,8 @@ from ordersaga.store.engine import Engine
 from ordersaga.store.store import Store
 from ordersaga.store.upkeep import AtEnd
 from ordersaga.store.vault import Vault
-from ordersaga.worker.held import LeaseClock
-from ordersaga.worker.lanes import Lane, LaneKey, Lanes
+from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
+from ordersaga.worker.leases import LeaseClock
 from ordersaga.worker.settler import Settler, SettlerSettings
 from ordersaga.worker.worker import Reach, Worker, WorkerSettings
 
@@ -44,7 +44,7 @@ def store_of(settings: Settings) -> Store:
     return Store(Engine(database_of(settings)), Vault(keys, next(iter(keys))), [settings.orders_topic])
 
 
-def accounts_of(settings: Settings) -> dict[LaneKey, Account]:
+def accounts_of(settings: Settings) -> dict[AccountKey, Account]:
     return {
         (name, "klarna"): _account(merchant.klarna)
         for name, merchant in settings.merchants.items()
@@ -65,14 +65,16 @@ def _account(klarna: Klarna) -> Account:
     )
 
 
-def lanes_of(settings: Settings, accounts: Mapping[LaneKey, Account], gates: Mapping[LaneKey, Gate]) -> Lanes:
+def bulkheads_of(
+    settings: Settings, accounts: Mapping[AccountKey, Account], gates: Mapping[AccountKey, Gate]
+) -> Bulkheads:
     """A lane for each account, and one per merchant for orders that aren't placed yet."""
-    lanes = {key: Lane(account.slots, gates[key]) for key, account in accounts.items()}
-    return Lanes({**lanes, **{(name, ""): Lane(_UNPLACED) for name in settings.merchants}})
+    bulkheads = {key: Bulkhead(account.slots, gates[key]) for key, account in accounts.items()}
+    return Bulkheads({**bulkheads, **{(name, ""): Bulkhead(_UNPLACED) for name in settings.merchants}})
 
 
 def rulebook_of(
-    settings: Settings, accounts: Mapping[LaneKey, Account], providers: Mapping[LaneKey, Provider]
+    settings: Settings, accounts: Mapping[AccountKey, Account], providers: Mapping[AccountKey, Provider]
 ) -> Rulebook:
     rules = {}
     for name in settings.merchants:
@@ -114,8 +116,8 @@ def owner_of(settings: Settings) -> str:
 class Wired:
     """The parts of one process; those of roles that it hasn't are None."""
 
-    lanes: Lanes
-    gates: Mapping[LaneKey, Gate]
+    bulkheads: Bulkheads
+    gates: Mapping[AccountKey, Gate]
     consumer: Consumer | None
     worker: Worker | None
     settler: Settler | None
@@ -137,7 +139,7 @@ def wired(settings: Settings, store: Store, roles: Collection[Role]) -> Wired:
     accounts = accounts_of(settings)
     providers = providers_of(accounts)
     gates = gates_of(accounts)
-    lanes = lanes_of(settings, accounts, gates)
+    bulkheads = bulkheads_of(settings, accounts, gates)
     rulebook = rulebook_of(settings, accounts, providers)
     producer = Producer(kafka_of(settings))
     relay = _relay(settings, store, producer) if "relay" in roles else None
@@ -146,16 +148,16 @@ def wired(settings: Settings, store: Store, roles: Collection[Role]) -> Wired:
     if "worker" in roles:
         clock = LeaseClock(settings.lease)
         names = SettlerSettings(owner_of(settings), settings.instance, settings.lease)
-        settler = Settler(store, lanes, rulebook, clock, names, wake)
+        settler = Settler(store, bulkheads, rulebook, clock, names, wake)
         reaches = {key: Reach(provider, accounts[key].call_deadline) for key, provider in providers.items()}
         pace = WorkerSettings(owner_of(settings), settings.lease, settings.worker.poll)
-        worker = Worker(store, reaches, lanes, settler, rulebook, clock, pace)
+        worker = Worker(store, reaches, bulkheads, settler, rulebook, clock, pace)
     consumer = None
     if "intake" in roles:
         memory = IntakeSettings(settings.instance, settings.inbox_retention)
         consumer = _consumer(settings, store, Intake(store, settings.merchants.keys(), rulebook, worker, memory, wake))
     closing = [producer.close, *(provider.close for provider in providers.values())]
-    return Wired(lanes, gates, consumer, worker, settler, relay, closing)
+    return Wired(bulkheads, gates, consumer, worker, settler, relay, closing)
 
 
 def _relay(settings: Settings, store: Store, producer: Producer) -> Relay:

@@ -7,11 +7,12 @@ from msgspec import Struct
 
 from ordersaga.bus.cloudevents import Readable, Unreadable
 from ordersaga.bus.records import Record
-from ordersaga.domain import owing, saga
-from ordersaga.domain.events import Event
-from ordersaga.domain.order import Key, Order, Refusal
-from ordersaga.domain.outcomes import Decision, Entry, Outcome
-from ordersaga.domain.terms import Rules
+from ordersaga.domain import saga
+from ordersaga.domain.model import owed
+from ordersaga.domain.model.events import Event
+from ordersaga.domain.model.order import Key, Order, Refusal
+from ordersaga.domain.model.outcomes import Decision, Entry, Outcome
+from ordersaga.domain.model.terms import Rules
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.intake import Verdict
 
@@ -85,8 +86,8 @@ def _accept(verdicts: Verdicts, event: Event, rules_of: RulesOf, now: float) -> 
     order = verdicts.orders.get(key)
     decision = saga.accept(order, event, now, rules_of(event.merchant))
     verdicts.taken += 1
-    before = (event.cause,) if order is None else (event.cause, *owing.owing(order))
-    verdicts.forgotten += len(owing.forgotten(before, decision))
+    before = (event.cause,) if order is None else (event.cause, *owed.owed(order))
+    verdicts.forgotten += len(owed.forgotten(before, decision))
     _count(verdicts, key, decision)
 
 

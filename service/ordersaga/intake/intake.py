@@ -13,13 +13,14 @@ from ordersaga import telemetry
 from ordersaga.bus.cloudevents import Readable, read
 from ordersaga.bus.records import Place, Record
 from ordersaga.domain import saga
-from ordersaga.domain.order import Key, Order
-from ordersaga.domain.outcomes import Read, Revoke, Send
+from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.model.outcomes import Read, Revoke, Send
 from ordersaga.intake.decide import Read as Input
 from ordersaga.intake.decide import Verdicts, decide_batch, key_of, letter_of, unaccounted
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import intake as store_intake
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import DeadLetter
 from ordersaga.store.errors import (
     ConflictError,
@@ -35,7 +36,6 @@ from ordersaga.store.errors import (
 from ordersaga.store.intake import Change, Heard, InboxRow, Progress
 from ordersaga.store.rows import Known, OutboxRow, Row
 from ordersaga.store.store import Store
-from ordersaga.store.told import Told
 
 log = structlog.get_logger(__name__)
 _CONFLICTS: Final = 5
@@ -62,7 +62,7 @@ class TooSlowError(Exception):
     """Deciding takes too long: the batch is halved, like one that fails."""
 
 
-class Desk(Protocol):
+class Dispatcher(Protocol):
     """A worker in the same process, which takes orders over in memory as far as it has room."""
 
     @property
@@ -93,14 +93,14 @@ class Intake:
         store: Store,
         merchants: Container[str],
         rulebook: Rulebook,
-        desk: Desk | None,
+        dispatcher: Dispatcher | None,
         settings: IntakeSettings,
         wake: Callable[[], None],
     ) -> None:
         self._store = store
         self._merchants = merchants
         self._rulebook = rulebook
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._settings = settings
         self._wake = wake
 
@@ -128,7 +128,7 @@ class Intake:
                 await asyncio.sleep(_PAUSE)
                 await self._take(batch, seen, tries - 1)
             else:
-                await self._bury_alone(*batch[0], error)
+                await self._dead_letter_alone(*batch[0], error)
 
     async def _take_retrying(self, batch: Batch, seen: Seen) -> None:
         for _ in range(_CONFLICTS - 1):
@@ -157,24 +157,26 @@ class Intake:
     async def _take_once(self, batch: Batch, seen: Seen) -> None:
         if not batch:
             return
-        desk = self._desk
-        mark = desk.mark() if desk else (0.0, 0.0)  # before the transaction begins: its now() starts the leases
+        dispatcher = self._dispatcher
+        mark = (
+            dispatcher.mark() if dispatcher else (0.0, 0.0)
+        )  # before the transaction begins: its now() starts the leases
         reserved: dict[Key, Order] = {}
         try:
             async with self._store.taking_in() as tx:
                 heard, locked, verdicts = await self._decide(tx, batch)
                 changes = self._changes(verdicts, locked, heard.clock.now, reserved)
-                told = Told(verdicts.entries, self._outbox(verdicts, heard.clock.epoch), verdicts.letters)
-                owner, seconds = (desk.owner, desk.lease) if desk else ("", 0.0)
+                told = AppendedRows(verdicts.entries, self._outbox(verdicts, heard.clock.epoch), verdicts.letters)
+                owner, seconds = (dispatcher.owner, dispatcher.lease) if dispatcher else ("", 0.0)
                 leases = await tx.write(changes, owner, seconds, told, _moves(batch, seen))
         except BaseException:
             self._release(reserved)
             raise
         self._tell(batch, verdicts)
         for lease in leases:
-            assert desk is not None
+            assert dispatcher is not None
             known = Known(reserved.pop(lease.key), lease.version, lease.written)
-            desk.submit(known, lease.token, mark, heard.clock.now)
+            dispatcher.submit(known, lease.token, mark, heard.clock.now)
         self._release(reserved)
 
     def _tell(self, batch: Batch, verdicts: Verdicts) -> None:
@@ -190,7 +192,7 @@ class Intake:
         known = [(record, row) for record, one in batch if (row := _inbox_row(record, one)) is not None]
         keys = [key for _, one in batch if (key := key_of(one)) is not None]
         heard, locked = await tx.look([row for _, row in known], keys)
-        self._rulebook.learn(heard_until=heard.clock.heard_until, restored_at=heard.clock.raised_at)
+        self._rulebook.learn(input_watermark=heard.clock.input_watermark, restored_at=heard.clock.raised_at)
         verdict_of = {id(record): verdict for (record, _), verdict in zip(known, heard.verdicts, strict=True)}
         verdicts = decide_batch(
             ((record, one, verdict_of.get(id(record), "new")) for record, one in _in_time(batch)),
@@ -221,36 +223,36 @@ class Intake:
         return isinstance(saga.next_call(order, now, self._rulebook.of(order.key.merchant)), Send | Read | Revoke)
 
     def _reserve(self, order: Order) -> bool:
-        return self._desk is not None and self._desk.reserve(order)
+        return self._dispatcher is not None and self._dispatcher.reserve(order)
 
     def _release(self, reserved: Mapping[Key, Order]) -> None:
         for order in reserved.values():
-            assert self._desk is not None
-            self._desk.release(order)
+            assert self._dispatcher is not None
+            self._dispatcher.release(order)
 
     def _outbox(self, verdicts: Verdicts, epoch: int) -> list[OutboxRow]:
         return [outbox_row(key, outcome, epoch, self._settings.instance) for key, outcome in verdicts.outcomes]
 
-    async def _bury_alone(self, record: Record, one: Input, error: Exception) -> None:
+    async def _dead_letter_alone(self, record: Record, one: Input, error: Exception) -> None:
         """The one record that makes our own code or database fail: later events of its order wait for it."""
         said = str(error) if isinstance(error, StoreError) else type(error).__name__
         telemetry.refused(said)
         letter = letter_of(record, one, "internal_error", (f"while taking the event in: {said}",))
         try:
-            await self._bury(letter, record, one, key_of(one))
+            await self._dead_letter(letter, record, one, key_of(one))
         except (UnreadableError, InputRefusedError):  # the order itself can't be read or written
-            await self._bury(letter, record, one, None)
+            await self._dead_letter(letter, record, one, None)
         telemetry.taken_in(1, 0, 0, [letter.code])
         log.error("a dead letter", code=letter.code, dead_letter=str(letter.id))
 
-    async def _bury(self, letter: DeadLetter, record: Record, one: Input, key: Key | None) -> None:
+    async def _dead_letter(self, letter: DeadLetter, record: Record, one: Input, key: Key | None) -> None:
         """`key`: of the order to block."""
         row_of_inbox = _inbox_row(record, one)
         remembered = [] if row_of_inbox is None else [replace(row_of_inbox, dead_letter=letter.id)]
         async with self._store.taking_in() as tx:
             heard, locked = await tx.look(remembered, [] if key is None else [key])
             changes = [] if key is None else [self._blocked(key, locked.get(key), letter, heard.clock.now)]
-            await tx.write(changes, told=Told(letters=[letter]), moved=_moves([(record, one)], {}))
+            await tx.write(changes, told=AppendedRows(letters=[letter]), moved=_moves([(record, one)], {}))
 
     def _blocked(self, key: Key, row: Row | None, letter: DeadLetter, now: float) -> Change:
         order = row.order if row else Order(key)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 
 Clock = Callable[[], float]
 

@@ -18,7 +18,7 @@ from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
 
-from ordersaga.domain.order import Request
+from ordersaga.domain.model.order import Request
 
 Unsent = Literal["dns", "refused", "tls", "connect_timeout", "no_connection", "not_a_request"]
 Cut = Literal["disconnected", "deadline", "protocol", "too_large"]

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from ordersaga.domain.outcomes import Call
-from ordersaga.domain.results import Result
-from ordersaga.domain.terms import Terms
+from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.results import Result
+from ordersaga.domain.model.terms import Terms
 
 
 class Provider(Protocol):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ordersaga import telemetry
 from ordersaga.bus.outcomes import headers_of
 from ordersaga.bus.producer import OutRecord, Producer
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 from ordersaga.store.errors import StoreError
 from ordersaga.store.outbox import Unsent
 from ordersaga.store.rows import OutboxRow

@@ -7,7 +7,7 @@ from typing import Final
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import UnreadableError
 from ordersaga.store.rows import WRITTEN, Clock, Known, Leased, Unreadable, clock_of, clock_sql, columns_of, key_of
@@ -17,7 +17,7 @@ CALLS: Final = "calls"
 """The switch that pauses claims."""
 
 
-class Lane(Struct, frozen=True):
+class Bulkhead(Struct, frozen=True):
     """Room for so many orders of a merchant at a provider; '' is that of orders which aren't placed yet."""
 
     merchant: str
@@ -112,13 +112,18 @@ RETURNING o.merchant, o.kind, o.subject"""
 
 
 async def claim(
-    session: Session, lanes: Sequence[Lane], owner: str, lease_seconds: float, codec: Codec, topics: Sequence[str]
+    session: Session,
+    bulkheads: Sequence[Bulkhead],
+    owner: str,
+    lease_seconds: float,
+    codec: Codec,
+    topics: Sequence[str],
 ) -> Claimed:
     records = await session.fetch(
         _CLAIM,
-        [lane.merchant for lane in lanes],
-        [lane.provider for lane in lanes],
-        [lane.room for lane in lanes],
+        [bulkhead.merchant for bulkhead in bulkheads],
+        [bulkhead.provider for bulkhead in bulkheads],
+        [bulkhead.room for bulkhead in bulkheads],
         owner,
         lease_seconds,
         list(topics),

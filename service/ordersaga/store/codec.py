@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.order import Details, Key, Order
+from ordersaga.domain.model.order import Details, Key, Order
 from ordersaga.store.errors import InputRefusedError, MasterKeyError, UnreadableError
 from ordersaga.store.vault import Sealed, Vault
 

@@ -90,7 +90,7 @@ forgotten AS (
 SELECT id FROM resolved"""
 
 
-def buried(letters: Sequence[DeadLetter], vault: Vault) -> Part:
+def dead_lettered(letters: Sequence[DeadLetter], vault: Vault) -> Part:
     by_id = {letter.id: letter for letter in letters}
     ids = sorted(by_id)
     ordered = [by_id[name] for name in ids]

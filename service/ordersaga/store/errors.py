@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 
 
 class StoreError(Exception):

@@ -8,14 +8,14 @@ from uuid import UUID
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.order import Key, Order
+from ordersaga.domain.model.order import Key, Order
 from ordersaga.store import dead_letters, provider_ids
+from ordersaga.store.appended import NOTHING, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import ConflictError, OffsetsMovedError
 from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, row_of
 from ordersaga.store.rows import Clock, Lease, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session, numbered_on
-from ordersaga.store.told import NOTHING, Told
 from ordersaga.store.vault import Vault
 
 Verdict = Literal["new", "same", "other"]
@@ -145,7 +145,7 @@ class Intake:
         changes: Sequence[Change] = (),
         owner: str = "",
         lease_seconds: float = 0.0,
-        told: Told = NOTHING,
+        told: AppendedRows = NOTHING,
         moved: Sequence[Progress] = (),
     ) -> list[Lease]:
         """Each order and each partition at most once. The leases that were given: not to orders with one that isn't settled.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ordersaga.domain.order import Key
-from ordersaga.domain.outcomes import Entry
+from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.outcomes import Entry
 from ordersaga.store.rows import columns_of
 from ordersaga.store.session import Part
 

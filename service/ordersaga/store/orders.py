@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from ordersaga.domain.order import Key, Order
+from ordersaga.domain.model.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
 from ordersaga.store.rows import WRITTEN, Known, Lease, Row, columns_of, key_of

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 from ordersaga.store.codec import place_of
 from ordersaga.store.rows import OutboxRow, columns_of, key_of
 from ordersaga.store.session import Part, Session

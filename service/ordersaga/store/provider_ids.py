@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 from ordersaga.store.rows import ProviderId, columns_of, key_of
 from ordersaga.store.session import Part, Session
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.order import Key, Order
-from ordersaga.domain.outcomes import Entry
+from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.model.outcomes import Entry
 from ordersaga.store.codec import Codec
 from ordersaga.store.rows import key_of
 from ordersaga.store.session import Session

@@ -5,19 +5,19 @@ from typing import Final
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.order import Key, Order
+from ordersaga.domain.model.order import Key, Order
 
 
 class Clock(Struct, frozen=True):
-    """Read by a statement that is run anyway. `raised_at` 0: never restored; `heard_until` 0: not yet caught up everywhere.
+    """Read by a statement that is run anyway. `raised_at` 0: never restored; `input_watermark` 0: not yet caught up everywhere.
 
-    `heard_until`: everything that was sent before has been taken in.
+    `input_watermark`: everything that was sent before has been taken in.
     """
 
     now: float
     epoch: int
     raised_at: float
-    heard_until: float
+    input_watermark: float
 
 
 class Known(Struct, frozen=True):
@@ -107,7 +107,7 @@ def key_of(record: Record) -> Key:
 
 
 def clock_of(record: Record) -> Clock:
-    return Clock(record["now"], record["epoch"], record["raised_at"], record["heard_until"])
+    return Clock(record["now"], record["epoch"], record["raised_at"], record["input_watermark"])
 
 
 def columns_of(keys: list[Key]) -> tuple[list[str], list[str], list[str]]:
@@ -118,7 +118,7 @@ def columns_of(keys: list[Key]) -> tuple[list[str], list[str], list[str]]:
 def clock_sql(topics: int) -> str:
     """One row: the Clock. The argument at `topics` names the topics that count, an empty array all of them.
 
-    A partition that has never been at its end holds `heard_until` back.
+    A partition that has never been at its end holds `input_watermark` back.
     """
     return _CLOCK.replace("$topics", f"${topics}::text[]")
 
@@ -127,5 +127,5 @@ _CLOCK: Final = """
 SELECT extract(epoch FROM now())::float8 AS now, epoch.epoch,
        coalesce(extract(epoch FROM epoch.raised_at), 0)::float8 AS raised_at,
        coalesce((SELECT extract(epoch FROM min(coalesce(caught_up_at, to_timestamp(0)))) FROM intake_offsets
-                 WHERE cardinality($topics) = 0 OR topic = ANY($topics)), 0)::float8 AS heard_until
+                 WHERE cardinality($topics) = 0 OR topic = ANY($topics)), 0)::float8 AS input_watermark
 FROM epoch"""

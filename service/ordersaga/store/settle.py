@@ -8,13 +8,13 @@ from typing import Final
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.order import Key, Order
+from ordersaga.domain.model.order import Key, Order
+from ordersaga.store.appended import IF_SAME, NOTHING, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
 from ordersaga.store.orders import LOCK_KNOWN, SAME, SETTLE, SETTLE_IF_SAME, columns, in_lock_order, lease_of, row_of
 from ordersaga.store.rows import Clock, Known, Lease, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session
-from ordersaga.store.told import IF_SAME, NOTHING, Told
 from ordersaga.store.vault import Vault
 
 _LOCK_WITH_CLOCK: Final = f"""
@@ -71,7 +71,7 @@ class Settlement:
         return clock_of(records[0]), rows
 
     async def write(
-        self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: Told = NOTHING
+        self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: AppendedRows = NOTHING
     ) -> dict[Key, Lease | None]:
         """Each order at most once. A Lease where `keep`.
 
@@ -95,7 +95,7 @@ async def settle_known(
     settled: Sequence[Settled],
     owner: str,
     lease_seconds: float,
-    told: Told,
+    told: AppendedRows,
     epoch: int,
     codec: Codec,
     vault: Vault,

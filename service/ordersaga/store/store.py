@@ -5,21 +5,21 @@ from contextlib import asynccontextmanager
 from typing import Final, Self
 from uuid import UUID
 
-from ordersaga.domain.order import Key
+from ordersaga.domain.model.order import Key
 from ordersaga.store import claims, dead_letters, outbox, provider_ids, reads, upkeep
+from ordersaga.store.appended import AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Intake
 from ordersaga.store.rows import Clock, Lease
 from ordersaga.store.settle import Settled, Settlement, settle_known
-from ordersaga.store.told import Told
 from ordersaga.store.vault import Vault
 
 
 class Store:
     """Each method is one statement that commits by itself, unless it says otherwise; all raise the store's errors only.
 
-    `topics`: those that are taken in, by which `Clock.heard_until` goes; none: all that were ever.
+    `topics`: those that are taken in, by which `Clock.input_watermark` goes; none: all that were ever.
     """
 
     def __init__(self, engine: Engine, vault: Vault, topics: Sequence[str] = ()) -> None:
@@ -66,10 +66,10 @@ class Store:
 
     # leases
 
-    async def claim(self, lanes: Sequence[claims.Lane], owner: str, lease_seconds: float) -> claims.Claimed:
+    async def claim(self, bulkheads: Sequence[claims.Bulkhead], owner: str, lease_seconds: float) -> claims.Claimed:
         """Leases orders that are due and that nobody has, the longest due first; skips what is locked or paused."""
         async with self.engine.session("claim") as session:
-            return await claims.claim(session, lanes, owner, lease_seconds, self._codec, self._topics)
+            return await claims.claim(session, bulkheads, owner, lease_seconds, self._codec, self._topics)
 
     async def hand_back(self, unsent: Sequence[claims.HandBack]) -> set[Key]:
         """Ends leases under which nothing was sent: due at once, as if they hadn't been given. Those absent were lost."""
@@ -88,7 +88,7 @@ class Store:
             yield Settlement(session, self._codec, self._vault, self._topics)
 
     async def settle(
-        self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: Told, epoch: int
+        self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: AppendedRows, epoch: int
     ) -> tuple[Clock, dict[Key, Lease | None] | None]:
         """Writes all of it if all rows are still as they were known, in that epoch. None: they aren't, use `settling`.
 

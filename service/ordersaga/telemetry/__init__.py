@@ -3,10 +3,10 @@
 from ordersaga.telemetry.logs import configure_logs
 from ordersaga.telemetry.metrics import (
     DEAD_LETTERS,
-    DOUBTS,
     DUPLICATES,
     FOREIGN_KEYS,
     LEASES_LOST,
+    UNCERTAIN_CALLS,
     VIOLATIONS,
     called,
     decided,
@@ -17,18 +17,18 @@ from ordersaga.telemetry.metrics import (
     settled,
     taken_in,
 )
-from ordersaga.telemetry.standing import InHand, Standing
-from ordersaga.telemetry.watching import figures, serve, watch_gates, watch_lanes, watch_store
+from ordersaga.telemetry.stalls import InHand, StallWatch
+from ordersaga.telemetry.watching import figures, serve, watch_bulkheads, watch_gates, watch_store
 
 __all__ = [
     "DEAD_LETTERS",
-    "DOUBTS",
     "DUPLICATES",
     "FOREIGN_KEYS",
     "LEASES_LOST",
+    "UNCERTAIN_CALLS",
     "VIOLATIONS",
     "InHand",
-    "Standing",
+    "StallWatch",
     "called",
     "configure_logs",
     "decided",
@@ -40,7 +40,7 @@ __all__ = [
     "serve",
     "settled",
     "taken_in",
+    "watch_bulkheads",
     "watch_gates",
-    "watch_lanes",
     "watch_store",
 ]

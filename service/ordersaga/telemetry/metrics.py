@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 from prometheus_client import Counter, Histogram
 
-from ordersaga.domain.outcomes import Call, Outcome, Read, Revoke
-from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.outcomes import Call, Outcome, Read, Revoke
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 
 _BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -24,7 +24,9 @@ CALL_SECONDS: Final = Histogram("ordersaga_call_seconds", "Duration of provider 
 SETTLE_BATCH: Final = Histogram("ordersaga_settle_batch_orders", "Orders in a settle batch", buckets=_BATCHES)
 # leases
 LEASES_LOST: Final = Counter("ordersaga_leases_lost_total", "Leases that were lost before the send or the settle")
-DOUBTS: Final = Counter("ordersaga_doubts_total", "Leases that had ended unsettled: their call may have been sent")
+UNCERTAIN_CALLS: Final = Counter(
+    "ordersaga_doubts_total", "Leases that had ended unsettled: their call may have been sent"
+)
 # outcomes
 OUTCOMES: Final = Counter("ordersaga_outcomes_total", "Outcomes decided", ["outcome"])
 RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes published")

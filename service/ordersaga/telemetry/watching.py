@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from ordersaga.telemetry.metrics import VIOLATIONS
 
-LaneKey = tuple[str, str]  # merchant, provider
+AccountKey = tuple[str, str]  # merchant, provider
 
 OUTBOX_ROWS: Final = Gauge("ordersaga_outbox_rows", "Outcomes not yet published")
 OUTBOX_AGE: Final = Gauge("ordersaga_outbox_age_seconds", "Age of the oldest outcome not yet published")
@@ -72,7 +72,7 @@ def figures(found: Figures) -> None:
     VIOLATIONS.labels("I8").inc(max(sum(count.number for count in found.stuck) - stuck_before, 0))
 
 
-class Lane(Protocol):
+class Bulkhead(Protocol):
     """One merchant's slots at one provider, as the worker keeps them."""
 
     slots: int
@@ -115,22 +115,22 @@ class _Watch(Collector):
         return self._read()
 
 
-def watch_lanes(lanes: Iterable[tuple[LaneKey, Lane]], registry: CollectorRegistry = REGISTRY) -> None:
+def watch_bulkheads(bulkheads: Iterable[tuple[AccountKey, Bulkhead]], registry: CollectorRegistry = REGISTRY) -> None:
     def read() -> Iterator[Metric]:
         labels = ("merchant", "provider")
         slots = GaugeMetricFamily("ordersaga_slots", "Orders that a lane may hold", labels=labels)
         held = GaugeMetricFamily("ordersaga_slots_held", "Orders in this worker's hands", labels=labels)
         room = GaugeMetricFamily("ordersaga_slots_room", "Orders that a lane could take now", labels=labels)
-        for key, lane in lanes:
-            slots.add_metric(key, lane.slots)
-            held.add_metric(key, lane.held)
-            room.add_metric(key, lane.room())
+        for key, bulkhead in bulkheads:
+            slots.add_metric(key, bulkhead.slots)
+            held.add_metric(key, bulkhead.held)
+            room.add_metric(key, bulkhead.room())
         yield from (slots, held, room)
 
     registry.register(_Watch(read))
 
 
-def watch_gates(gates: Mapping[LaneKey, Gate], registry: CollectorRegistry = REGISTRY) -> None:
+def watch_gates(gates: Mapping[AccountKey, Gate], registry: CollectorRegistry = REGISTRY) -> None:
     def read() -> Iterator[Metric]:
         labels = ("merchant", "provider")
         calls = GaugeMetricFamily("ordersaga_calls_under_way", "Provider calls under way", labels=labels)

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga import telemetry
-from ordersaga.domain.outcomes import Send
-from ordersaga.domain.results import Succeeded
+from ordersaga.domain.model.outcomes import Send
+from ordersaga.domain.model.results import Succeeded
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import (
@@ -24,9 +24,9 @@ from ordersaga.store.errors import (
 )
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
-from ordersaga.worker.composed import Composed, Settlement
-from ordersaga.worker.held import Held, LeaseClock
-from ordersaga.worker.lanes import Lanes
+from ordersaga.worker.bulkheads import Bulkheads
+from ordersaga.worker.leases import LeaseClock, LeasedOrder
+from ordersaga.worker.settlement_batch import Settlement, SettlementBatch
 
 __all__ = ["Settlement", "Settler", "SettlerSettings"]
 
@@ -49,14 +49,14 @@ class Settler:
     def __init__(
         self,
         store: Store,
-        lanes: Lanes,
+        bulkheads: Bulkheads,
         rulebook: Rulebook,
         clock: LeaseClock,
         settings: SettlerSettings,
         wake: Callable[[], None],
     ) -> None:
         self._store = store
-        self._lanes = lanes
+        self._bulkheads = bulkheads
         self._rulebook = rulebook
         self._clock = clock
         self._settings = settings
@@ -66,7 +66,7 @@ class Settler:
         self._idle = asyncio.Event()
         self._idle.set()
         self._heard: Clock | None = None
-        self.carry_on: Callable[[Held], None] = _nobody
+        self.carry_on: Callable[[LeasedOrder], None] = _nobody
         self.open = True
 
     def put(self, settlement: Settlement) -> None:
@@ -107,27 +107,27 @@ class Settler:
             return [*batch]
         settings, mark = self._settings, self._clock.mark()
         clock = replace(self._heard, now=self._clock.database_now())
-        composed = Composed(self._lanes, self._rulebook, settings.instance, clock, go_on=self.open)
+        settling = SettlementBatch(self._bulkheads, self._rulebook, settings.instance, clock, go_on=self.open)
         try:
             for settlement in plain:
-                composed.add(settlement, settlement.held.row)
+                settling.add(settlement, settlement.held.row)
             heard, written = await self._store.settle(
-                composed.changes, settings.owner, settings.lease, composed.told(), clock.epoch
+                settling.changes, settings.owner, settings.lease, settling.told(), clock.epoch
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, who looks at the rows will find out whose fault it is
-            composed.give_up()
+            settling.cancel_calls()
             log.warning("results not settled at once", reason=type(error).__name__, results=len(plain))
             return [*batch]
         except BaseException:  # cancelled: the calls that were counted won't be made
-            composed.give_up()
+            settling.cancel_calls()
             raise
         self._hear(heard)
         if written is None:
-            composed.give_up()
+            settling.cancel_calls()
             return [*batch]
-        self._tell(composed)
-        self._free(composed.ended(written))
-        for held in composed.following(written, mark):
+        self._tell(settling)
+        self._free(settling.ended(written))
+        for held in settling.following(written, mark):
             self.carry_on(held)
         settled = {id(settlement) for settlement in plain}
         return [settlement for settlement in batch if id(settlement) not in settled]
@@ -165,50 +165,50 @@ class Settler:
         if settlement.failed is None:
             settlement.failed = reason
             return True
-        self._lanes.must(*held.lane).free()
+        self._bulkheads.must(*held.bulkhead).free()
         try:
             await self._store.set_aside([claims.Aside(key, held.token, reason)])
         except StoreError:
             log.warning("order not set aside, its lease runs out and it is tried again", subject=key.subject)
         return False
 
-    async def settle_batch(self, batch: Sequence[Settlement]) -> list[Held]:
+    async def settle_batch(self, batch: Sequence[Settlement]) -> list[LeasedOrder]:
         """One transaction. Returns the orders whose lease goes on. Slots of all others are free afterwards."""
         settings = self._settings
         mark = self._clock.mark()
-        composed = None
+        settling = None
         try:
             async with self._store.settling() as tx:
                 clock, rows = await tx.lock([settlement.held.known for settlement in batch])
                 self._hear(clock)
-                composed = Composed(self._lanes, self._rulebook, settings.instance, clock, go_on=self.open)
+                settling = SettlementBatch(self._bulkheads, self._rulebook, settings.instance, clock, go_on=self.open)
                 for settlement in batch:
-                    composed.add(settlement, rows.get(settlement.held.order.key))
-                written = await tx.write(composed.changes, settings.owner, settings.lease, composed.told())
+                    settling.add(settlement, rows.get(settlement.held.order.key))
+                written = await tx.write(settling.changes, settings.owner, settings.lease, settling.told())
         except BaseException:
-            if composed is not None:
-                composed.give_up()
+            if settling is not None:
+                settling.cancel_calls()
             raise
-        self._tell(composed)
-        self._free(composed.ended(written))
-        return composed.following(written, mark)
+        self._tell(settling)
+        self._free(settling.ended(written))
+        return settling.following(written, mark)
 
     def _hear(self, clock: Clock) -> None:
         self._heard = clock
         self._clock.heard(clock.now)
-        self._rulebook.learn(heard_until=clock.heard_until, restored_at=clock.raised_at)
+        self._rulebook.learn(input_watermark=clock.input_watermark, restored_at=clock.raised_at)
 
-    def _free(self, ended: Sequence[Held]) -> None:
+    def _free(self, ended: Sequence[LeasedOrder]) -> None:
         for held in ended:
-            self._lanes.must(*held.lane).free()
+            self._bulkheads.must(*held.bulkhead).free()
 
-    def _tell(self, composed: Composed) -> None:
-        if composed.outcomes:
+    def _tell(self, settling: SettlementBatch) -> None:
+        if settling.outcomes:
             self._wake()
-        telemetry.settled(len(composed.changes) + len(composed.lost))
-        telemetry.LEASES_LOST.inc(len(composed.lost))
-        telemetry.decided([outcome for _, outcome in composed.outcomes])
-        for invariant in composed.violated:
+        telemetry.settled(len(settling.changes) + len(settling.lost))
+        telemetry.LEASES_LOST.inc(len(settling.lost))
+        telemetry.decided([outcome for _, outcome in settling.outcomes])
+        for invariant in settling.violated:
             telemetry.VIOLATIONS.labels(invariant).inc()
 
 
@@ -220,11 +220,11 @@ def _plain(batch: Sequence[Settlement]) -> list[Settlement]:
         for one in batch
         if isinstance(one.call, Send)
         and isinstance(one.result, Succeeded)
-        and one.held.doubt is None
+        and one.held.uncertain is None
         and one.failed is None
         and times[one.held.order.key] == 1
     ]
 
 
-def _nobody(held: Held) -> None:
+def _nobody(held: LeasedOrder) -> None:
     raise RuntimeError(f"no worker takes on the order {held.order.key.subject!r}")

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ordersaga import telemetry
 from ordersaga.store.errors import StoreError
 from ordersaga.store.store import Store
-from ordersaga.worker.lanes import Lanes
+from ordersaga.worker.bulkheads import Bulkheads
 
 log = structlog.get_logger(__name__)
 
@@ -29,21 +29,23 @@ class UpkeepSettings(Struct, frozen=True):
     batch: int = 1_000
 
 
-async def keep(store: Store, lanes: Lanes, settings: UpkeepSettings, in_hand: Sequence[telemetry.InHand]) -> None:
+async def keep(
+    store: Store, bulkheads: Bulkheads, settings: UpkeepSettings, in_hand: Sequence[telemetry.InHand]
+) -> None:
     """Until cancelled. A store that is away is asked again the next time. `in_hand`: of each role of this process."""
-    standing = telemetry.Standing(in_hand)
+    stalls = telemetry.StallWatch(in_hand)
 
     async def switches() -> None:
-        lanes.pause(await store.paused())
+        bulkheads.pause(await store.paused())
 
     async def figures() -> None:
         try:
             found = await store.figures()
         except StoreError:
-            standing.away()
+            stalls.away()
             raise
         telemetry.figures(found)
-        standing.look()
+        stalls.look()
 
     async def forget() -> None:
         forgotten = settings.batch

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ordersaga.domain import evidence
-from ordersaga.domain.order import Operation, Order
-from ordersaga.domain.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
-from ordersaga.domain.owing import forgotten, owing
-from ordersaga.domain.results import Rejected, Result, Succeeded
+from ordersaga.domain.model.order import Operation, Order
+from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
+from ordersaga.domain.model.owed import forgotten, owed
+from ordersaga.domain.model.results import Rejected, Result, Succeeded
+from ordersaga.domain.uncertainty import evidence
 from ordersaga.telemetry.metrics import Invariant
 
 
@@ -20,7 +20,7 @@ def violations(before: Order, call: Call | Elapsed, result: Result | None, decis
             yield "I1"
     if _is_guessed(before, call, result, decision.order):
         yield "I3"
-    if forgotten(owing(before), decision):
+    if forgotten(owed(before), decision):
         yield "I6"
     if before.attention is None and any(outcome.what == "expired" for outcome in decision.outcomes):
         yield "I9"

@@ -8,18 +8,19 @@ import structlog
 from msgspec import Struct
 
 from ordersaga import telemetry
-from ordersaga.domain import evidence, saga
-from ordersaga.domain.order import Order
-from ordersaga.domain.outcomes import Call, Elapsed, Next, Read, Revoke, Send
-from ordersaga.domain.results import Result, Unknown
+from ordersaga.domain import saga
+from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import Call, Elapsed, Next, Read, Revoke, Send
+from ordersaga.domain.model.results import Result, Unknown
+from ordersaga.domain.uncertainty import evidence
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import StoreError
 from ordersaga.store.rows import Known, Leased, Unreadable
 from ordersaga.store.store import Store
-from ordersaga.worker.held import Doubt, Held, LeaseClock
-from ordersaga.worker.lanes import LaneKey, Lanes
+from ordersaga.worker.bulkheads import AccountKey, Bulkheads
+from ordersaga.worker.leases import LeaseClock, LeasedOrder, UncertainCall
 from ordersaga.worker.settler import Settlement, Settler
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,8 @@ class Worker:
     def __init__(
         self,
         store: Store,
-        reaches: Mapping[LaneKey, Reach],
-        lanes: Lanes,
+        reaches: Mapping[AccountKey, Reach],
+        bulkheads: Bulkheads,
         settler: Settler,
         rulebook: Rulebook,
         clock: LeaseClock,
@@ -58,7 +59,7 @@ class Worker:
     ) -> None:
         self._store = store
         self._reaches = reaches
-        self._lanes = lanes
+        self._bulkheads = bulkheads
         self._settler = settler
         self._rulebook = rulebook
         self._clock = clock
@@ -84,18 +85,18 @@ class Worker:
 
     def reserve(self, order: Order) -> bool:
         """Takes a slot for the order if there is one; `release` or `submit` follows."""
-        lane = self._lanes.lane(*_lane_of(order))
-        if not self._open or lane is None or not lane.room():
+        bulkhead = self._bulkheads.bulkhead(*_bulkhead_of(order))
+        if not self._open or bulkhead is None or not bulkhead.room():
             return False
-        lane.take()
+        bulkhead.take()
         return True
 
     def release(self, order: Order) -> None:
-        self._lanes.must(*_lane_of(order)).give_back()
+        self._bulkheads.must(*_bulkhead_of(order)).give_back()
 
     def submit(self, known: Known, token: int, mark: tuple[float, float], now: float) -> None:
         self._clock.heard(now)
-        self.begin(Held(known, token, *mark, lane=_lane_of(known.order)))
+        self.begin(LeasedOrder(known, token, *mark, bulkhead=_bulkhead_of(known.order)))
 
     # claims
 
@@ -113,12 +114,12 @@ class Worker:
 
     async def _pause(self) -> None:
         """Until the next poll; where slots are what was missing, until some are free."""
-        if not any(lane.held >= lane.slots for _, lane in self._lanes):
+        if not any(bulkhead.held >= bulkhead.slots for _, bulkhead in self._bulkheads):
             await asyncio.sleep(self._settings.poll)
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.poll):
-                await self._lanes.freed()
+                await self._bulkheads.freed()
                 await asyncio.sleep(_GATHER)
 
     async def claim(self) -> bool:
@@ -127,24 +128,24 @@ class Worker:
             return await self._claim()
 
     async def _claim(self) -> bool:
-        rooms = self._lanes.with_room(self._settings.claim_most) if self._open else []
+        rooms = self._bulkheads.with_room(self._settings.claim_most) if self._open else []
         if not rooms:
             return False
         mark = self._clock.mark()
         for key, room in rooms:
-            self._lanes.must(*key).take(room)
-        taken: dict[LaneKey, int] = {}
+            self._bulkheads.must(*key).take(room)
+        taken: dict[AccountKey, int] = {}
         try:
-            wanted = [claims.Lane(merchant, provider, room) for (merchant, provider), room in rooms]
+            wanted = [claims.Bulkhead(merchant, provider, room) for (merchant, provider), room in rooms]
             claimed = await self._store.claim(wanted, self.owner, self.lease)
             for leased in claimed.leases:
-                lane = _lane_of(leased.order)
-                taken[lane] = taken.get(lane, 0) + 1
+                bulkhead = _bulkhead_of(leased.order)
+                taken[bulkhead] = taken.get(bulkhead, 0) + 1
         finally:
             for key, room in rooms:
-                self._lanes.must(*key).give_back(room - taken.get(key, 0))
+                self._bulkheads.must(*key).give_back(room - taken.get(key, 0))
         self._clock.heard(claimed.clock.now)
-        self._rulebook.learn(heard_until=claimed.clock.heard_until, restored_at=claimed.clock.raised_at)
+        self._rulebook.learn(input_watermark=claimed.clock.input_watermark, restored_at=claimed.clock.raised_at)
         for leased in claimed.leases:
             self.begin(_held(leased, mark))
         await self._set_aside(claimed.unreadable)
@@ -161,71 +162,71 @@ class Worker:
 
     # acting
 
-    def begin(self, held: Held) -> None:
+    def begin(self, held: LeasedOrder) -> None:
         """Acts for an order whose slot is taken."""
         task = asyncio.create_task(self._act(held))
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
 
-    async def _act(self, held: Held) -> None:
+    async def _act(self, held: LeasedOrder) -> None:
         """The slot goes on to the settler, or is free."""
         settlement = None
         try:
             settlement = await self._acted(held)
         finally:
             if settlement is None:
-                self._lanes.must(*held.lane).free()
+                self._bulkheads.must(*held.bulkhead).free()
             else:
                 self._settler.put(settlement)
 
-    async def _acted(self, held: Held) -> Settlement | None:
+    async def _acted(self, held: LeasedOrder) -> Settlement | None:
         """What came of it; None: the order was handed back."""
         following = self._next(held)
         if isinstance(following, Send | Read | Revoke):
-            reach = self._reaches[held.lane]
+            reach = self._reaches[held.bulkhead]
             if self._open and self._clock.outlasts(held, reach.deadline):
                 return await self._called(held, following, reach)
-            self._lanes.must(*held.lane).called(None)
+            self._bulkheads.must(*held.bulkhead).called(None)
             await self._hand_back(held)
             return None
-        self._lanes.must(*held.lane).called(None)
+        self._bulkheads.must(*held.bulkhead).called(None)
         return Settlement(held, Elapsed(), None, None, failed="next_call" if following is None else None)
 
-    def _next(self, held: Held) -> Next | None:
+    def _next(self, held: LeasedOrder) -> Next | None:
         """None: our own code failed on this order."""
-        order, key, doubt = held.order, held.order.key, held.doubt
+        order, key, uncertain = held.order, held.order.key, held.uncertain
         try:
-            if doubt is not None:
-                telemetry.DOUBTS.inc()
-                order = evidence.doubted(order, doubt.since, doubt.until)
+            if uncertain is not None:
+                telemetry.UNCERTAIN_CALLS.inc()
+                order = evidence.mark_uncertain(order, uncertain.since, uncertain.until)
             return saga.next_call(order, self._clock.database_now(), self._rulebook.of(key.merchant))
         except Exception:
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
             return None
 
-    async def _called(self, held: Held, call: Call, reach: Reach) -> Settlement:
+    async def _called(self, held: LeasedOrder, call: Call, reach: Reach) -> Settlement:
         """An exception leaves open whether the call took effect; it says nothing of the provider."""
         now = asyncio.get_running_loop().time
         started, result = now(), None
         try:
             result = await reach.provider.call(call, reach.deadline)
         except Exception as error:
-            log.exception("a call failed", merchant=held.lane[0], subject=held.order.key.subject)
+            log.exception("a call failed", merchant=held.bulkhead[0], subject=held.order.key.subject)
             answer: Result = Unknown(f"{type(error).__name__} in our own code")
         else:
             answer = result
         finally:
-            self._lanes.must(*held.lane).called(result)
+            self._bulkheads.must(*held.bulkhead).called(result)
         seconds = now() - started
-        telemetry.called(held.lane[1], call, answer, seconds)
+        telemetry.called(held.bulkhead[1], call, answer, seconds)
         return Settlement(held, call, answer, seconds)
 
-    async def _hand_back(self, held: Held) -> None:
+    async def _hand_back(self, held: LeasedOrder) -> None:
         """Unsent work goes back; where its lease is over already, another worker has it or will."""
         if self._open:
             telemetry.LEASES_LOST.inc()
-        doubt = held.doubt
-        since, until = (None, None) if doubt is None else (doubt.since, doubt.until)
+        uncertain = held.uncertain
+        since, until = (None, None) if uncertain is None else (uncertain.since, uncertain.until)
         try:
             await self._store.hand_back([claims.HandBack(held.order.key, held.token, since, until)])
         except StoreError as error:
@@ -257,11 +258,11 @@ class Worker:
             await self._settler.drained()
 
 
-def _lane_of(order: Order) -> LaneKey:
+def _bulkhead_of(order: Order) -> AccountKey:
     return order.key.merchant, order.provider
 
 
-def _held(leased: Leased, mark: tuple[float, float]) -> Held:
+def _held(leased: Leased, mark: tuple[float, float]) -> LeasedOrder:
     since = leased.previous_since
-    doubt = None if since is None else Doubt(since, leased.previous_until or since)
-    return Held(leased.known, leased.token, *mark, lane=_lane_of(leased.order), doubt=doubt)
+    uncertain = None if since is None else UncertainCall(since, leased.previous_until or since)
+    return LeasedOrder(leased.known, leased.token, *mark, bulkhead=_bulkhead_of(leased.order), uncertain=uncertain)

@@ -24,8 +24,8 @@ from typing import Annotated, Any, Final, Literal, assert_never
 import msgspec
 from msgspec import Meta, Struct
 
-from ordersaga.domain.order import OperationType
-from ordersaga.domain.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.order import OperationType
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.providers.http import Answer, Lost, NotSent, Reply
 from ordersaga.providers.klarna import order_management
 
@@ -66,7 +66,7 @@ def result_of(operation: OperationType, reply: Reply, now: float) -> Result:
         case NotSent(reason=reason):
             return Retryable(reason)
         case Lost(reason=reason):
-            return _doubtful(operation, reason)
+            return _uncertain(operation, reason)
         case Answer():
             return _answered(operation, reply, now)
         case _:
@@ -81,7 +81,7 @@ def _answered(operation: OperationType, answer: Answer, now: float) -> Result:
     correlation_id = _correlation_id(answer, error)
     match meaning:
         case "rejected" if not isinstance(error.error_code, str):
-            return _doubtful(operation, f"http_{answer.status}", correlation_id, answer.status)
+            return _uncertain(operation, f"http_{answer.status}", correlation_id, answer.status)
         case "rejected":
             return Rejected(_code(answer, error), _messages(error), correlation_id, answer.status)
         case "unauthorized":
@@ -90,7 +90,7 @@ def _answered(operation: OperationType, answer: Answer, now: float) -> Result:
             return Retryable("too_many_requests", _pause(answer, now), correlation_id, answer.status)
         case "doubtful":
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
-            return _doubtful(operation, reason, correlation_id, answer.status)
+            return _uncertain(operation, reason, correlation_id, answer.status)
         case _:
             assert_never(meaning)
 
@@ -103,7 +103,7 @@ def meaning_of(operation: OperationType, status: int) -> Meaning:
     return _MEANINGS.get(status) or ("rejected" if 400 <= status < 500 else "doubtful")
 
 
-def _doubtful(
+def _uncertain(
     operation: OperationType, reason: str, correlation_id: str | None = None, status: int | None = None
 ) -> Result:
     """A read has no effect, so that it may simply be made again."""
@@ -130,7 +130,7 @@ def _succeeded(operation: OperationType, answer: Answer) -> Result:
             case _:
                 assert_never(operation)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _doubtful(operation, "broken_body", correlation_id, answer.status)
+        return _uncertain(operation, "broken_body", correlation_id, answer.status)
 
 
 def _created(answer: Answer, correlation_id: str | None) -> Succeeded:

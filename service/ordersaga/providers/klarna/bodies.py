@@ -10,10 +10,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ordersaga.domain.checks import line_tax
-from ordersaga.domain.events import Amended, Data, OrderLine, Placed, Returned, ReturnFee, Shipped
-from ordersaga.domain.money import tax_of
-from ordersaga.domain.order import Draw, Line, Operation, Order
+from ordersaga.domain.model.amounts import line_tax
+from ordersaga.domain.model.events import Amended, Data, OrderLine, Placed, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.money import tax_of
+from ordersaga.domain.model.order import Allocation, Line, Operation, Order
 
 Json = dict[str, Any]
 
@@ -89,7 +89,7 @@ def create_order(subject: str, placed: Placed) -> Json:
 
 def capture(order: Order, operation: Operation, data: Data | None) -> Json:
     shipped = data if isinstance(data, Shipped) else Shipped()
-    parts = _parts(order, operation.draws)
+    parts = _parts(order, operation.allocations)
     return {
         "captured_amount": operation.amount,
         "reference": operation.id,
@@ -100,7 +100,7 @@ def capture(order: Order, operation: Operation, data: Data | None) -> Json:
 
 def refund(order: Order, operation: Operation, data: Data | None) -> Json:
     returned = data if isinstance(data, Returned) else Returned()
-    parts = _parts(order, operation.draws)
+    parts = _parts(order, operation.allocations)
     return {
         "refunded_amount": operation.amount,
         "reference": operation.id,
@@ -119,9 +119,12 @@ def amend(order: Order, operation: Operation, data: Data | None) -> Json:
     return {"order_amount": target, **described, **_lines(_left(order), target)}
 
 
-def _parts(order: Order, draws: Iterable[Draw]) -> list[Part]:
+def _parts(order: Order, allocations: Iterable[Allocation]) -> list[Part]:
     ours, given = order.lines, order.details.lines
-    return [_part_of(ours[draw.position], given[draw.position], draw.quantity, draw.amount) for draw in draws]
+    return [
+        _part_of(ours[allocation.position], given[allocation.position], allocation.quantity, allocation.amount)
+        for allocation in allocations
+    ]
 
 
 def _left(order: Order) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from msgspec import UNSET, UnsetType
 
-from ordersaga.domain.events import (
+from ordersaga.domain.model.events import (
     Amended,
     Cancelled,
     Closed,

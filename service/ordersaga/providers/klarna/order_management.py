@@ -7,9 +7,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from ordersaga.domain.events import Data
-from ordersaga.domain.order import Operation, Order, Request
-from ordersaga.domain.results import CaptureSeen, RefundSeen, Snapshot
+from ordersaga.domain.model.events import Data
+from ordersaga.domain.model.order import Operation, Order, Request
+from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Snapshot
 from ordersaga.providers.klarna import bodies
 
 _ORDERS: Final = "/ordermanagement/v1/orders"

@@ -3,8 +3,8 @@
 from typing import Final
 from urllib.parse import quote
 
-from ordersaga.domain.events import Placed
-from ordersaga.domain.order import Request
+from ordersaga.domain.model.events import Placed
+from ordersaga.domain.model.order import Request
 from ordersaga.providers.klarna import bodies
 
 _AUTHORIZATIONS: Final = "/payments/v1/authorizations"

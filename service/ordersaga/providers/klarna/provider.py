@@ -5,9 +5,9 @@ from collections.abc import Callable
 from time import time
 from typing import Final, assert_never
 
-from ordersaga.domain.order import OperationType, Request
-from ordersaga.domain.outcomes import Call, Read, Revoke, Send
-from ordersaga.domain.results import Result
+from ordersaga.domain.model.order import OperationType, Request
+from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
+from ordersaga.domain.model.results import Result
 from ordersaga.providers.http import Http
 from ordersaga.providers.klarna import order_management
 from ordersaga.providers.klarna.answers import result_of

@@ -4,8 +4,8 @@ from typing import Final, assert_never
 
 from msgspec import UNSET, Struct
 
-from ordersaga.domain.events import Data, Placed
-from ordersaga.domain.order import Operation, OperationType, Order, Request
+from ordersaga.domain.model.events import Data, Placed
+from ordersaga.domain.model.order import Operation, OperationType, Order, Request
 from ordersaga.providers.klarna import limits, order_management, payments
 
 _DAY: Final = 86_400

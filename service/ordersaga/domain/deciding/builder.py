@@ -1,0 +1,270 @@
+"""One decision in the making: the order as it becomes, with the outcomes and journal entries on the way."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from ordersaga.domain.model import lines
+from ordersaga.domain.model.events import Cause, Data, PartLine, decode_data
+from ordersaga.domain.model.ids import jitter, operation_id
+from ordersaga.domain.model.order import Allocation, Attention, Operation, OperationType, Order, Pending, Refusal
+from ordersaga.domain.model.outcomes import Books, Decision, Entry, OperationSummary, Outcome
+from ordersaga.domain.model.terms import Rules, Terms
+
+
+class Hold(Exception):  # noqa: N818 - a decision, not an error
+    """The event can't be decided yet. `limit`: for how many seconds it may wait; None: its wait ends by itself."""
+
+    def __init__(self, waits_for: str, limit: float | None = None) -> None:
+        self.waits_for = waits_for
+        self.limit = limit
+
+
+class Refused(Exception):  # noqa: N818 - a decision, not an error
+    """The rules say no."""
+
+    def __init__(self, code: str, *messages: str, advice: str | None = None) -> None:
+        self.refusal = Refusal(code, messages, advice=advice)
+
+
+class DecisionBuilder:
+    """Changes one order; everything that comes of it is in `decision()`."""
+
+    def __init__(self, order: Order, now: float, rules: Rules) -> None:
+        self.order = order
+        self.now = now
+        self.rules = rules
+        self._outcomes: list[Outcome] = []
+        self._entries: list[Entry] = []
+        self._fresh: dict[str, tuple[Data, bytes]] = {}
+
+    def decision(self) -> Decision:
+        return Decision(self.order, tuple(self._outcomes), tuple(self._entries))
+
+    @property
+    def terms(self) -> Terms:
+        return self.rules.terms[self.order.provider]
+
+    def change(self, **fields: Any) -> None:
+        self.order = replace(self.order, **fields)
+
+    def journal(self, what: str, name: str, **fields: Any) -> None:
+        self._entries.append(Entry(what, self.now, name, **fields))
+
+    # events that wait
+
+    def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False) -> None:
+        """Puts the event behind those that wait (or before them); its data isn't kept unless it stays."""
+        token = f"{len(cause.source)} {cause.source}\n{cause.id}"  # both may hold any character
+        self._fresh[token] = (data, raw)
+        new, waiting = Pending(cause, token, self.now), self.order.pending
+        self.change(pending=(new, *waiting) if first else (*waiting, new))
+
+    def unblock(self, letter: str) -> None:
+        """Lets go on what waits for this dead letter."""
+        if self.order.blocked == letter:
+            self.change(blocked=None)
+
+    def data_of(self, pending: Pending) -> Data:
+        fresh = self._fresh.get(pending.token)
+        if fresh is not None:
+            return fresh[0]
+        return decode_data(pending.cause.type, self.order.details.waiting[pending.token])
+
+    def keep_waiting(self, pending: Pending, waits_for: str, limit: float | None) -> None:
+        """The deadline starts anew when the event begins to wait for something else."""
+        deadline = pending.deadline
+        if pending.waits_for != waits_for:
+            deadline = None if limit is None else self.now + limit
+        if (pending.waits_for, pending.deadline) == (waits_for, deadline):
+            return
+        held = replace(pending, waits_for=waits_for, deadline=deadline)
+        self.journal("decision", "waits", event_id=pending.cause.id, note=waits_for)
+        self.change(pending=tuple(held if p.token == pending.token else p for p in self.order.pending))
+
+    def store_waiting(self) -> None:
+        """Keeps the data of those that wait, and of no others."""
+        details = self.order.details
+        tokens = {pending.token for pending in self.order.pending}
+        waiting = {token: raw for token, raw in details.waiting.items() if token in tokens or token in self._operations}
+        for token in tokens - waiting.keys():
+            waiting[token] = Raw(self._fresh[token][1])
+        if waiting.keys() != details.waiting.keys():
+            self.change(details=replace(details, waiting=waiting))
+
+    @property
+    def _operations(self) -> set[str]:
+        return {operation.id for operation in self.order.operations}
+
+    def keep(self, operation: Operation, raw: bytes | Raw) -> None:
+        """Keeps some JSON as long as the operation is open."""
+        details = self.order.details
+        self.change(details=replace(details, waiting={**details.waiting, operation.id: Raw(raw)}))
+
+    def keep_data(self, operation: Operation, pending: Pending) -> None:
+        """Keeps the event's data as long as the operation is open."""
+        fresh = self._fresh.get(pending.token)
+        self.keep(operation, fresh[1] if fresh is not None else self.order.details.waiting[pending.token])
+
+    def kept(self, operation: Operation) -> Raw | None:
+        return self.order.details.waiting.get(operation.id)
+
+    def data_kept(self, operation: Operation) -> Data:
+        return decode_data(operation.cause.type, self.order.details.waiting[operation.id])
+
+    def drop(self, pending: Pending) -> None:
+        self.change(pending=tuple(p for p in self.order.pending if p.token != pending.token))
+
+    # lines
+
+    def known(self, named: Sequence[PartLine]) -> None:
+        """Refuses references which the order lacks."""
+        unknown = lines.unknown(self.order.lines, named)
+        if unknown:
+            raise Refused("unknown_line", *unknown)
+
+    # operations
+
+    def plan(
+        self,
+        kind: OperationType,
+        cause: Cause,
+        amount: int,
+        allocations: tuple[Allocation, ...] = (),
+        step: int = 0,
+        **fields: Any,
+    ) -> Operation:
+        """A new operation; it isn't the order's yet."""
+        name = operation_id(self.order.key, cause, step)
+        return Operation(name, kind, cause, amount, self.now, self.now, allocations, **fields)
+
+    def begin(self, operation: Operation, data: Data | None, view: Order | None = None) -> None:
+        """Makes it the order's next operation and freezes its request. `view`: the order as the request tells it."""
+        self.change(operations=(*self.order.operations, operation))
+        self.journal(
+            "decision", operation.type, event_id=operation.cause.id, operation_id=operation.id, amount=operation.amount
+        )
+        if operation.type == "take_over":
+            return
+        request = self.terms.freeze(view or self.order, operation, data)
+        open_ids = self._operations
+        details = self.order.details
+        requests = {name: kept for name, kept in details.requests.items() if name in open_ids}
+        self.change(details=replace(details, requests={**requests, operation.id: request}))
+
+    def replace_current(self, operation: Operation) -> None:
+        self.change(operations=(operation, *self.order.operations[1:]))
+
+    def retire(self, operation: Operation, *, following: bool = False) -> None:
+        """Takes the operation (and with it the steps that follow) off. With the last one, waits get back what it took."""
+        order = self.order
+        rest = tuple(
+            o for o in order.operations if o.id != operation.id and not (following and o.cause == operation.cause)
+        )
+        pending = order.pending
+        if not rest:
+            pending = tuple(
+                p
+                if p.deadline is None
+                else replace(p, deadline=p.deadline + self.now - max(operation.opened, p.arrived))
+                for p in pending
+            )
+        self.change(operations=rest, pending=pending)
+        self.clear_attention_of(operation)
+
+    def clear_attention_of(self, operation: Operation) -> None:
+        """Closes the attention that was opened for this operation."""
+        attention = self.order.attention
+        if attention is not None and attention.operation_id == operation.id:
+            self.change(attention=None)
+
+    def backoff(self, operation: Operation) -> float:
+        """When to try again: exponential, spread over the upper half of the step."""
+        step = min(self.rules.backoff * 2.0 ** min(operation.attempts, 30), self.rules.backoff_most)
+        return self.now + step * (0.5 + 0.5 * jitter(operation.id, operation.attempts))
+
+    # outcomes
+
+    def emit(
+        self,
+        what: str,
+        cause: Cause | None,
+        *,
+        final: bool = True,
+        moved: OperationSummary | None = None,
+        result: dict[str, str] | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:
+        sequence = self.order.sequence + 1
+        self.change(sequence=sequence)
+        order = self.order
+        books = books_of(order) if order.accepted else None
+        outcome = Outcome(
+            what,
+            sequence,
+            self.now,
+            final,
+            cause,
+            moved,
+            result or {},
+            refusal,
+            books,
+            order.provider,
+            order.provider_order_id,
+        )
+        self._outcomes.append(outcome)
+        self.journal(
+            "outcome",
+            what,
+            event_id=cause.id if cause else None,
+            operation_id=moved.id if moved else None,
+            amount=moved.amount if moved else None,
+            note=refusal.code if refusal else None,
+        )
+
+    def clear_attention(self, reason: str) -> None:
+        """Closes the attention that was opened for this reason."""
+        if self.order.attention is not None and self.order.attention.reason == reason:
+            self.change(attention=None)
+
+    def refuse(self, cause: Cause, refusal: Refusal, *, operation: Operation | None = None, final: bool = True) -> None:
+        self.emit(
+            "rejected", cause, final=final, moved=summary_of(operation, None) if operation else None, refusal=refusal
+        )
+
+    def raise_attention(
+        self, operation: Operation | None, reason: str, advice: str, refusal: Refusal | None = None
+    ) -> None:
+        """Opens an attention and says so; it ends nothing."""
+        messages = refusal.messages if refusal else ()
+        attention = Attention(reason, self.now, operation.id if operation else None)
+        self.change(attention=attention)
+        self.journal("attention", reason, operation_id=attention.operation_id)
+        self.emit(
+            "attention_required",
+            operation.cause if operation else None,
+            final=False,
+            moved=summary_of(operation, None) if operation else None,
+            refusal=Refusal(reason, messages, refusal.correlation_id if refusal else None, advice),
+        )
+
+
+def summary_of(operation: Operation, provider_id: str | None, amount: int | None = None) -> OperationSummary:
+    """The operation for an outcome; `amount` only where money moved."""
+    return OperationSummary(operation.id, operation.type, provider_id, amount, operation.attempts)
+
+
+def books_of(order: Order) -> Books:
+    return Books(
+        order.status,
+        order.fraud_status,
+        order.currency,
+        order.order_amount,
+        order.captured_amount,
+        order.released_amount,
+        order.refunded_amount,
+        order.remaining,
+        order.expires_at,
+    )

@@ -1,0 +1,255 @@
+"""`placed`: an authorization token becomes an order, or an order that the shop made is taken over; reviews."""
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
+from ordersaga.domain.model import lines
+from ordersaga.domain.model.events import Cancelled, Cause, Placed
+from ordersaga.domain.model.order import (
+    Allocation,
+    Capture,
+    Line,
+    Operation,
+    OperationType,
+    Order,
+    Pending,
+    Refund,
+    Refusal,
+)
+from ordersaga.domain.model.outcomes import OperationSummary
+from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
+
+STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
+
+
+def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
+    order = builder.order
+    if order.status == "pending_review":
+        raise Hold("review")
+    if order.status not in STARTS_AFRESH:
+        raise Refused("order_exists", f"order is {order.status}")
+    _supported(builder, data)
+    cancel = _whole_cancel_before(builder, pending)
+    _start_afresh(builder, pending.cause, data)
+    builder.drop(pending)
+    if data.payment.order_id is not UNSET:
+        builder.change(provider_order_id=data.payment.order_id)
+        builder.begin(builder.plan("take_over", pending.cause, data.order_amount), data)
+    elif cancel is not None:
+        builder.drop(cancel)
+        operation = builder.plan("cancel_authorization", cancel.cause, data.order_amount, also=pending.cause)
+        builder.begin(operation, data)
+    else:
+        operation = builder.plan("create_order", pending.cause, data.order_amount, at_once=data.auto_capture)
+        builder.begin(operation, data)
+
+
+def refused_by_rules(builder: DecisionBuilder, data: Placed) -> None:
+    """The order ends before it began, unless an earlier `placed` made one of it."""
+    if builder.order.status in STARTS_AFRESH:
+        builder.change(status="rejected", provider=data.payment.provider)
+
+
+def _supported(builder: DecisionBuilder, data: Placed) -> None:
+    provider = data.payment.provider
+    way: OperationType = "create_order" if data.payment.order_id is UNSET else "take_over"
+    terms = builder.rules.terms.get(provider)
+    if terms is None or not terms.supports(way, data):
+        refused_by_rules(builder, data)
+        what = f"has no account with {provider}" if terms is None else f"can't pay this way with {provider}"
+        raise Refused("unsupported_by_provider", f"this merchant {what}")
+
+
+def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
+    """The sequence and what waits stay; the rest begins anew."""
+    old = builder.order
+    builder.order = Order(
+        old.key,
+        provider=data.payment.provider,
+        currency=data.purchase_currency.upper(),
+        country=data.purchase_country.upper(),
+        order_amount=data.order_amount,
+        placed=cause,
+        placed_at=builder.now,
+        lines=tuple(lines.line_of(line) for line in data.order_lines),
+        pending=old.pending,
+        blocked=old.blocked,
+        sequence=old.sequence,
+        details=replace(old.details, lines=data.order_lines, requests={}),
+    )
+
+
+def _whole_cancel_before(builder: DecisionBuilder, placed: Pending) -> Pending | None:
+    for pending in builder.order.pending:
+        if pending.token == placed.token:
+            break
+        if pending.cause.type == "shop.order.cancelled.v1":
+            data = builder.data_of(pending)
+            if isinstance(data, Cancelled) and data.order_lines is UNSET:
+                return pending
+    return None
+
+
+def created(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    """The provider has an order now."""
+    builder.change(
+        accepted=True,
+        provider_order_id=result.provider_id,
+        fraud_status=result.fraud_status or "PENDING",
+        expires_at=builder.terms.expiry(builder.now),
+        at_once=operation.at_once,
+    )
+    if operation.at_once and builder.order.fraud_status == "ACCEPTED":
+        builder.change(status="authorized", creation=operation)
+        reading = builder.plan("take_over", operation.cause, operation.amount, step=1)
+        builder.begin(reading, None)
+        builder.keep(reading, msgspec.json.encode(result.result))
+        return
+    _by_review(builder, operation, result.result)
+
+
+def _by_review(builder: DecisionBuilder, operation: Operation, result: dict[str, str] | None = None) -> None:
+    builder.change(creation=builder.order.creation or operation)
+    match builder.order.fraud_status:
+        case "ACCEPTED":
+            accept_placed(builder, operation.cause, result)
+        case "REJECTED":
+            refuse_review(builder, operation.cause)
+        case _:
+            builder.change(status="pending_review", review_due=builder.now + builder.rules.review_poll)
+            builder.emit("review_pending", operation.cause, final=False, moved=_creation(builder.order), result=result)
+
+
+def _creation(order: Order) -> OperationSummary | None:
+    operation = order.creation
+    return summary_of(operation, order.provider_order_id, operation.amount) if operation else None
+
+
+def accept_placed(builder: DecisionBuilder, cause: Cause, result: dict[str, str] | None = None) -> None:
+    """The final outcome of `placed`: `captured` when the money was taken with it."""
+    order = builder.order
+    moved = _creation(order)
+    taken = order.captured_amount > 0 and order.remaining == 0
+    status = "captured" if taken else "part_captured" if order.captured_amount else "authorized"
+    builder.change(status=status, placed=None, review_due=None, creation=None)
+    builder.emit("captured" if taken else "authorized", cause, moved=moved, result=result)
+
+
+def refuse_review(builder: DecisionBuilder, cause: Cause | None) -> None:
+    order = builder.order
+    moved = _creation(order)
+    builder.change(
+        status="rejected",
+        fraud_status="REJECTED",
+        released_amount=order.order_amount - order.captured_amount,
+        placed=None,
+        review_due=None,
+        creation=None,
+    )
+    refusal = Refusal("review_rejected", ("the provider's review refused the order",))
+    what = "rejected" if cause else "review_rejected"
+    builder.emit(what, cause, moved=moved if cause else None, refusal=refusal if cause else None)
+
+
+def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
+    """No order came about, or a person said that nothing is left of it."""
+    order = builder.order
+    released = order.order_amount - order.captured_amount if order.accepted else 0
+    builder.change(status="rejected", released_amount=released, placed=None, creation=None)
+    builder.refuse(operation.cause, refusal, operation=operation)
+
+
+def authorization_cancelled(builder: DecisionBuilder, operation: Operation) -> None:
+    """The authorization ended before an order was made of it: this `placed` counts as rejected."""
+    builder.change(status="rejected", placed=None)
+    builder.emit("cancelled", operation.cause, moved=summary_of(operation, None, operation.amount))
+    if operation.also:
+        refusal = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
+        builder.refuse(operation.also, refusal)
+
+
+def authorization_not_cancelled(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
+    """The provider knows no unused authorization of this token; no order was made here either."""
+    builder.change(status="rejected", placed=None)
+    builder.refuse(operation.cause, refusal, operation=operation)
+    if operation.also:
+        builder.refuse(operation.also, Refusal("cancelled_before_authorized", ("the shop cancelled the order first",)))
+
+
+def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> None:
+    """The provider's order, which doesn't differ, becomes ours with its captures and refunds; no money moves."""
+    order = builder.order
+    released = seen.order_amount - seen.captured_amount - seen.remaining_amount
+    counted = _counted(order, seen)
+    whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount
+    builder.change(
+        accepted=True,
+        fraud_status=seen.fraud_status,
+        captured_amount=seen.captured_amount,
+        refunded_amount=seen.refunded_amount,
+        released_amount=max(released, 0),
+        expires_at=seen.expires_at or (builder.terms.expiry(builder.now) if seen.remaining_amount else None),
+        at_once=whole or (operation.at_once and seen.fraud_status == "PENDING"),
+        lines=counted.lines,
+        captures=counted.captures,
+        refunds=counted.refunds,
+    )
+    kept = builder.kept(operation)
+    result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, str])
+    if builder.order.at_once and len(counted.captures) == 1:
+        result["capture_id"] = counted.captures[0].id
+    _by_review(builder, operation, result)
+
+
+def differences(order: Order, seen: Snapshot) -> Refusal | None:
+    """What the provider's order isn't as the shop says."""
+    if seen.status in {"cancelled", "expired", "closed"}:
+        return Refusal(f"order_{seen.status}", (f"the provider's order is {seen.status}",))
+    inconsistencies = []
+    if seen.currency.upper() != order.currency:
+        inconsistencies.append(f"$.purchase_currency: {order.currency}, but the provider's order is in {seen.currency}")
+    if seen.order_amount != order.order_amount:
+        inconsistencies.append(
+            f"$.order_amount: {order.order_amount}, but the provider's order is over {seen.order_amount}"
+        )
+    return Refusal("amounts_do_not_add_up", tuple(inconsistencies)) if inconsistencies else None
+
+
+def _counted(order: Order, seen: Snapshot) -> Order:
+    """The order with the provider's captures and refunds drawn from its lines, by reference."""
+    current = order.lines
+    captures = []
+    for capture in seen.captures:
+        allocations = _allocations_of(current, capture)
+        current = lines.add(current, allocations, "captured")
+        captures.append(Capture(capture.id, capture.amount, capture.reference, allocations, capture.refunded))
+    refunds = []
+    for refund in seen.refunds:
+        allocations = _allocations_by_reference(current, refund.lines, "refunded")
+        current = lines.add(current, allocations, "refunded")
+        refunds.append(Refund(refund.id, refund.amount, None, refund.reference))
+    return replace(order, lines=current, captures=tuple(captures), refunds=tuple(refunds))
+
+
+def _allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[Allocation, ...]:
+    """By its lines; a capture of all that is left may tell none."""
+    if capture.lines:
+        return _allocations_by_reference(current, capture.lines, "captured")
+    left = lines.allocate_all([lines.open_pool(line) for line in current])
+    return left if sum(allocation.amount for allocation in left) == capture.amount else ()
+
+
+def _allocations_by_reference(
+    current: tuple[Line, ...], seen: tuple[tuple[str, int, int], ...], counter: lines.Counter
+) -> tuple[Allocation, ...]:
+    """Each seen line goes to the first line of its reference that has room for it."""
+    allocations: list[Allocation] = []
+    for reference, quantity, amount in seen:
+        for i, line in enumerate(lines.add(current, allocations, counter)):
+            pool = lines.captured_pool(line) if counter == "refunded" else lines.open_pool(line)
+            if line.reference == reference and (pool.left_quantity >= quantity or pool.left >= amount > 0):
+                allocations.append(Allocation(i, min(quantity, pool.left_quantity), amount))
+                break
+    return tuple(allocations)

@@ -1,0 +1,200 @@
+"""The order aggregate: amounts, lines, captures, refunds and operations. Minor units; seconds since the epoch."""
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from ordersaga.domain.model.events import Cause, OrderLine
+
+Status = Literal[
+    "new", "checkout", "pending_payment", "pending_review", "authorized", "part_captured", "captured",
+    "cancelled", "expired", "rejected", "abandoned",
+]  # fmt: skip
+OperationType = Literal[
+    "create_order", "cancel_authorization", "take_over", "capture", "refund", "cancel", "release", "amend"
+]
+Stage = Literal["send", "read", "revoke", "stuck"]
+
+
+class Key(Struct, frozen=True, order=True):
+    """Identity of an order. Rows of several orders are locked in this order."""
+
+    merchant: str
+    kind: str
+    subject: str
+
+
+class Line(Struct, frozen=True, array_like=True):
+    """One line with its counters. `named`: an event of this order named it, so it follows no more."""
+
+    reference: str
+    type: str
+    quantity: int
+    unit_price: int
+    tax_rate: int
+    total: int
+    captured_quantity: int = 0
+    captured: int = 0
+    cancelled_quantity: int = 0
+    cancelled: int = 0
+    refunded_quantity: int = 0
+    refunded: int = 0
+    named: bool = False
+
+
+class Allocation(Struct, frozen=True, array_like=True):
+    """What an operation takes of the line at `position`."""
+
+    position: int
+    quantity: int
+    amount: int
+
+
+class Capture(Struct, frozen=True, omit_defaults=True):
+    """Money taken. `kept`: return fees kept back from it; `draws` and `refunded_draws` say which lines."""
+
+    id: str
+    amount: int
+    reference: str | None = None
+    allocations: tuple[Allocation, ...] = ()
+    refunded: int = 0
+    kept: int = 0
+    refunded_allocations: tuple[Allocation, ...] = ()
+
+    @property
+    def refundable(self) -> int:
+        return self.amount - self.refunded - self.kept
+
+
+class Refund(Struct, frozen=True, omit_defaults=True):
+    id: str
+    amount: int
+    capture_id: str | None = None
+    reference: str | None = None
+
+
+class Request(Struct, frozen=True, omit_defaults=True):
+    """A frozen provider request: repeated byte for byte."""
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    body: str = ""  # JSON; empty: no body
+    key: str | None = None  # idempotency key
+
+
+class Refusal(Struct, frozen=True, omit_defaults=True):
+    """A provider's or a rule's no."""
+
+    code: str
+    messages: tuple[str, ...] = ()
+    correlation_id: str | None = None
+    advice: str | None = None
+    dead_letter_id: str | None = None
+
+
+class Operation(Struct, frozen=True, omit_defaults=True):
+    """One thing the provider must do. The first of `Order.operations` is the current one."""
+
+    id: str
+    type: OperationType
+    cause: Cause
+    amount: int
+    opened: float  # when it was decided
+    due: float  # not to be acted on before
+    allocations: tuple[Allocation, ...] = ()
+    handle: str | None = None  # shipment_id or return_id
+    capture_id: str | None = None  # of a refund
+    kept: int = 0  # return fee
+    target: int | None = None  # of amend and partial cancel: the provider's order_amount afterwards
+    also: Cause | None = None  # a second event that ends with this operation
+    stage: Stage = "send"
+    attempts: int = 0
+    first_sent: float | None = None
+    last_sent: float | None = None
+    unknown: bool = False  # an attempt's answer was lost: only evidence ends it
+    absent: int = 0  # reads that count and didn't show it
+    looked_up: float = 0.0  # when it was last found absent for good: it was sent anew, but its key is no younger
+    at_once: bool = False  # of create_order: the provider takes the money with the placing
+    refused: Refusal | None = None  # what a repeat was told after a lost answer
+    attention: bool = False  # somebody was told
+    lost: int = 0  # answers that were lost since the first send
+    newly_named: tuple[int, ...] = ()  # positions of lines that no event had named before
+
+
+class Pending(Struct, frozen=True, omit_defaults=True):
+    """An event that waits. Its data is in `Details.waiting` under `token`."""
+
+    cause: Cause
+    token: str
+    arrived: float
+    waits_for: str = "operation"  # operation | order | review | shipment | dead_letter
+    deadline: float | None = None
+
+
+class Attention(Struct, frozen=True, omit_defaults=True):
+    """Somebody was told and has to act."""
+
+    reason: str
+    since: float
+    operation_id: str | None = None
+
+
+class Details(Struct, frozen=True, omit_defaults=True):
+    """What may hold personal data: encrypted at rest, never logged."""
+
+    lines: tuple[OrderLine, ...] = ()  # as placed or last amended
+    requests: dict[str, Request] = {}  # operation id -> frozen request
+    waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
+
+
+class Order(Struct, frozen=True, omit_defaults=True):
+    """order_amount = captured_amount + released_amount + remaining (I2)."""
+
+    key: Key
+    provider: str = ""
+    provider_order_id: str | None = None
+    status: Status = "new"
+    fraud_status: str | None = None
+    currency: str = ""
+    country: str = ""
+    order_amount: int = 0
+    captured_amount: int = 0
+    released_amount: int = 0
+    refunded_amount: int = 0
+    kept_amount: int = 0  # return fees: captured, not to be refunded
+    accepted: bool = False  # the provider has (had) an order
+    at_once: bool = False  # the money was taken with the placing
+    expires_at: float | None = None
+    expiry_read: bool = False
+    review_due: float | None = None
+    placed: Cause | None = None  # the effective `placed`, whose final outcome is still owed while it is reviewed
+    placed_at: float | None = None
+    refresh: float | None = None  # read the provider at this time
+    unread: float | None = None  # since when such reads fail
+    lines: tuple[Line, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    shipments: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    attention: Attention | None = None
+    blocked: str | None = None  # id of the dead letter that later events wait for
+    sequence: int = 0
+    details: Details = Details()
+    creation: Operation | None = None  # until `placed` has its final outcome: the operation that this will name
+
+    @property
+    def remaining(self) -> int:
+        """What is authorized and neither captured nor released."""
+        return self.order_amount - self.captured_amount - self.released_amount
+
+    @property
+    def provider_ids(self) -> set[str]:
+        """Those of the order itself, its captures and its refunds."""
+        ids = {*(one.id for one in self.captures), *(one.id for one in self.refunds)}
+        return ids if self.provider_order_id is None else {*ids, self.provider_order_id}
+
+    @property
+    def refundable(self) -> int:
+        return self.captured_amount - self.refunded_amount - self.kept_amount

@@ -1,0 +1,27 @@
+"""Which events still owe their final outcome (I6)."""
+
+from collections.abc import Iterable, Iterator
+
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import Decision
+
+
+def owed(order: Order) -> Iterator[Cause]:
+    """They wait, an operation is under way for them, or the provider reviews what they placed. Some come twice."""
+    for pending in order.pending:
+        yield pending.cause
+    for operation in order.operations:
+        yield operation.cause
+        if operation.also is not None:
+            yield operation.also
+    if order.placed is not None:
+        yield order.placed
+
+
+def forgotten(before: Iterable[Cause], decision: Decision) -> set[Cause]:
+    """Those of the events that owed their final outcome before, which neither have it now nor owe it any more."""
+    left = set(before)
+    left.difference_update(owed(decision.order))
+    left.difference_update(outcome.cause for outcome in decision.outcomes if outcome.final and outcome.cause)
+    return left

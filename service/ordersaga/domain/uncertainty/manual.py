@@ -1,0 +1,138 @@
+"""What a person says of an operation that is stuck: nothing else ends it once evidence is used up (I3)."""
+
+import re
+from typing import Final, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model.order import Key, Operation, Order, Refusal
+from ordersaga.domain.model.results import Succeeded
+from ordersaga.domain.uncertainty import settling
+
+CODE: Final = "settled_by_hand"
+JOURNALLED: Final = "by_hand"
+"""`Entry.what` of what a person said; `Entry.name` is the verdict."""
+ENDING: Final = frozenset({"took_effect", "had_no_effect"})
+"""Verdicts that are a person's last word."""
+_NAMED: Final = frozenset({"create_order", "capture", "refund"})  # what these make has an id at the provider
+_ID: Final = re.compile(r"[!-~]{1,255}")
+
+
+class TookEffect(Struct, frozen=True):
+    """The provider did it. `provider_id`: of the order, capture or refund that was made."""
+
+    provider_id: str | None = None
+
+
+class HadNoEffect(Struct, frozen=True):
+    """The provider didn't do it. `reason` is told to the shop."""
+
+    reason: str
+
+
+class TryAgain(Struct, frozen=True):
+    """Evidence may be had by now: look for it once more."""
+
+
+Verdict = TookEffect | HadNoEffect | TryAgain
+
+
+class NotSettledError(Exception):
+    """The operation can't be settled like this; the message names the order, and says why and what to do."""
+
+    def __init__(self, key: Key, reason: str) -> None:
+        super().__init__(f"order {key.subject!r} of merchant {key.merchant!r}: {reason}")
+
+
+def settled(builder: DecisionBuilder, operation_id: str, verdict: Verdict, by: str) -> None:
+    """Ends the stuck operation as the person says, or lets it go on. Raises NotSettledError."""
+    key = builder.order.key
+    operation = _stuck(builder.order, operation_id)
+    if not by.strip():
+        raise NotSettledError(key, "say who settles it")
+    match verdict:
+        case TookEffect(provider_id=provider_id):
+            _check_id(builder.order, operation, provider_id)
+            _note(builder, "took_effect", operation, by, provider_id)
+            _took_effect(builder, operation, provider_id)
+        case HadNoEffect(reason=reason):
+            if not reason.strip():
+                raise NotSettledError(key, "say why it had no effect: the shop is told")
+            _note(builder, "had_no_effect", operation, by)
+            settling.fail(builder, operation, Refusal(CODE, (reason,)))
+        case TryAgain():
+            _note(builder, "try_again", operation, by)
+            _go_on(builder, _as_uncertain(builder.order, operation, builder.now))
+        case _:
+            assert_never(verdict)
+
+
+def _stuck(order: Order, operation_id: str) -> Operation:
+    for place, operation in enumerate(order.operations):
+        if operation.id != operation_id:
+            continue
+        if place:
+            raise NotSettledError(order.key, f"{operation_id} comes after {order.operations[0].id}: settle that first")
+        if operation.stage != "stuck":
+            raise NotSettledError(order.key, f"{operation_id} isn't stuck: it goes on by itself, leave it alone")
+        return operation
+    has = ", ".join(f"{one.type} {one.id}" for one in order.operations) or "none"
+    raise NotSettledError(order.key, f"it has no operation {operation_id} under way; there is: {has}")
+
+
+def _check_id(order: Order, operation: Operation, provider_id: str | None) -> None:
+    what = f"{operation.type} {operation.id}"
+    if operation.type == "take_over":
+        raise NotSettledError(
+            order.key, f"{what} only reads the order: have it tried again, or say that it came to nothing"
+        )
+    if operation.type not in _NAMED:
+        if provider_id is not None:
+            raise NotSettledError(order.key, f"{what} has no id at the provider: say it without one")
+    elif provider_id is None:
+        raise NotSettledError(order.key, f"{what} needs the id that the provider gave it: look it up there")
+    elif not _ID.fullmatch(provider_id):
+        raise NotSettledError(order.key, f"{provider_id!r} can't be an id of the provider: copy it from there")
+    elif provider_id in order.provider_ids:
+        raise NotSettledError(order.key, f"{provider_id!r} is another operation's: look up the id of {what}")
+
+
+def _took_effect(builder: DecisionBuilder, operation: Operation, provider_id: str | None) -> None:
+    if operation.type == "create_order":
+        # Only a read tells its review and its books, and whether the person has named the right order.
+        builder.change(provider_order_id=provider_id)
+        _go_on(builder, replace(operation, stage="read", due=builder.now))
+        return
+    settling.succeed(builder, operation, Succeeded(provider_id))
+    if builder.order.accepted:
+        builder.change(refresh=builder.now)  # books that differ from what the person said call somebody
+
+
+def _go_on(builder: DecisionBuilder, operation: Operation) -> None:
+    """Somebody is told anew if it gets stuck again or takes long."""
+    builder.clear_attention_of(operation)
+    builder.replace_current(replace(operation, attention=False))
+
+
+def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
+    """Where the order can be read, it is; else the same is sent again. Whatever it got stuck upon may have been sent."""
+    again = replace(operation, stage="read", absent=0, lost=0, due=now)
+    if operation.type == "take_over":
+        return again
+    stuck_since = order.attention.since if order.attention else now
+    return replace(
+        again,
+        stage="send" if operation.type in {"create_order", "cancel_authorization"} else "read",
+        unknown=True,
+        first_sent=operation.first_sent or operation.opened,
+        last_sent=max(operation.last_sent or stuck_since, stuck_since),
+    )
+
+
+def _note(
+    builder: DecisionBuilder, verdict: str, operation: Operation, by: str, provider_id: str | None = None
+) -> None:
+    what = f"{operation.type} {provider_id or ''}".rstrip()
+    builder.journal(JOURNALLED, verdict, operation_id=operation.id, amount=operation.amount, note=f"{what}, by {by}")

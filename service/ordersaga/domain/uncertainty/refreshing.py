@@ -1,0 +1,155 @@
+"""Reads of the provider that no operation asked for: reviews, expiry, and a look after a refusal."""
+
+from typing import Final, Literal, assert_never
+
+from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model import lines
+from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.model.terms import Rules
+
+_AGAIN: Final = 30.0  # seconds after a read that failed
+_PAST_EXPIRY: Final = 300.0  # and between those of an authorization that should have ended
+_UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
+_EXPIRES: Final = "authorization_expires"
+_DIFFER: Final = "books_differ"
+_UNREADABLE: Final = "order_unreadable"
+
+
+def due(order: Order, rules: Rules) -> float | None:
+    """When the provider is to be read; None: no need."""
+    if order.provider_order_id is None:
+        return None
+    if order.refresh is not None:
+        return order.refresh
+    if order.status == "pending_review":
+        return order.review_due
+    if order.expires_at is None or order.status not in _UNCAPTURED:
+        return None
+    return order.expires_at if order.expiry_read else order.expires_at - rules.expiry_warning
+
+
+def refreshed(builder: DecisionBuilder, result: Result) -> None:
+    """An answer that an operation has overtaken says nothing: the read is made again when that has ended."""
+    if builder.order.operations:
+        return
+    match result:
+        case Succeeded(snapshot=snapshot) if snapshot is not None:
+            builder.change(refresh=None, unread=None)
+            _compare(builder, snapshot)
+        case Succeeded() | Retryable() | Unknown():
+            since = builder.order.unread or builder.now
+            builder.change(refresh=builder.now + _AGAIN, unread=since)
+            if builder.now - since >= builder.rules.attention_after:
+                _raise_once(
+                    builder, _UNREADABLE, "reads of this order fail; they go on by themselves: look it up there"
+                )
+        case Rejected(code=code):
+            again = builder.now + builder.rules.review_poll_most
+            builder.change(refresh=again if builder.order.status in {"pending_review", *_UNCAPTURED} else None)
+            _raise_once(builder, _UNREADABLE, f"the provider answered {code} to a read of this order: look it up there")
+        case _:
+            assert_never(result)
+
+
+def _later(builder: DecisionBuilder) -> float | None:
+    """The next look at a review: the longer it takes, the rarer."""
+    order, rules = builder.order, builder.rules
+    if order.review_due is None:
+        return None
+    waited = builder.now - (order.placed_at or builder.now)
+    return builder.now + min(max(rules.review_poll, waited / 10), rules.review_poll_most)
+
+
+def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
+    builder.clear_attention(_UNREADABLE)
+    order = builder.order
+    if order.status == "pending_review":
+        _review(builder, seen)
+    elif order.status not in _UNCAPTURED:
+        if order.status == "captured":
+            _books(builder, seen)
+    elif order.status == "authorized" and seen.fraud_status == "REJECTED":
+        placing.refuse_review(builder, None)
+    elif seen.status == "cancelled":
+        _ended(builder, "cancelled", seen.expires_at)
+    elif seen.status == "expired" or _lapsed(builder, seen):
+        _ended(builder, "expired", seen.expires_at)
+    else:
+        builder.change(expires_at=seen.expires_at or order.expires_at)
+        _expiry(builder, agree=_books(builder, seen))
+
+
+def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
+    order = builder.order
+    builder.change(fraud_status=seen.fraud_status, expires_at=seen.expires_at or order.expires_at)
+    if seen.status in {"cancelled", "expired"} or seen.fraud_status == "REJECTED":
+        builder.clear_attention(_EXPIRES)
+        placing.refuse_review(builder, order.placed)
+    elif seen.fraud_status == "ACCEPTED" and order.placed is not None:
+        if order.at_once:
+            builder.change(status="authorized", review_due=None)
+            builder.begin(builder.plan("take_over", order.placed, order.order_amount, step=1), None)
+        else:
+            placing.accept_placed(builder, order.placed)
+    else:
+        builder.change(review_due=_later(builder))
+        if (
+            builder.order.expires_at is not None
+            and builder.order.expires_at - builder.now <= builder.rules.expiry_warning
+        ):
+            _raise_once(
+                builder, _EXPIRES, "the provider's review isn't decided: ask there, before the authorization expires"
+            )
+
+
+def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], expires_at: float | None) -> None:
+    """The provider ended what was left of the authorization."""
+    order = builder.order
+    left = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    builder.change(
+        status="captured" if order.captured_amount else status,
+        released_amount=order.order_amount - order.captured_amount,
+        lines=lines.add(order.lines, left, "cancelled"),
+        expires_at=expires_at or order.expires_at,
+    )
+    builder.clear_attention(_EXPIRES)
+    builder.emit(status, None)
+
+
+def _books(builder: DecisionBuilder, seen: Snapshot) -> bool:
+    """Do the provider's amounts agree with ours? Else somebody is told."""
+    order = builder.order
+    ours = (order.captured_amount, order.refunded_amount, order.remaining)
+    if ours == (seen.captured_amount, seen.refunded_amount, seen.remaining_amount):
+        builder.clear_attention(_DIFFER)
+        return True
+    _raise_once(builder, _DIFFER, "the provider's amounts are not ours: compare the order there with its journal")
+    return False
+
+
+def _lapsed(builder: DecisionBuilder, seen: Snapshot) -> bool:
+    """Past its end, all that is left of a part-captured order is what was captured."""
+    order = builder.order
+    past = (seen.expires_at or order.expires_at or builder.now) <= builder.now
+    return past and not seen.remaining_amount and seen.captured_amount == order.captured_amount
+
+
+def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
+    """I9: read at the latest two days before; then somebody is told, unless books that differ have called them."""
+    expires_at = builder.order.expires_at
+    if expires_at is None:
+        return
+    near = expires_at - builder.now <= builder.rules.expiry_warning
+    past = expires_at <= builder.now
+    builder.change(expiry_read=near, refresh=builder.now + _PAST_EXPIRY if past else None)
+    if near and agree:
+        _raise_once(builder, _EXPIRES, "capture, cancel or extend the authorization before it expires")
+    elif not near:
+        builder.clear_attention(_EXPIRES)
+
+
+def _raise_once(builder: DecisionBuilder, reason: str, advice: str) -> None:
+    if builder.order.attention is None or builder.order.attention.reason != reason:
+        builder.raise_attention(None, reason, advice)

@@ -1,0 +1,198 @@
+"""What the answer to a call does to the operation it was made for."""
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from ordersaga.domain.deciding import cancelling, placing, returning, shipping
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model import lines
+from ordersaga.domain.model.order import Operation, Refusal
+from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.uncertainty import evidence
+
+
+def settled(builder: DecisionBuilder, call: Call, current: Operation, result: Result) -> None:
+    """Applies the result of a call that was made for the order's current operation."""
+    match call:
+        case Send():
+            _settle_send(builder, current, result)
+        case Read():
+            _settle_read(builder, current, result)
+        case Revoke():
+            _settle_revoke(builder, current, result)
+        case _:
+            assert_never(call)
+    _tell_if_slow(builder)
+
+
+def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) -> None:
+    operation = replace(
+        before,
+        attempts=before.attempts + 1,
+        first_sent=before.first_sent or builder.now - builder.rules.call_deadline,
+        last_sent=builder.now,
+    )
+    match result:
+        case Succeeded():
+            succeed(builder, operation, result)
+        case Rejected(code=code, messages=messages, correlation_id=correlation_id):
+            _refused(builder, operation, Refusal(code, messages, correlation_id), result.status)
+        case Retryable(after=after):
+            again = builder.backoff(operation)
+            builder.replace_current(
+                replace(before, attempts=operation.attempts, due=max(again, builder.now + (after or 0)))
+            )
+        case Unknown():
+            _uncertain(builder, operation)
+        case _:
+            assert_never(result)
+
+
+def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, status: int | None) -> None:
+    """A refusal ends the operation, unless it may be the repeat of what succeeded: then only evidence does."""
+    if not operation.unknown and not evidence.predates_restore(operation, builder.rules):
+        fail(builder, operation, refusal)
+        return
+    uncertain_operation = replace(operation, unknown=True, refused=refusal, due=builder.now)
+    if operation.type == "create_order":
+        builder.replace_current(replace(uncertain_operation, stage="revoke"))
+    elif operation.type in evidence.READABLE:
+        builder.replace_current(replace(uncertain_operation, stage="read"))
+    elif status == 404:  # the authorization is gone, and nobody but us could have used it
+        succeed(builder, operation, Succeeded())
+    else:
+        evidence.escalate(builder, uncertain_operation, refusal)
+
+
+def _uncertain(builder: DecisionBuilder, operation: Operation) -> None:
+    """The answer was lost: repeat while the key is trusted; an unreadable create is withdrawn after some repeats."""
+    stage, lost = operation.stage, operation.lost + 1
+    if operation.type == "create_order" and lost > builder.rules.create_repeats:
+        stage = "revoke"
+    builder.replace_current(replace(operation, unknown=True, lost=lost, stage=stage, due=builder.backoff(operation)))
+
+
+def _settle_read(builder: DecisionBuilder, operation: Operation, result: Result) -> None:
+    if operation.type in {"take_over", "create_order"}:  # a person has named the order that the latter made
+        _settle_take_over(builder, operation, result)
+        return
+    verdict = evidence.judge(builder, operation, result)
+    match verdict:
+        case Succeeded():
+            succeed(builder, operation, verdict)
+        case Refusal():
+            fail(builder, operation, verdict)
+        case None:
+            pass
+        case _:
+            assert_never(verdict)
+
+
+def _settle_take_over(builder: DecisionBuilder, before: Operation, result: Result) -> None:
+    operation = replace(before, attempts=before.attempts + 1)
+    match result:
+        case Succeeded(snapshot=snapshot) if snapshot is not None:
+            inconsistencies = placing.differences(builder.order, snapshot)
+            if inconsistencies:
+                _not_taken_over(builder, operation, inconsistencies)
+            else:
+                builder.retire(operation)
+                placing.taken_over(builder, operation, snapshot)
+        case Rejected(code=code, messages=messages, correlation_id=correlation_id):
+            _not_taken_over(builder, operation, Refusal(code, messages, correlation_id))
+        case Retryable() | Unknown() | Succeeded():
+            builder.replace_current(replace(operation, due=builder.backoff(operation)))
+        case _:
+            assert_never(result)
+
+
+def _not_taken_over(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
+    """An order that we made ourselves isn't refused for what a read of it says: its money may have been taken."""
+    if builder.order.accepted:
+        evidence.escalate(builder, operation, refusal)
+    elif operation.type == "create_order":
+        builder.change(provider_order_id=None)  # the person named another's
+        evidence.escalate(builder, operation, refusal)
+    else:
+        builder.retire(operation)
+        placing.refused(builder, operation, refusal)
+
+
+def _settle_revoke(builder: DecisionBuilder, before: Operation, result: Result) -> None:
+    """204 proves that no order was made and none will be. Anything else proves nothing."""
+    lost = before.lost + 1 if isinstance(result, Unknown) else before.lost
+    operation = replace(before, attempts=before.attempts + 1, stage="revoke", lost=lost)
+    match result:
+        case Succeeded():
+            reason = Refusal("no_answer", ("the provider didn't answer; the authorization was withdrawn unused",))
+            fail(builder, operation, operation.refused or reason)
+        case Retryable():
+            builder.replace_current(replace(operation, due=builder.backoff(operation)))
+        case Unknown() if lost <= 2 * builder.rules.create_repeats:
+            builder.replace_current(replace(operation, due=builder.backoff(operation)))
+        case Unknown() | Rejected():
+            evidence.escalate(builder, operation, operation.refused)
+        case _:
+            assert_never(result)
+
+
+def succeed(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    """Ends the operation: the provider did it."""
+    builder.retire(operation)
+    match operation.type:
+        case "create_order":
+            placing.created(builder, operation, result)
+        case "cancel_authorization":
+            placing.authorization_cancelled(builder, operation)
+        case "capture":
+            shipping.captured(builder, operation, result)
+        case "refund":
+            last = not any(other.cause == operation.cause for other in builder.order.operations)
+            returning.refunded(builder, operation, result, last=last)
+        case "cancel" | "release":
+            cancelling.ended(builder, operation)
+        case "amend":
+            cancelling.amended(builder, operation)
+        case "take_over":
+            raise AssertionError("a take-over ends by its read")
+        case _:
+            assert_never(operation.type)
+
+
+def fail(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
+    """Ends the operation: the provider didn't do it, nor will it do what was to follow."""
+    builder.retire(operation, following=True)
+    if operation.newly_named:  # nothing was drawn as named: they follow as before
+        builder.change(lines=lines.mark_named(builder.order.lines, operation.newly_named, named=False))
+    match operation.type:
+        case "create_order" | "take_over":
+            placing.refused(builder, operation, refusal)
+        case "cancel_authorization":
+            placing.authorization_not_cancelled(builder, operation, refusal)
+        case "capture":
+            shipping.refused(builder, operation, refusal)
+        case "refund":
+            returning.refused(builder, operation, refusal)
+        case "cancel" | "release" | "amend":
+            builder.refuse(operation.cause, refusal, operation=operation)
+        case _:
+            assert_never(operation.type)
+    if builder.order.accepted:
+        builder.change(refresh=builder.now)
+
+
+def _tell_if_slow(builder: DecisionBuilder) -> None:
+    """Somebody is told, once, of an operation that is open for too long. It goes on."""
+    if not builder.order.operations:
+        return
+    operation = builder.order.operations[0]
+    if operation.attention or builder.now - operation.opened < builder.rules.attention_after:
+        return
+    summary_of = replace(operation, attention=True)
+    builder.replace_current(summary_of)
+    reason = "answer_unknown" if operation.unknown else "provider_unavailable"
+    builder.raise_attention(
+        summary_of, reason, "it is tried again by itself; look at the provider's state and the journal"
+    )
