@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, assert_never
 
+from ordersaga_sandbox.call import Call
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.connection import Connection, Receive, Scope, Send
 from ordersaga_sandbox.control import Control
 from ordersaga_sandbox.faults import Armed, broken
-from ordersaga_sandbox.http import Answer, Call, Dropped, Refused, correlated, error, with_headers
-from ordersaga_sandbox.klarna import ROUTES
+from ordersaga_sandbox.http import Answer, Dropped, Refused, correlated, error, with_headers
+from ordersaga_sandbox.klarna import order_management, payments
 from ordersaga_sandbox.requests import Entry
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.switches import Switches
@@ -31,8 +32,8 @@ class Sandbox:
         self._clock = clock or Clock()
         self._initial = switches
         self._closing = asyncio.Event()
-        self._router: Router[Handler] = Router(ROUTES)
-        self._control = Control(self)
+        self._router: Router[Handler] = Router((*payments.ROUTES, *order_management.ROUTES))
+        self._control = Control(self.reset)
         self.world = World(self._clock, switches)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +69,7 @@ class Sandbox:
         body = await connection.body(_MOST_BODY)
         self.world.run_due()
         path = connection.path.removeprefix(_CONTROL)
-        await connection.send(self._control.answer(connection.method, path, connection.query, body))
+        await connection.send(self._control.answer(self.world, connection.method, path, connection.query, body))
 
     # -- the providers' APIs ------------------------------------------------------------------------------------------
 

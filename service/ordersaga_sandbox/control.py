@@ -7,7 +7,7 @@ JSON in and out, no authentication. Errors are `{"error": …}`: 400 says what w
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,13 +20,11 @@ from ordersaga_sandbox.klarna import authorizing, capturing, expiry, refunding, 
 from ordersaga_sandbox.klarna.hand import Hand
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody, RefundBody
+from ordersaga_sandbox.klarna.session import Outcome, Token
 from ordersaga_sandbox.klarna.views import control_view
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.switches import Decision, Switches
 from ordersaga_sandbox.world import World
-
-if TYPE_CHECKING:
-    from ordersaga_sandbox.app import Sandbox
 
 T = TypeVar("T")
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for what ends later
@@ -36,14 +34,11 @@ _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for
 class Steer:
     """One request of the control plane."""
 
-    sandbox: "Sandbox"
+    world: World
+    reset: Callable[[], None]
     params: Mapping[str, str]
     query: bytes
     body: bytes
-
-    @property
-    def world(self) -> World:
-        return self.sandbox.world
 
 
 class _ClockBody(Struct, forbid_unknown_fields=True):
@@ -56,7 +51,7 @@ class _TokenBody(Struct, forbid_unknown_fields=True, kw_only=True):
     token: Annotated[str, Meta(min_length=1)] | None = None
     session_id: str | None = None
     snapshot: dict[str, Any] | None = None
-    outcome: tokens.Outcome = "authorize"
+    outcome: Outcome = "authorize"
 
 
 class _FraudBody(Struct, forbid_unknown_fields=True):
@@ -73,11 +68,13 @@ class _Window(Struct):
 
 
 class Control:
-    def __init__(self, sandbox: "Sandbox") -> None:
-        self._sandbox = sandbox
+    """`reset` makes the sandbox forget all."""
+
+    def __init__(self, reset: Callable[[], None]) -> None:
+        self._reset = reset
         self._router: Router[Callable[[Steer], Answer]] = Router(_ROUTES)
 
-    def answer(self, method: str, path: str, query: bytes, body: bytes | None) -> Answer:
+    def answer(self, world: World, method: str, path: str, query: bytes, body: bytes | None) -> Answer:
         found = self._router.find(method, path)
         if isinstance(found, frozenset):
             return _wrong(405, f"{method} isn't for this path") if found else _wrong(404, f"no such path: {path}")
@@ -85,7 +82,7 @@ class Control:
         if body is None:
             return _wrong(413, "the body is too large")
         try:
-            return route.handler(Steer(self._sandbox, params, query, body))
+            return route.handler(Steer(world, self._reset, params, query, body))
         except Refused as refused:
             return json({"error": "; ".join(refused.messages), "error_code": refused.code}, 409)
         except KeyError as missing:
@@ -114,7 +111,7 @@ def health(steer: Steer) -> Answer:
 
 
 def reset(steer: Steer) -> Answer:
-    steer.sandbox.reset()
+    steer.reset()
     return NO_CONTENT
 
 
@@ -162,7 +159,7 @@ def make_token(steer: Steer) -> Answer:
     if (body.account, text) in world.tokens:
         return _wrong(409, f"the token {text} is there already")
     snapshot = body.snapshot if body.snapshot is not None or session is None else session.content
-    token = tokens.Token(text, body.account, body.outcome, world.clock.now(), snapshot, session)
+    token = Token(text, body.account, body.outcome, world.clock.now(), snapshot, session)
     tokens.add(world, token)
     if session is not None:
         session.token = text

@@ -1,15 +1,11 @@
-"""What a handler is given and what it gives back."""
+"""What a handler answers: responses, errors and their headers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from ordersaga_sandbox.requests import Entry
-    from ordersaga_sandbox.world import World
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -37,21 +33,6 @@ class Refused(Exception):  # noqa: N818 - an answer like any other, not a defect
 
 class Dropped(Exception):  # noqa: N818 - what a client of an app without a transport sees instead of a closed connection
     """The connection ends without an answer."""
-
-
-@dataclass(slots=True)
-class Call:
-    """One request of a provider's API, its account known. `at`: virtual seconds since the epoch."""
-
-    world: "World"
-    entry: "Entry"
-    account: str
-    params: Mapping[str, str]
-    body: bytes
-    key: str | None
-    base_url: str
-    correlation_id: str
-    at: float
 
 
 class _Error(Struct):

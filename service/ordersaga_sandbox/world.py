@@ -4,19 +4,16 @@ import heapq
 import itertools
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.faults import Faults
 from ordersaga_sandbox.idempotency import Keys
+from ordersaga_sandbox.klarna.order import Order
+from ordersaga_sandbox.klarna.session import Session, Token
 from ordersaga_sandbox.ledger import Ledger
 from ordersaga_sandbox.limiter import Limiter
 from ordersaga_sandbox.requests import RequestLog
 from ordersaga_sandbox.switches import Switches
-
-if TYPE_CHECKING:
-    from ordersaga_sandbox.klarna.order import Order
-    from ordersaga_sandbox.klarna.tokens import Session, Token
 
 
 class World:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ordersaga_sandbox.http import Call, Refused
+from ordersaga_sandbox.call import Call
+from ordersaga_sandbox.http import Refused
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.ledger import By, Effect, Kind
 from ordersaga_sandbox.switches import Status

@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from ordersaga_sandbox.http import NO_CONTENT, Answer, Call, Refused, json
+from ordersaga_sandbox.call import Call
+from ordersaga_sandbox.http import NO_CONTENT, Answer, Refused, json
 from ordersaga_sandbox.klarna import authorizing, capturing, checks, refunding
 from ordersaga_sandbox.klarna.hand import hand, require
 from ordersaga_sandbox.klarna.order import Capture, Order

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import msgspec
 
+from ordersaga_sandbox.call import Call
 from ordersaga_sandbox.clock import iso, midnight_after
-from ordersaga_sandbox.http import NO_CONTENT, Answer, Call, Refused, error, json
+from ordersaga_sandbox.http import NO_CONTENT, Answer, Refused, error, json
 from ordersaga_sandbox.klarna import authorizing, checks, tokens
 from ordersaga_sandbox.klarna.hand import hand
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.klarna.schema import Line, Purchase
-from ordersaga_sandbox.klarna.tokens import SESSION_SECONDS, Session, Token
+from ordersaga_sandbox.klarna.session import SESSION_SECONDS, Session, Token
 from ordersaga_sandbox.ledger import Effect
 from ordersaga_sandbox.routes import Route
 

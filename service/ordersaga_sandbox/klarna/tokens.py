@@ -1,4 +1,4 @@
-"""Authorization tokens and the sessions they come from.
+"""Authorization tokens: which there are, and what each is good for.
 
 A token that starts `sbx-` is authorized for any amount and cart from its first sight, for each account on its own;
 `sbx-reject-…` is refused, `sbx-pending-…` goes to review. Other tokens are made by the control plane, with or without a
@@ -6,46 +6,13 @@ snapshot of what the customer authorized.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from ordersaga_sandbox.http import Answer, Refused
+from ordersaga_sandbox.http import Refused
+from ordersaga_sandbox.klarna.session import Outcome, Token
 from ordersaga_sandbox.world import World
 
-Outcome = Literal["authorize", "reject", "pending"]
-
 FREE: Final = "sbx-"
-SESSION_SECONDS: Final = 48 * 3_600.0
-
-
-@dataclass(slots=True, eq=False)
-class Session:
-    """`content`: the purchase as last sent."""
-
-    session_id: str
-    account: str
-    content: dict[str, Any]
-    created_at: float
-    token: str | None = None
-    completed: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Token:
-    token: str
-    account: str
-    outcome: Outcome
-    seen_at: float
-    snapshot: Mapping[str, Any] | None = None
-    session: Session | None = None
-    deleted: bool = False
-    failure: Answer | None = None
-    order_answer: Answer | None = None
-    order_digest: bytes = b""
-
-    @property
-    def completed(self) -> bool:
-        return self.order_answer is not None
 
 
 def find(world: World, account: str, text: str) -> Token | None:

@@ -1,0 +1,41 @@
+"""A session, and the authorization token that comes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ordersaga_sandbox.http import Answer
+
+Outcome = Literal["authorize", "reject", "pending"]
+
+SESSION_SECONDS: Final = 48 * 3_600.0
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """`content`: the purchase as last sent."""
+
+    session_id: str
+    account: str
+    content: dict[str, Any]
+    created_at: float
+    token: str | None = None
+    completed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    token: str
+    account: str
+    outcome: Outcome
+    seen_at: float
+    snapshot: Mapping[str, Any] | None = None
+    session: Session | None = None
+    deleted: bool = False
+    failure: Answer | None = None
+    order_answer: Answer | None = None
+    order_digest: bytes = b""
+
+    @property
+    def completed(self) -> bool:
+        return self.order_answer is not None
