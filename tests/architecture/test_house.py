@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .sources import ROOT
+
 _MOST_LINES = 400
 _MACHINE = re.compile(r"(?<![\w.~$}-])/(?:root|home|work|Users|private)/\w")
 
