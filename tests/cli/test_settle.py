@@ -37,8 +37,8 @@ def within(database: str, work: Callable[[Store], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-class Dispatcher:
-    """Settles the one operation of an order."""
+class StuckOrder:
+    """An order with one operation, and the command that settles it."""
 
     def __init__(self, run: Run, database: str, order: Order) -> None:
         self.run = run
@@ -74,91 +74,91 @@ class Dispatcher:
 
 
 @pytest.fixture
-def dispatcher(run: Run, stored: str) -> Dispatcher:
-    """At which a capture is stuck."""
-    made = Dispatcher(run, stored, stuck("capture").order)
+def stuck_order(run: Run, stored: str) -> StuckOrder:
+    """Its capture is stuck."""
+    made = StuckOrder(run, stored, stuck("capture").order)
     made.put(made.order)
     return made
 
 
-def test_a_capture_that_took_effect_is_booked_once(dispatcher: Dispatcher) -> None:
-    said = dispatcher.settle(*TOOK_EFFECT)
+def test_a_capture_that_took_effect_is_booked_once(stuck_order: StuckOrder) -> None:
+    said = stuck_order.settle(*TOOK_EFFECT)
     assert (said.code, said.out, said.err) == (0, "Settled: captured (final).\n", "")
-    shown = dispatcher.shown()
+    shown = stuck_order.shown()
     assert (shown.order.captured_amount, shown.order.operations, shown.attention) == (50, (), None)
     assert shown.due_at is not None, "it is read"
-    (outcome,) = dispatcher.outcomes()
+    (outcome,) = stuck_order.outcomes()
     assert (outcome["type"], outcome["final"]) == ("payments.order.captured.v1", True)
     assert outcome["result"] == {"capture_id": "capture-9"}
     assert [(one.what, one.name, one.note) for one in shown.journal] == [
-        ("by_hand", "took_effect", "capture capture-9, by grace"),
+        ("manual", "took_effect", "capture capture-9, by grace"),
         ("outcome", "captured", None),
     ]
-    assert dispatcher.owner("capture-9") == dispatcher.order.key
-    assert "by grace" in dispatcher.run("order", "show", "536365").out
+    assert stuck_order.owner("capture-9") == stuck_order.order.key
+    assert "by grace" in stuck_order.run("order", "show", "536365").out
 
     for words in (TOOK_EFFECT, ("--had-no-effect", "--reason", "x", *BY), ("--try-again", *BY)):
-        again = dispatcher.settle(*words)
+        again = stuck_order.settle(*words)
         assert (again.code, again.out) == (1, "")
-        assert "was settled by hand before (took_effect: capture capture-9, by grace); nothing was changed" in again.err
-    assert dispatcher.shown() == shown
-    assert len(dispatcher.outcomes()) == 1
+        assert "was already settled by hand (took_effect: capture capture-9, by grace)" in again.err
+    assert stuck_order.shown() == shown
+    assert len(stuck_order.outcomes()) == 1
 
 
-def test_a_capture_that_had_no_effect_is_rejected(dispatcher: Dispatcher) -> None:
-    said = dispatcher.settle("--had-no-effect", "--reason", "it isn't there", *BY)
+def test_a_capture_that_had_no_effect_is_rejected(stuck_order: StuckOrder) -> None:
+    said = stuck_order.settle("--had-no-effect", "--reason", "it isn't there", *BY)
     assert (said.code, said.out) == (0, "Settled: rejected (final).\n")
-    (outcome,) = dispatcher.outcomes()
+    (outcome,) = stuck_order.outcomes()
     assert outcome["error"] == {"code": "settled_by_hand", "messages": ["it isn't there"]}
-    assert dispatcher.shown().order.captured_amount == 0
+    assert stuck_order.shown().order.captured_amount == 0
 
 
-def test_what_is_looked_for_once_more_is_due(dispatcher: Dispatcher) -> None:
-    assert dispatcher.shown().due_at is None
-    said = dispatcher.settle("--try-again", *BY)
-    assert (said.code, said.out.partition(":")[0]) == (0, "It goes on")
-    shown = dispatcher.shown()
+def test_what_is_looked_for_once_more_is_due(stuck_order: StuckOrder) -> None:
+    assert stuck_order.shown().due_at is None
+    said = stuck_order.settle("--try-again", *BY)
+    assert (said.code, said.out.partition(":")[0]) == (0, "It continues")
+    shown = stuck_order.shown()
     assert (shown.order.operations[0].stage, shown.attention) == ("read", None)
     assert shown.due_at is not None
-    again = dispatcher.settle("--try-again", *BY)
+    again = stuck_order.settle("--try-again", *BY)
     assert again.code == 1
     assert "isn't stuck" in again.err
 
 
 def test_an_order_that_a_worker_has_is_left_alone(run: Run, stored: str) -> None:
-    dispatcher = Dispatcher(run, stored, stuck("capture").order)
-    dispatcher.put(dispatcher.order, lease=True)
-    said = dispatcher.settle(*TOOK_EFFECT)
+    stuck_order = StuckOrder(run, stored, stuck("capture").order)
+    stuck_order.put(stuck_order.order, lease=True)
+    said = stuck_order.settle(*TOOK_EFFECT)
     assert (said.code, said.out) == (1, "")
-    assert said.err == "order '536365' of merchant 'default': a worker has it in its hands: say it again in a minute\n"
-    assert dispatcher.shown().order == dispatcher.order
+    assert said.err == "order '536365' of merchant 'default': a worker is processing it: try again in a minute\n"
+    assert stuck_order.shown().order == stuck_order.order
 
 
-def test_an_id_that_another_order_has_is_refused(dispatcher: Dispatcher) -> None:
-    dispatcher.put(Order(OTHER, provider="klarna", provider_order_id="capture-9"), "capture-9")
-    said = dispatcher.settle(*TOOK_EFFECT)
+def test_an_id_that_another_order_has_is_refused(stuck_order: StuckOrder) -> None:
+    stuck_order.put(Order(OTHER, provider="klarna", provider_order_id="capture-9"), "capture-9")
+    said = stuck_order.settle(*TOOK_EFFECT)
     assert said.code == 1
-    assert "'capture-9' is order 'other''s: look its own id up" in said.err
-    assert dispatcher.shown().order == dispatcher.order
-    assert dispatcher.owner("capture-9") == OTHER
-    assert dispatcher.outcomes() == []
+    assert "'capture-9' belongs to order 'other': look up the id of this order" in said.err
+    assert stuck_order.shown().order == stuck_order.order
+    assert stuck_order.owner("capture-9") == OTHER
+    assert stuck_order.outcomes() == []
 
 
-def test_an_id_that_was_named_for_another_order_by_mistake_is_free(dispatcher: Dispatcher) -> None:
-    dispatcher.put(Order(OTHER, provider="klarna"), "capture-9")
-    assert dispatcher.settle(*TOOK_EFFECT).code == 0
-    assert dispatcher.owner("capture-9") == dispatcher.order.key
+def test_an_id_that_was_named_for_another_order_by_mistake_is_free(stuck_order: StuckOrder) -> None:
+    stuck_order.put(Order(OTHER, provider="klarna"), "capture-9")
+    assert stuck_order.settle(*TOOK_EFFECT).code == 0
+    assert stuck_order.owner("capture-9") == stuck_order.order.key
 
 
 def test_an_operation_that_ended_by_itself_is_told_from_one_that_never_was(run: Run, stored: str) -> None:
-    dispatcher = Dispatcher(run, stored, stuck("capture").order)
-    dispatcher.put(
-        replace(dispatcher.order, operations=()),
-        entries=(Entry("call", 1.7e9, "capture", operation_id=dispatcher.operation),),
+    stuck_order = StuckOrder(run, stored, stuck("capture").order)
+    stuck_order.put(
+        replace(stuck_order.order, operations=()),
+        entries=(Entry("call", 1.7e9, "capture", operation_id=stuck_order.operation),),
     )
-    said = dispatcher.settle(*TOOK_EFFECT)
+    said = stuck_order.settle(*TOOK_EFFECT)
     assert said.code == 1
-    assert "has ended; `ordersaga order show` says how. Nothing was changed" in said.err
+    assert "has ended; `ordersaga order show` shows how. Nothing was changed" in said.err
     never = run("order", "settle", "536365", "nonsense", *TOOK_EFFECT)
     assert never.code == 1
     assert "it has no operation nonsense under way; there is: none" in never.err
@@ -171,8 +171,8 @@ def test_an_order_or_merchant_that_is_not_there_is_named(run: Run, stored: str) 
     assert (said.code, said.err) == (1, "order '1' of merchant 'gifts': its merchant isn't configured\n")
 
 
-def test_what_the_saga_refuses_is_one_line(dispatcher: Dispatcher) -> None:
-    said = dispatcher.settle("--took-effect", *BY)
+def test_what_the_saga_refuses_is_one_line(stuck_order: StuckOrder) -> None:
+    said = stuck_order.settle("--took-effect", *BY)
     assert (said.code, said.out) == (1, "")
     assert said.err.endswith("needs the id that the provider gave it: look it up there\n")
     assert len(said.err.splitlines()) == 1
@@ -181,22 +181,22 @@ def test_what_the_saga_refuses_is_one_line(dispatcher: Dispatcher) -> None:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ((), "say one of"),
-        (("--took-effect", "--try-again"), "say one of"),
+        ((), "give one of"),
+        (("--took-effect", "--try-again"), "give one of"),
         (("--had-no-effect",), "--had-no-effect needs a --reason"),
         (("--took-effect", "--reason", "x"), "--had-no-effect needs a --reason"),
-        (("--try-again", "--provider-id", "x"), "--provider-id goes with --took-effect alone"),
+        (("--try-again", "--provider-id", "x"), "--provider-id is only for --took-effect"),
     ],
 )
 def test_words_that_do_not_go_together_change_nothing(
-    dispatcher: Dispatcher, words: tuple[str, ...], wanted: str
+    stuck_order: StuckOrder, words: tuple[str, ...], wanted: str
 ) -> None:
-    said = dispatcher.settle(*words, *BY)
+    said = stuck_order.settle(*words, *BY)
     assert (said.code, said.out) == (2, "")
     assert wanted in said.err
-    assert dispatcher.shown().order == dispatcher.order
+    assert stuck_order.shown().order == stuck_order.order
 
 
-def test_a_name_is_needed(dispatcher: Dispatcher) -> None:
-    assert dispatcher.settle("--try-again").code == 2
-    assert dispatcher.shown().order == dispatcher.order
+def test_a_name_is_needed(stuck_order: StuckOrder) -> None:
+    assert stuck_order.settle("--try-again").code == 2
+    assert stuck_order.shown().order == stuck_order.order

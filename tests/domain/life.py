@@ -130,7 +130,7 @@ class Life:
     def _settle(self, call: Call | Elapsed, result: Result | None) -> None:
         """What the running service watches for stays quiet."""
         decision = saga.settle(self.order, call, result, self.now, self.rules)
-        assert list(violations(self.order, call, result, decision)) == []
+        assert list(violations(self.order, call, result, decision, self.rules)) == []
         self._take(decision)
 
     def _refused_by(self, call: Send, result: Rejected) -> bool:

@@ -47,6 +47,8 @@ class FakeTerms:
     def __init__(self) -> None:
         self.fee_refusals: list[str] = []
         self.unsupported: set[OperationType] = set()
+        self.without_reference: set[OperationType] = set()
+        self.shown: bool | None = None
 
     def refusals(self, data: Data) -> list[str]:
         """Refuses the description `bad`, and of `placed` a locale `bad`."""
@@ -75,6 +77,17 @@ class FakeTerms:
 
     def key_seconds(self, operation: OperationType) -> float:
         return 55 * 60.0 if operation == "create_order" else 23 * HOUR
+
+    def keeps_reference(self, operation: OperationType) -> bool:
+        return operation not in self.without_reference
+
+    def shows(self, operation: OperationType, request: Request, seen: Snapshot) -> bool | None:
+        return self.shown
+
+    def reduction(self, order: Order, *, to_nothing: bool) -> OperationType:
+        if not to_nothing:
+            return "amend"
+        return "release" if order.captured_amount or order.status == "captured" else "cancel"
 
     def return_fee_refusals(self, order: Order) -> list[str]:
         return self.fee_refusals

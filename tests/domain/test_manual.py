@@ -367,5 +367,5 @@ def test_the_journal_says_who_said_what() -> None:
         name, before = story.operation.id, len(story.entries)
         story.say(verdict)
         entry = story.entries[before]
-        assert (entry.what, entry.name, entry.operation_id, entry.amount) == ("by_hand", said, name, 50)
+        assert (entry.what, entry.name, entry.operation_id, entry.amount) == ("manual", said, name, 50)
         assert entry.note == note

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ordersaga.domain.model.events import Cause, LineType, OrderLine, Payment, Placed
+from ordersaga.domain.model.events import Cause, Payment, Placed
+from ordersaga.domain.model.fields import LineType, OrderLine
 from ordersaga.domain.model.order import Allocation, Details, Key, Line, Operation, OperationType, Order, Request
 from ordersaga.providers.klarna.terms import KlarnaTerms
 

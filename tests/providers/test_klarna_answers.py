@@ -18,8 +18,9 @@ from ordersaga.domain.model.results import (
     Succeeded,
     Unknown,
 )
-from ordersaga.providers.http import Answer, Lost, NotSent
-from ordersaga.providers.klarna.answers import result_of
+from ordersaga.providers.http import Answer, Lost, NotSent, Reply
+from ordersaga.providers.klarna import answers
+from ordersaga.providers.klarna.operations.table import OPERATIONS
 
 NOW: Final = 1_800_000_000.0
 CREATED: Final = b'{"order_id":"o-1","fraud_status":"ACCEPTED"}'
@@ -53,6 +54,10 @@ PAYMENTS: Final = ("create_order", "cancel_authorization")
 ORDER_MANAGEMENT: Final[tuple[OperationType, ...]] = ("capture", "refund", "cancel", "release", "amend")
 READ: Final[OperationType] = "take_over"
 ERROR: Final = b'{"error_code":"NOPE","error_messages":["no","way"],"correlation_id":"corr-1"}'
+
+
+def result_of(operation: OperationType, reply: Reply, now: float) -> Result:
+    return answers.result_of(OPERATIONS[operation], reply, now)
 
 
 def good(operation: OperationType, status: int = 200) -> Answer:

@@ -10,14 +10,13 @@ from ordersaga.domain.model.events import (
     Cancelled,
     Closed,
     Data,
-    OrderLine,
-    PartLine,
     Payment,
     Placed,
     Returned,
     ReturnFee,
     Shipped,
 )
+from ordersaga.domain.model.fields import OrderLine, PartLine
 from ordersaga.providers.klarna.limits import MOST_MESSAGES
 from ordersaga.providers.klarna.terms import KlarnaTerms
 

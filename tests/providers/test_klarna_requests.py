@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.model.events import Amended, OrderLine, Payment, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.events import Amended, Payment, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Allocation, OperationType, Order, Request
 
 from .orders import KINDS, PATH, SHIPPING, TERMS, VOUCHER, A, B, body, line_of, operation, order, placed

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.model.events import Cause, Data, OrderLine, Payment, Placed, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.events import Cause, Data, Payment, Placed, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Allocation, Details, Key, Line, Operation, OperationType, Order
 from ordersaga.domain.model.outcomes import Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown

@@ -376,11 +376,11 @@ async def test_a_request_that_is_not_the_frozen_one_and_a_second_effect_are_seen
         assert not isinstance(one.call, Elapsed)
         before, call = one.held.order, one.call
         told = Decision(before)
-        assert list(violations(before, call, one.result, told)) == []
+        assert list(violations(before, call, one.result, told, r.rulebook.of("default"))) == []
         changed = replace(call, request=replace(call.request, body="{}"))  # type: ignore[union-attr]  # it is a Send
-        assert list(violations(before, changed, one.result, told)) == ["I4"]
+        assert list(violations(before, changed, one.result, told, r.rulebook.of("default"))) == ["I4"]
         done = replace(before, operations=(), provider_order_id="another")
-        assert list(violations(done, call, Succeeded("order-token-1"), told)) == ["I1"]
-        assert list(violations(replace(done, provider_order_id="order-token-1"), call, one.result, told)) == []
+        assert list(violations(done, call, Succeeded("order-token-1"), told, r.rulebook.of("default"))) == ["I1"]
+        assert list(violations(replace(done, provider_order_id="order-token-1"), call, one.result, told, r.rulebook.of("default"))) == []
         expired = replace(told, outcomes=(Outcome("expired", 1, 0.0, final=True),))
-        assert list(violations(before, Elapsed(), None, expired)) == ["I9"]
+        assert list(violations(before, Elapsed(), None, expired, r.rulebook.of("default"))) == ["I9"]

@@ -15,6 +15,7 @@ from ordersaga.domain.uncertainty import settling
 from ordersaga.worker.violations import violations
 from roles_harness import Roles, Shop, gives, roles
 
+RULES = Story().rules
 A_REFUSAL = Refusal("no")
 
 
@@ -45,17 +46,17 @@ def lost(name: str = "capture") -> tuple[Order, Send]:
 @pytest.mark.parametrize("result", [NO, GONE, LOST, None])
 def test_an_unknown_operation_that_ends_by_no_evidence_is_seen(result: Result | None) -> None:
     order, call = lost()
-    assert list(violations(order, call, result, ended(order))) == ["I3"]
-    assert list(violations(order, Elapsed(), None, ended(order))) == ["I3"]
+    assert list(violations(order, call, result, ended(order), RULES)) == ["I3"]
+    assert list(violations(order, Elapsed(), None, ended(order), RULES)) == ["I3"]
     known = replace(order, operations=(replace(order.operations[0], unknown=False),))
-    assert list(violations(known, call, result, ended(known))) == []
+    assert list(violations(known, call, result, ended(known), RULES)) == []
 
 
 def test_an_unknown_operation_that_is_sent_anew_by_no_evidence_is_seen() -> None:
     order, call = lost()
     forgot = replace(order, operations=(replace(order.operations[0], unknown=False),))
-    assert list(violations(order, call, NO, Decision(forgot))) == ["I3"]
-    assert list(violations(order, call, NO, Decision(order))) == []
+    assert list(violations(order, call, NO, Decision(forgot), RULES)) == ["I3"]
+    assert list(violations(order, call, NO, Decision(order), RULES)) == []
 
 
 @pytest.mark.parametrize("name", ["capture", "refund", "cancel", "release", "amend"])
@@ -64,12 +65,12 @@ def test_a_read_proves_something_when_it_shows_the_effect_or_is_the_second_that_
     lose(story)
     order, read = story.order, Read("f33", story.operation)
     without = snapshot(order)
-    assert list(violations(order, read, Succeeded(snapshot=without), ended(order))) == ["I3"]
+    assert list(violations(order, read, Succeeded(snapshot=without), ended(order), RULES)) == ["I3"]
     again = replace(order, operations=(replace(order.operations[0], absent=1),))
-    assert list(violations(again, read, Succeeded(snapshot=without), ended(again))) == []
+    assert list(violations(again, read, Succeeded(snapshot=without), ended(again), RULES)) == []
     shown = snapshot(order, **shows(story))
-    assert list(violations(order, read, Succeeded(snapshot=shown), ended(order))) == []
-    assert list(violations(order, Read("f33"), Succeeded(snapshot=shown), ended(order))) == ["I3"]
+    assert list(violations(order, read, Succeeded(snapshot=shown), ended(order), RULES)) == []
+    assert list(violations(order, Read("f33"), Succeeded(snapshot=shown), ended(order), RULES)) == ["I3"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_read_proves_something_when_it_shows_the_effect_or_is_the_second_that_
 )
 def test_a_success_proves_something(call: type[Send | Revoke], result: Result) -> None:
     order, sent = lost()
-    assert list(violations(order, call(sent.operation, sent.request), result, ended(order))) == []
+    assert list(violations(order, call(sent.operation, sent.request), result, ended(order), RULES)) == []
 
 
 def test_an_authorization_that_is_gone_was_cancelled_by_us() -> None:
@@ -86,8 +87,8 @@ def test_an_authorization_that_is_gone_was_cancelled_by_us() -> None:
     cancelling = replace(order.operations[0], type="cancel_authorization")
     order = replace(order, operations=(cancelling,))
     call = replace(call, operation=cancelling)
-    assert list(violations(order, call, Rejected("NOT_FOUND", status=404), ended(order))) == []
-    assert list(violations(order, call, Rejected("NO", status=403), ended(order))) == ["I3"]
+    assert list(violations(order, call, Rejected("NOT_FOUND", status=404), ended(order), RULES)) == []
+    assert list(violations(order, call, Rejected("NO", status=403), ended(order), RULES)) == ["I3"]
 
 
 def test_an_event_of_which_nothing_would_be_told_is_seen() -> None:
@@ -95,10 +96,10 @@ def test_an_event_of_which_nothing_would_be_told_is_seen() -> None:
     story.returned("A:1")  # it waits for the capture
     order, call = story.order, Send(story.operation, request(story))
     silent = Decision(replace(order, operations=()))
-    assert list(violations(order, call, Succeeded("1"), silent)) == ["I6"]
+    assert list(violations(order, call, Succeeded("1"), silent, RULES)) == ["I6"]
     silent = Decision(replace(order, pending=()))
-    assert list(violations(order, call, Succeeded("1"), silent)) == ["I6"]
-    assert list(violations(order, call, Succeeded("1"), Decision(order))) == []
+    assert list(violations(order, call, Succeeded("1"), silent, RULES)) == ["I6"]
+    assert list(violations(order, call, Succeeded("1"), Decision(order), RULES)) == []
 
 
 async def mark_uncertain(r: Roles) -> None:

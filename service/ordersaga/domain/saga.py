@@ -1,17 +1,20 @@
-"""The heart: three pure functions. `accept` takes an event in, `next_call` says what is to be done, `settle` takes what came of it."""
+"""The heart: three pure functions.
 
-from typing import assert_never
+`accept` takes an event in, `next_call` says what to do next, and `settle` applies the answer to a call.
+"""
 
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import cancelling, placing, returning, shipping
+from ordersaga.domain import operations
+from ordersaga.domain.deciding import placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
-from ordersaga.domain.model.events import Amended, Cancelled, Cause, Closed, Data, Event, Placed, Returned, Shipped
+from ordersaga.domain.model.events import Amended, Cause, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.operations import ByReading, ByRepeating
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
@@ -97,16 +100,18 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
         return Rest()
     if operation.due > now:
         return Wait(operation.due)
-    if operation.type == "take_over" or operation.stage == "read":
+    spec = operations.spec_of(operation)
+    if spec.only_reads or operation.stage == "read":
         return Read(order.provider_order_id or "", operation)
     request = order.details.requests[operation.id]
     forgotten = evidence.outlives_key(order, operation, now, rules)
-    if operation.type in evidence.READABLE:
-        if forgotten or evidence.predates_restore(operation, rules):
+    match spec.evidence:
+        case ByReading() if forgotten or evidence.predates_restore(operation, rules):
             return Read(order.provider_order_id or "", operation)
-    elif operation.stage == "revoke" or forgotten:
-        return Revoke(operation, rules.terms[order.provider].revocation(request))
-    return Send(operation, request)
+        case ByRepeating() if forgotten or operation.stage == "revoke":
+            return Revoke(operation, rules.terms[order.provider].revocation(request))
+        case _:
+            return Send(operation, request)
 
 
 def due(order: Order, now: float, rules: Rules) -> float | None:
@@ -140,7 +145,7 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
 def settle_manually(
     order: Order, operation_id: str, verdict: manual.Verdict, by: str, now: float, rules: Rules
 ) -> Decision:
-    """Applies what a person found of the operation that is stuck; `by`: their name. Raises by_hand.NotSettledError."""
+    """Applies what a person found of the operation that is stuck; `by`: their name. Raises manual.NotSettledError."""
     builder = DecisionBuilder(order, now, rules)
     manual.settled(builder, operation_id, verdict, by)
     return _advanced(builder)
@@ -180,8 +185,6 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
     if order.blocked:
         raise Hold("dead_letter")
     data = builder.data_of(pending)
-    deadline = pending.deadline
-    expired = deadline is not None and deadline <= min(builder.now, builder.rules.input_watermark)
     unfit = _unfit(builder, data)
     if unfit is not None:
         if isinstance(data, Placed):
@@ -189,12 +192,12 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
         raise unfit
     if not isinstance(data, Placed):
         if order.status == "new":
-            if expired and pending.waits_for == "order":
+            if builder.waited_out(pending, "order"):
                 raise Refused("order_unknown", "no placed order of this id came in time")
             raise Hold("order", builder.rules.waits_order)
         if order.status in _ENDED_BY_RULES:
             raise Refused("order_rejected", "the order's placing was rejected")
-    _decide_data(builder, pending, data, expired=expired and pending.waits_for == "shipment")
+    operations.decide(builder, pending, data)
 
 
 def _unfit(builder: DecisionBuilder, data: Data) -> Refused | None:
@@ -206,21 +209,3 @@ def _unfit(builder: DecisionBuilder, data: Data) -> Refused | None:
     if terms is not None and (refusals := terms.refusals(data)):
         return Refused("not_acceptable_to_provider", *refusals)
     return None
-
-
-def _decide_data(builder: DecisionBuilder, pending: Pending, data: Data, *, expired: bool) -> None:
-    match data:
-        case Placed():
-            placing.decide(builder, pending, data)
-        case Shipped():
-            shipping.decide(builder, pending, data)
-        case Returned():
-            returning.decide(builder, pending, data, expired=expired)
-        case Cancelled():
-            cancelling.decide(builder, pending, data)
-        case Closed():
-            cancelling.decide_closed(builder, pending, data)
-        case Amended():
-            cancelling.decide_amended(builder, pending, data)
-        case _:
-            assert_never(data)

@@ -70,7 +70,7 @@ class SettlementBatch:
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._note_id(settlement, decision.order)
-        self.violated.extend(violations(before, settlement.call, settlement.result, decision))
+        self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
         self.changes.append(Settled(decision.order, row, held.token, due, keep))
 
     def told(self) -> AppendedRows:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator
 
+from ordersaga.domain.deciding.findings import Present
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
 from ordersaga.domain.model.owed import forgotten, owed
 from ordersaga.domain.model.results import Rejected, Result, Succeeded
+from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.operations import NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 from ordersaga.telemetry.metrics import Invariant
 
 
-def violations(before: Order, call: Call | Elapsed, result: Result | None, decision: Decision) -> Iterator[Invariant]:
+def violations(
+    before: Order, call: Call | Elapsed, result: Result | None, decision: Decision, rules: Rules
+) -> Iterator[Invariant]:
     """`before`: the order as the call found it, doubts of an earlier lease included."""
     if isinstance(call, Send):
         frozen = before.details.requests.get(call.operation.id)
@@ -18,7 +23,7 @@ def violations(before: Order, call: Call | Elapsed, result: Result | None, decis
             yield "I4"
         if isinstance(result, Succeeded) and _is_second(before, call, result):
             yield "I1"
-    if _is_guessed(before, call, result, decision.order):
+    if _is_guessed(before, call, result, decision.order, rules):
         yield "I3"
     if forgotten(owed(before), decision):
         yield "I6"
@@ -26,26 +31,26 @@ def violations(before: Order, call: Call | Elapsed, result: Result | None, decis
         yield "I9"
 
 
-def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order) -> bool:
+def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order, rules: Rules) -> bool:
     """An operation whose answer was lost isn't unknown any more, and what came of the call proves nothing."""
     unknown = [operation for operation in before.operations if operation.unknown]
     if not unknown:
         return False
     still = {operation.id for operation in after.operations if operation.unknown}
-    return any(one.id not in still and not _is_evidence(before, one, call, result) for one in unknown)
+    return any(one.id not in still and not _is_evidence(before, one, call, result, rules) for one in unknown)
 
 
-def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, result: Result | None) -> bool:
+def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, result: Result | None, rules: Rules) -> bool:
     if isinstance(call, Elapsed) or call.operation is None or call.operation.id != operation.id:
         return False
     match call, result:
         case Send() | Revoke(), Succeeded():
             return True
-        case Send(), Rejected(status=404):  # the authorization is gone, and nobody but us could have used it
-            return operation.type == "cancel_authorization"
+        case Send(), Rejected(status=404):
+            return spec_of(operation).evidence == NoEvidence(gone_is_done=True)
         case Read(), Succeeded(snapshot=snapshot) if snapshot is not None:
-            named = operation.type == "create_order"  # by a person, and only as its success it ends by the read
-            shown = named or isinstance(evidence.find(order, operation, snapshot), evidence.Present)
+            adopted = spec_of(operation).adopts  # a person has named the order: it ends as a success only
+            shown = adopted or isinstance(evidence.find(order, operation, snapshot, rules), Present)
             return shown or operation.absent > 0
         case _:
             return False

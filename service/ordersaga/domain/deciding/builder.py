@@ -7,7 +7,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from ordersaga.domain.model import lines
-from ordersaga.domain.model.events import Cause, Data, PartLine, decode_data
+from ordersaga.domain.model.events import Cause, Data, decode_data
+from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.ids import jitter, operation_id
 from ordersaga.domain.model.order import Allocation, Attention, Operation, OperationType, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Books, Decision, Entry, OperationSummary, Outcome
@@ -30,7 +31,7 @@ class Refused(Exception):  # noqa: N818 - a decision, not an error
 
 
 class DecisionBuilder:
-    """Changes one order; everything that comes of it is in `decision()`."""
+    """Builds one decision: changes the order step by step and collects outcomes and journal entries."""
 
     def __init__(self, order: Order, now: float, rules: Rules) -> None:
         self.order = order
@@ -114,6 +115,18 @@ class DecisionBuilder:
     def data_kept(self, operation: Operation) -> Data:
         return decode_data(operation.cause.type, self.order.details.waiting[operation.id])
 
+    def wait_for_review(self) -> None:
+        """Raises Hold while the provider reviews the order."""
+        if self.order.status == "pending_review":
+            raise Hold("review")
+
+    def waited_out(self, pending: Pending, waits_for: str) -> bool:
+        """It has waited for this until its deadline, and everything that was sent before has been taken in."""
+        deadline = pending.deadline
+        if deadline is None or pending.waits_for != waits_for:
+            return False
+        return deadline <= min(self.now, self.rules.input_watermark)
+
     def drop(self, pending: Pending) -> None:
         self.change(pending=tuple(p for p in self.order.pending if p.token != pending.token))
 
@@ -141,18 +154,20 @@ class DecisionBuilder:
         return Operation(name, kind, cause, amount, self.now, self.now, allocations, **fields)
 
     def begin(self, operation: Operation, data: Data | None, view: Order | None = None) -> None:
-        """Makes it the order's next operation and freezes its request. `view`: the order as the request tells it."""
-        self.change(operations=(*self.order.operations, operation))
-        self.journal(
-            "decision", operation.type, event_id=operation.cause.id, operation_id=operation.id, amount=operation.amount
-        )
-        if operation.type == "take_over":
-            return
+        """Makes it the order's next operation and freezes its request. `view`: the order as the request shows it."""
+        self.begin_read(operation)
         request = self.terms.freeze(view or self.order, operation, data)
         open_ids = self._operations
         details = self.order.details
         requests = {name: kept for name, kept in details.requests.items() if name in open_ids}
         self.change(details=replace(details, requests={**requests, operation.id: request}))
+
+    def begin_read(self, operation: Operation) -> None:
+        """Makes an operation that only reads the order's next one: there is no request to freeze."""
+        self.change(operations=(*self.order.operations, operation))
+        self.journal(
+            "decision", operation.type, event_id=operation.cause.id, operation_id=operation.id, amount=operation.amount
+        )
 
     def replace_current(self, operation: Operation) -> None:
         self.change(operations=(operation, *self.order.operations[1:]))
@@ -193,7 +208,7 @@ class DecisionBuilder:
         cause: Cause | None,
         *,
         final: bool = True,
-        moved: OperationSummary | None = None,
+        operation: OperationSummary | None = None,
         result: dict[str, str] | None = None,
         refusal: Refusal | None = None,
     ) -> None:
@@ -207,7 +222,7 @@ class DecisionBuilder:
             self.now,
             final,
             cause,
-            moved,
+            operation,
             result or {},
             refusal,
             books,
@@ -219,8 +234,8 @@ class DecisionBuilder:
             "outcome",
             what,
             event_id=cause.id if cause else None,
-            operation_id=moved.id if moved else None,
-            amount=moved.amount if moved else None,
+            operation_id=operation.id if operation else None,
+            amount=operation.amount if operation else None,
             note=refusal.code if refusal else None,
         )
 
@@ -231,7 +246,11 @@ class DecisionBuilder:
 
     def refuse(self, cause: Cause, refusal: Refusal, *, operation: Operation | None = None, final: bool = True) -> None:
         self.emit(
-            "rejected", cause, final=final, moved=summary_of(operation, None) if operation else None, refusal=refusal
+            "rejected",
+            cause,
+            final=final,
+            operation=summary_of(operation, None) if operation else None,
+            refusal=refusal,
         )
 
     def raise_attention(
@@ -246,7 +265,7 @@ class DecisionBuilder:
             "attention_required",
             operation.cause if operation else None,
             final=False,
-            moved=summary_of(operation, None) if operation else None,
+            operation=summary_of(operation, None) if operation else None,
             refusal=Refusal(reason, messages, refusal.correlation_id if refusal else None, advice),
         )
 

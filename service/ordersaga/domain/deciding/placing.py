@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
+from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
 from ordersaga.domain.model.order import (
@@ -26,8 +26,6 @@ STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     order = builder.order
-    if order.status == "pending_review":
-        raise Hold("review")
     if order.status not in STARTS_AFRESH:
         raise Refused("order_exists", f"order is {order.status}")
     _supported(builder, data)
@@ -36,7 +34,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     builder.drop(pending)
     if data.payment.order_id is not UNSET:
         builder.change(provider_order_id=data.payment.order_id)
-        builder.begin(builder.plan("take_over", pending.cause, data.order_amount), data)
+        builder.begin_read(builder.plan("take_over", pending.cause, data.order_amount))
     elif cancel is not None:
         builder.drop(cancel)
         operation = builder.plan("cancel_authorization", cancel.cause, data.order_amount, also=pending.cause)
@@ -104,7 +102,7 @@ def created(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
     if operation.at_once and builder.order.fraud_status == "ACCEPTED":
         builder.change(status="authorized", creation=operation)
         reading = builder.plan("take_over", operation.cause, operation.amount, step=1)
-        builder.begin(reading, None)
+        builder.begin_read(reading)
         builder.keep(reading, msgspec.json.encode(result.result))
         return
     _by_review(builder, operation, result.result)
@@ -119,7 +117,9 @@ def _by_review(builder: DecisionBuilder, operation: Operation, result: dict[str,
             refuse_review(builder, operation.cause)
         case _:
             builder.change(status="pending_review", review_due=builder.now + builder.rules.review_poll)
-            builder.emit("review_pending", operation.cause, final=False, moved=_creation(builder.order), result=result)
+            builder.emit(
+                "review_pending", operation.cause, final=False, operation=_creation(builder.order), result=result
+            )
 
 
 def _creation(order: Order) -> OperationSummary | None:
@@ -134,7 +134,7 @@ def accept_placed(builder: DecisionBuilder, cause: Cause, result: dict[str, str]
     taken = order.captured_amount > 0 and order.remaining == 0
     status = "captured" if taken else "part_captured" if order.captured_amount else "authorized"
     builder.change(status=status, placed=None, review_due=None, creation=None)
-    builder.emit("captured" if taken else "authorized", cause, moved=moved, result=result)
+    builder.emit("captured" if taken else "authorized", cause, operation=moved, result=result)
 
 
 def refuse_review(builder: DecisionBuilder, cause: Cause | None) -> None:
@@ -150,7 +150,7 @@ def refuse_review(builder: DecisionBuilder, cause: Cause | None) -> None:
     )
     refusal = Refusal("review_rejected", ("the provider's review refused the order",))
     what = "rejected" if cause else "review_rejected"
-    builder.emit(what, cause, moved=moved if cause else None, refusal=refusal if cause else None)
+    builder.emit(what, cause, operation=moved if cause else None, refusal=refusal if cause else None)
 
 
 def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
@@ -161,10 +161,14 @@ def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) ->
     builder.refuse(operation.cause, refusal, operation=operation)
 
 
-def authorization_cancelled(builder: DecisionBuilder, operation: Operation) -> None:
+def read_only(_builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
+    raise AssertionError(f"{operation.type} {operation.id} is a read: it ends by what the read shows")
+
+
+def authorization_cancelled(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
     """The authorization ended before an order was made of it: this `placed` counts as rejected."""
     builder.change(status="rejected", placed=None)
-    builder.emit("cancelled", operation.cause, moved=summary_of(operation, None, operation.amount))
+    builder.emit("cancelled", operation.cause, operation=summary_of(operation, None, operation.amount))
     if operation.also:
         refusal = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
         builder.refuse(operation.also, refusal)

@@ -31,10 +31,8 @@ class Share(Struct, frozen=True):
     kept: int = 0
 
 
-def decide(builder: DecisionBuilder, pending: Pending, data: Returned, *, expired: bool) -> None:
+def decide(builder: DecisionBuilder, pending: Pending, data: Returned) -> None:
     order = builder.order
-    if order.status == "pending_review":
-        raise Hold("review")
     handle = pending.cause.id if data.return_id is UNSET else data.return_id
     if handle in order.returns:
         raise Refused("return_exists", f"return {handle!r} was taken in before")
@@ -44,7 +42,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Returned, *, expire
     try:
         total, allocations = _worked_out(order, data, kept)
     except Refused as no:
-        if no.refusal.code == "over_refund" and not expired:
+        if no.refusal.code == "over_refund" and not builder.waited_out(pending, "shipment"):
             _wait_for_captures(builder, data, kept)
         raise
     if kept and (refusals := builder.terms.return_fee_refusals(order)):
@@ -78,7 +76,7 @@ def _begin_refunds(
         if share.amount:
             builder.begin(operation, data)
         else:
-            refunded(builder, operation, Succeeded(), last=True)
+            refunded(builder, operation, Succeeded())
 
 
 def _wait_for_captures(builder: DecisionBuilder, data: Returned, kept: int) -> None:
@@ -233,15 +231,16 @@ def _count(builder: DecisionBuilder, operation: Operation) -> None:
     )
 
 
-def refunded(builder: DecisionBuilder, operation: Operation, result: Succeeded, *, last: bool) -> None:
-    """The money went back; `last`: no other refund of the same return follows."""
+def refunded(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    """The money went back. The last refund of a return tells its end."""
+    last = not any(other.cause == operation.cause for other in builder.order.operations)
     _count(builder, operation)
     if result.provider_id:
         refund = Refund(result.provider_id, operation.amount, operation.capture_id, operation.id)
         builder.change(refunds=(*builder.order.refunds, refund))
     given = {"refund_id": result.provider_id} if result.provider_id else {}
     moved = summary_of(operation, result.provider_id, operation.amount)
-    builder.emit("refunded", operation.cause, final=last, moved=moved, result=given)
+    builder.emit("refunded", operation.cause, final=last, operation=moved, result=given)
 
 
 def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:

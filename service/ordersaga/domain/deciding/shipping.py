@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
+from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Shipped
 from ordersaga.domain.model.order import Allocation, Capture, Operation, Order, Pending, Refusal, Status
@@ -18,8 +18,6 @@ _CODES = {
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
     order = builder.order
-    if order.status == "pending_review":
-        raise Hold("review")
     handle = pending.cause.id if data.shipment_id is UNSET else data.shipment_id
     if handle in order.shipments:
         raise Refused("shipment_exists", f"shipment {handle!r} was taken in before")
@@ -90,7 +88,7 @@ def captured(builder: DecisionBuilder, operation: Operation, result: Succeeded) 
         builder.clear_attention("authorization_expires")
     given = {"capture_id": result.provider_id} if result.provider_id else {}
     builder.emit(
-        "captured", operation.cause, moved=summary_of(operation, result.provider_id, operation.amount), result=given
+        "captured", operation.cause, operation=summary_of(operation, result.provider_id, operation.amount), result=given
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from ordersaga.domain.model.events import Amended, OrderLine, Placed
+from ordersaga.domain.model.events import Amended, Placed
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.money import tax_of
 
 

@@ -1,148 +1,33 @@
-"""Shop events as the saga sees them. Amounts are integers in minor units; times are seconds since the epoch (UTC)."""
+"""Shop events as the saga sees them, each type with its data. Times are seconds since the epoch (UTC)."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-LIMIT: Final = 2**53
-NOT_GIVEN: Final = -1
-Integer = Annotated[int, Meta(ge=-LIMIT, le=LIMIT)]
-Count = Annotated[int, Meta(ge=0, le=LIMIT)]
-Id = Annotated[str, Meta(min_length=1, max_length=255)]
-Country = Annotated[str, Meta(pattern="^[A-Za-z]{2}$", max_length=2)]
-Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", max_length=3)]
-Text = str | UnsetType
-LineType = Literal[
-    "physical",
-    "discount",
-    "shipping_fee",
-    "sales_tax",
-    "digital",
-    "gift_card",
-    "store_credit",
-    "surcharge",
-]
-Given = dict[str, Any]
+from ordersaga.domain.model.fields import (
+    NOT_GIVEN,
+    AddressFields,
+    AttachmentFields,
+    Count,
+    Country,
+    Currency,
+    CustomerFields,
+    Given,
+    Id,
+    Integer,
+    MerchantUrlFields,
+    OrderLine,
+    PartLines,
+    ShippingInfoFields,
+    Text,
+    TokenizeFields,
+    check_fields,
+)
 
 
-class _Address(Struct):
-    title: Text = UNSET
-    given_name: Text = UNSET
-    family_name: Text = UNSET
-    organization_name: Text = UNSET
-    attention: Text = UNSET
-    email: Text = UNSET
-    phone: Text = UNSET
-    street_address: Text = UNSET
-    street_address2: Text = UNSET
-    postal_code: Text = UNSET
-    city: Text = UNSET
-    region: Text = UNSET
-    country: Text = UNSET
-
-
-class _Customer(Struct):
-    date_of_birth: Text = UNSET
-    national_identification_number: Text = UNSET
-
-
-class _MerchantUrls(Struct):
-    confirmation: Text = UNSET
-    notification: Text = UNSET
-    push: Text = UNSET
-    authorization: Text = UNSET
-    terms: Text = UNSET
-    checkout: Text = UNSET
-    validation: Text = UNSET
-    cancellation_terms: Text = UNSET
-    shipping_option_update: Text = UNSET
-    address_update: Text = UNSET
-    country_change: Text = UNSET
-
-
-class _Attachment(Struct):
-    body: Text = UNSET
-    content_type: Text = UNSET
-
-
-class _ProductIdentifiers(Struct):
-    brand: Text = UNSET
-    category_path: Text = UNSET
-    global_trade_item_number: Text = UNSET
-    manufacturer_part_number: Text = UNSET
-    color: Text = UNSET
-    size: Text = UNSET
-
-
-class _Subscription(Struct):
-    name: Text = UNSET
-    interval: Text = UNSET
-    interval_count: Integer | UnsetType = UNSET
-
-
-class _ShippingInfo(Struct):
-    shipping_company: Text = UNSET
-    shipping_method: Text = UNSET
-    tracking_number: Text = UNSET
-    tracking_uri: Text = UNSET
-    return_shipping_company: Text = UNSET
-    return_tracking_number: Text = UNSET
-    return_tracking_uri: Text = UNSET
-
-
-class _Tokenize(Struct):
-    description: str
-    intended_use: str
-    locale: Text = UNSET
-    purchase_country: Country | UnsetType = UNSET
-    purchase_currency: Currency | UnsetType = UNSET
-    billing_address: _Address | UnsetType = UNSET
-    customer: _Customer | UnsetType = UNSET
-
-
-def _fits(given: Given | UnsetType, shape: type[Struct]) -> None:
-    """What is passed on stays as given, but its known fields have the types of the contract."""
-    if given is not UNSET:
-        msgspec.convert(given, shape)
-
-
-class OrderLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line as the shop gives it; optional fields go to the provider under the provider's own names."""
-
-    name: Annotated[str, Meta(min_length=1)]
-    quantity: Count
-    unit_price: Integer
-    total_amount: Integer
-    type: LineType = "physical"
-    reference: str = ""
-    tax_rate: Integer = 0
-    total_discount_amount: Integer = 0
-    total_tax_amount: Integer | UnsetType = UNSET
-    quantity_unit: str | UnsetType = UNSET
-    merchant_data: str | UnsetType = UNSET
-    product_url: str | UnsetType = UNSET
-    image_url: str | UnsetType = UNSET
-    product_identifiers: Given | UnsetType = UNSET
-    subscription: Given | UnsetType = UNSET
-    category: Text = UNSET
-    metadata: Given | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        if self.product_identifiers is not UNSET or self.subscription is not UNSET:
-            _fits(self.product_identifiers, _ProductIdentifiers)
-            _fits(self.subscription, _Subscription)
-
-
-class PartLine(Struct, frozen=True, kw_only=True):
-    """Part of a line of the order. No quantity: all that is left of the reference."""
-
-    reference: str
-    quantity: Count | UnsetType = UNSET
-    total_amount: Integer | UnsetType = UNSET
-
-
-PartLines = Annotated[tuple[PartLine, ...], Meta(min_length=1)]
+class Data(Struct, frozen=True, kw_only=True):
+    """What an event says beside its envelope; each type of event has a class of its own."""
 
 
 class Payment(Struct, frozen=True, kw_only=True):
@@ -171,10 +56,10 @@ class Payment(Struct, frozen=True, kw_only=True):
         if self.tokenize is not UNSET:
             if self.authorization_token is UNSET:
                 raise ValueError("tokenize needs an authorization_token")
-            _fits(self.tokenize, _Tokenize)
+            check_fields(self.tokenize, TokenizeFields)
 
 
-class Placed(Struct, frozen=True, kw_only=True):
+class Placed(Data, frozen=True, kw_only=True):
     """Amount and lines are left out only where Checkout knows them."""
 
     payment: Payment
@@ -199,11 +84,11 @@ class Placed(Struct, frozen=True, kw_only=True):
     shopperCountryMustMatchBillingCountry: bool | UnsetType = UNSET  # noqa: N815 - Mollie's name
 
     def __post_init__(self) -> None:
-        _fits(self.billing_address, _Address)
-        _fits(self.shipping_address, _Address)
-        _fits(self.customer, _Customer)
-        _fits(self.merchant_urls, _MerchantUrls)
-        _fits(self.attachment, _Attachment)
+        check_fields(self.billing_address, AddressFields)
+        check_fields(self.shipping_address, AddressFields)
+        check_fields(self.customer, CustomerFields)
+        check_fields(self.merchant_urls, MerchantUrlFields)
+        check_fields(self.attachment, AttachmentFields)
         payment = self.payment
         if payment.provider == "klarna" and payment.checkout_order_id is not UNSET:
             return
@@ -214,7 +99,7 @@ class Placed(Struct, frozen=True, kw_only=True):
             raise ValueError("locale and billing_address are required")
 
 
-class Shipped(Struct, frozen=True, kw_only=True):
+class Shipped(Data, frozen=True, kw_only=True):
     shipment_id: Id | UnsetType = UNSET
     order_lines: PartLines | UnsetType = UNSET
     captured_amount: Count | UnsetType = UNSET
@@ -225,7 +110,7 @@ class Shipped(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.shipping_info is not UNSET:
             for info in self.shipping_info:
-                _fits(info, _ShippingInfo)
+                check_fields(info, ShippingInfoFields)
 
 
 class ReturnFee(Struct, frozen=True, kw_only=True):
@@ -234,7 +119,7 @@ class ReturnFee(Struct, frozen=True, kw_only=True):
     tax_rate: Integer = 0
 
 
-class Returned(Struct, frozen=True, kw_only=True):
+class Returned(Data, frozen=True, kw_only=True):
     return_id: Id | UnsetType = UNSET
     order_lines: PartLines | UnsetType = UNSET
     refunded_amount: Count | UnsetType = UNSET
@@ -242,22 +127,20 @@ class Returned(Struct, frozen=True, kw_only=True):
     return_fee: ReturnFee | UnsetType = UNSET
 
 
-class Cancelled(Struct, frozen=True, kw_only=True):
+class Cancelled(Data, frozen=True, kw_only=True):
     reason: str | UnsetType = UNSET
     order_lines: PartLines | UnsetType = UNSET
 
 
-class Closed(Struct, frozen=True, kw_only=True):
+class Closed(Data, frozen=True, kw_only=True):
     reason: str | UnsetType = UNSET
 
 
-class Amended(Struct, frozen=True, kw_only=True):
+class Amended(Data, frozen=True, kw_only=True):
     order_amount: Count
     order_lines: Annotated[tuple[OrderLine, ...], Meta(min_length=1)]
     description: str | UnsetType = UNSET
 
-
-Data = Placed | Shipped | Returned | Cancelled | Closed | Amended
 
 TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.placed.v1": Placed,

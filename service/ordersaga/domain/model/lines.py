@@ -9,7 +9,7 @@ from typing import Final, Literal, assert_never
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.model.events import OrderLine, PartLine
+from ordersaga.domain.model.fields import OrderLine, PartLine
 from ordersaga.domain.model.money import between, divide, part_worth
 from ordersaga.domain.model.order import Allocation, Line
 

@@ -4,15 +4,14 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from ordersaga.domain.model.events import Cause, OrderLine
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.fields import OrderLine
 
 Status = Literal[
     "new", "checkout", "pending_payment", "pending_review", "authorized", "part_captured", "captured",
     "cancelled", "expired", "rejected", "abandoned",
 ]  # fmt: skip
-OperationType = Literal[
-    "create_order", "cancel_authorization", "take_over", "capture", "refund", "cancel", "release", "amend"
-]
+OperationType = str  # the name of a row of `domain.operations`
 Stage = Literal["send", "read", "revoke", "stuck"]
 
 

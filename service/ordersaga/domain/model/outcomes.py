@@ -49,7 +49,7 @@ class Outcome(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """A journal entry: ids, types, amounts and reasons, never payloads."""
 
-    what: str  # event | decision | call | outcome | attention | by_hand
+    what: str  # event | decision | call | outcome | attention | manual
     at: float
     name: str  # event type, operation type, outcome type or verdict
     event_id: str | None = None

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Operation, OperationType, Order, Request
+from ordersaga.domain.model.results import Snapshot
 
 
 class Terms(Protocol):
@@ -16,7 +17,13 @@ class Terms(Protocol):
         """What the provider wouldn't take, each with JSON path and limit; empty: nothing."""
         ...
 
-    def supports(self, operation: OperationType, data: Placed | None = None) -> bool: ...
+    def supports(self, operation: OperationType, data: Placed | None = None) -> bool:
+        """Whether the provider has this operation; of `placed` also this way of payment."""
+        ...
+
+    def reduction(self, order: Order, *, to_nothing: bool) -> OperationType:
+        """Which operation takes money off the authorization: all that is left of it, or a part."""
+        ...
 
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
         """The request of an operation, the same bytes for the same arguments. `data`: of the event that caused it."""
@@ -28,6 +35,14 @@ class Terms(Protocol):
 
     def key_seconds(self, operation: OperationType) -> float:
         """How long a repeat of the same request is trusted to be recognised, from the first send."""
+        ...
+
+    def keeps_reference(self, operation: OperationType) -> bool:
+        """Whether what the operation makes bears our id at the provider; else it is recognised by its lines."""
+        ...
+
+    def shows(self, operation: OperationType, request: Request, seen: Snapshot) -> bool | None:
+        """Whether a read shows what a change without money asked for; None: it can't tell."""
         ...
 
     def return_fee_refusals(self, order: Order) -> list[str]: ...

@@ -1,38 +1,21 @@
 """What became of an operation whose answer was lost (I3): only evidence ends it, or a person."""
 
-from typing import Final, Literal, assert_never
+from typing import Final, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga.domain.deciding.builder import DecisionBuilder
-from ordersaga.domain.model.order import Capture, Operation, Order, Refund, Refusal
+from ordersaga.domain.deciding.findings import Finding, Present
+from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Elapsed, Send
-from ordersaga.domain.model.results import (
-    CaptureSeen,
-    RefundSeen,
-    Rejected,
-    Result,
-    Retryable,
-    Snapshot,
-    Succeeded,
-    Unknown,
-)
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.operations import ByReading, NoEvidence, spec_of
 
-READABLE: Final = frozenset({"capture", "refund", "cancel", "release", "amend"})
-KEYED: Final = READABLE | {"create_order"}  # the authorization token is the key of a create_order
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
 )
 _LOOK_UP = "look the order up at the provider by its merchant reference, then say `ordersaga order settle`"
-
-
-class Present(Struct, frozen=True):
-    provider_id: str | None
-
-
-Finding = Present | Literal["absent", "ambiguous"]
 
 
 def mark_uncertain(order: Order, since: float, until: float) -> Order:
@@ -40,7 +23,7 @@ def mark_uncertain(order: Order, since: float, until: float) -> Order:
     if not order.operations:
         return order
     operation = order.operations[0]
-    if operation.stage != "send" or operation.type == "take_over" or operation.due > until:
+    if operation.stage != "send" or spec_of(operation).only_reads or operation.due > until:
         return order
     marked = replace(
         operation,
@@ -74,53 +57,18 @@ def predates_restore(operation: Operation, rules: Rules) -> bool:
 
 def outlives_key(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
     """A repeat made now might no longer be recognised as one."""
-    if not operation.unknown or operation.type not in KEYED:
+    if not operation.unknown or isinstance(spec_of(operation).evidence, NoEvidence):
         return False
     trusted = rules.terms[order.provider].key_seconds(operation.type)
     return now + rules.call_deadline > (operation.first_sent or now) + trusted
 
 
-def find(order: Order, operation: Operation, seen: Snapshot) -> Finding:
+def find(order: Order, operation: Operation, seen: Snapshot, rules: Rules) -> Finding:
     """Does the provider show this operation?"""
-    match operation.type:
-        case "capture":
-            return _by_reference(operation, seen.captures, {capture.id for capture in order.captures})
-        case "refund":
-            return _by_reference(operation, seen.refunds, {refund.id for refund in order.refunds})
-        case "cancel":
-            return Present(None) if seen.status == "cancelled" else "absent"
-        case "release":
-            return _by_rest(order, seen)
-        case "amend":
-            return _by_amount(order, operation, seen)
-        case "create_order" | "cancel_authorization" | "take_over":
-            return "ambiguous"
-        case _:
-            assert_never(operation.type)
-
-
-def _by_rest(order: Order, seen: Snapshot) -> Finding:
-    """A release shows by nothing being left, unless more was captured than we know of."""
-    if seen.remaining_amount or seen.status != "captured":
-        return "absent"
-    return Present(None) if seen.captured_amount == order.captured_amount else "ambiguous"
-
-
-def _by_amount(order: Order, operation: Operation, seen: Snapshot) -> Finding:
-    """An amendment shows by the order's amount alone: one that keeps it can't be told."""
-    if operation.target == order.captured_amount + order.remaining:
+    evidence = spec_of(operation).evidence
+    if not isinstance(evidence, ByReading):
         return "ambiguous"
-    return Present(None) if seen.order_amount == operation.target else "absent"
-
-
-def _by_reference(
-    operation: Operation, seen: tuple[CaptureSeen, ...] | tuple[RefundSeen, ...], known: set[str]
-) -> Finding:
-    for one in seen:
-        if one.reference == operation.id:
-            return Present(one.id) if one.amount == operation.amount else "ambiguous"
-    alike = any(one.amount == operation.amount and one.id not in known and not one.reference for one in seen)
-    return "ambiguous" if alike else "absent"
+    return evidence.find(order, operation, seen, rules.terms[order.provider])
 
 
 def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Succeeded | Refusal | None:
@@ -139,7 +87,7 @@ def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Suc
 
 
 def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Succeeded | Refusal | None:
-    finding = find(builder.order, operation, seen)
+    finding = find(builder.order, operation, seen, builder.rules)
     match finding:
         case Present(provider_id=provider_id):
             return Succeeded(provider_id)
@@ -152,20 +100,12 @@ def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapsh
             assert_never(finding)
 
 
-def _unlisted(order: Order, operation: Operation, seen: Snapshot) -> bool:
+def _unaccounted(order: Order, operation: Operation, seen: Snapshot) -> bool:
     """Do the provider's sums hold as much money as this moves that neither its list nor ours accounts for?"""
-    listed: tuple[CaptureSeen | RefundSeen, ...]
-    known: tuple[Capture | Refund, ...]
-    match operation.type:
-        case "capture":
-            total, listed, known = seen.captured_amount, seen.captures, order.captures
-        case "refund":
-            total, listed, known = seen.refunded_amount, seen.refunds, order.refunds
-        case _:
-            return False
-    ids = {one.id for one in listed}
-    summary_of = sum(one.amount for one in listed) + sum(one.amount for one in known if one.id not in ids)
-    return total - summary_of >= operation.amount
+    evidence = spec_of(operation).evidence
+    if not isinstance(evidence, ByReading) or evidence.unaccounted is None:
+        return False
+    return evidence.unaccounted(order, seen) >= operation.amount
 
 
 def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Refusal | None:
@@ -176,7 +116,7 @@ def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> R
     counts_from = sent + builder.rules.absent_after
     if builder.now < counts_from:
         builder.replace_current(replace(operation, absent=0, due=counts_from))
-    elif _unlisted(builder.order, operation, seen):
+    elif _unaccounted(builder.order, operation, seen):
         escalate(builder, operation, _AMBIGUOUS)
     elif operation.absent == 0:
         builder.replace_current(replace(operation, absent=1, due=builder.now + builder.rules.absent_again))

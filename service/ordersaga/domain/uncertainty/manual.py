@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.order import Key, Operation, Order, Refusal
 from ordersaga.domain.model.results import Succeeded
+from ordersaga.domain.operations import ByReading, spec_of
 from ordersaga.domain.uncertainty import settling
 
 CODE: Final = "settled_by_hand"
-JOURNALLED: Final = "by_hand"
+JOURNALLED: Final = "manual"
 """`Entry.what` of what a person said; `Entry.name` is the verdict."""
 ENDING: Final = frozenset({"took_effect", "had_no_effect"})
 """Verdicts that are a person's last word."""
-_NAMED: Final = frozenset({"create_order", "capture", "refund"})  # what these make has an id at the provider
 _ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -84,11 +84,12 @@ def _stuck(order: Order, operation_id: str) -> Operation:
 
 def _check_id(order: Order, operation: Operation, provider_id: str | None) -> None:
     what = f"{operation.type} {operation.id}"
-    if operation.type == "take_over":
+    spec = spec_of(operation)
+    if spec.only_reads:
         raise NotSettledError(
             order.key, f"{what} only reads the order: have it tried again, or say that it came to nothing"
         )
-    if operation.type not in _NAMED:
+    if not spec.creates_id:
         if provider_id is not None:
             raise NotSettledError(order.key, f"{what} has no id at the provider: say it without one")
     elif provider_id is None:
@@ -100,7 +101,7 @@ def _check_id(order: Order, operation: Operation, provider_id: str | None) -> No
 
 
 def _took_effect(builder: DecisionBuilder, operation: Operation, provider_id: str | None) -> None:
-    if operation.type == "create_order":
+    if spec_of(operation).adopts:
         # Only a read tells its review and its books, and whether the person has named the right order.
         builder.change(provider_order_id=provider_id)
         _go_on(builder, replace(operation, stage="read", due=builder.now))
@@ -119,12 +120,13 @@ def _go_on(builder: DecisionBuilder, operation: Operation) -> None:
 def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
     """Where the order can be read, it is; else the same is sent again. Whatever it got stuck upon may have been sent."""
     again = replace(operation, stage="read", absent=0, lost=0, due=now)
-    if operation.type == "take_over":
+    spec = spec_of(operation)
+    if spec.only_reads:
         return again
     stuck_since = order.attention.since if order.attention else now
     return replace(
         again,
-        stage="send" if operation.type in {"create_order", "cancel_authorization"} else "read",
+        stage="read" if isinstance(spec.evidence, ByReading) else "send",
         unknown=True,
         first_sent=operation.first_sent or operation.opened,
         last_sent=max(operation.last_sent or stuck_since, stuck_since),

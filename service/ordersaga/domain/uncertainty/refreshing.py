@@ -90,7 +90,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
     elif seen.fraud_status == "ACCEPTED" and order.placed is not None:
         if order.at_once:
             builder.change(status="authorized", review_due=None)
-            builder.begin(builder.plan("take_over", order.placed, order.order_amount, step=1), None)
+            builder.begin_read(builder.plan("take_over", order.placed, order.order_amount, step=1))
         else:
             placing.accept_placed(builder, order.placed)
     else:

@@ -4,12 +4,13 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import cancelling, placing, returning, shipping
+from ordersaga.domain.deciding import placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.operations import ByReading, ByRepeating, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 
 
@@ -55,27 +56,28 @@ def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, s
     if not operation.unknown and not evidence.predates_restore(operation, builder.rules):
         fail(builder, operation, refusal)
         return
-    uncertain_operation = replace(operation, unknown=True, refused=refusal, due=builder.now)
-    if operation.type == "create_order":
-        builder.replace_current(replace(uncertain_operation, stage="revoke"))
-    elif operation.type in evidence.READABLE:
-        builder.replace_current(replace(uncertain_operation, stage="read"))
-    elif status == 404:  # the authorization is gone, and nobody but us could have used it
-        succeed(builder, operation, Succeeded())
-    else:
-        evidence.escalate(builder, uncertain_operation, refusal)
+    uncertain = replace(operation, unknown=True, refused=refusal, due=builder.now)
+    match spec_of(operation).evidence:
+        case ByRepeating():
+            builder.replace_current(replace(uncertain, stage="revoke"))
+        case ByReading():
+            builder.replace_current(replace(uncertain, stage="read"))
+        case NoEvidence(gone_is_done=True) if status == 404:
+            succeed(builder, operation, Succeeded())
+        case NoEvidence():
+            evidence.escalate(builder, uncertain, refusal)
 
 
 def _uncertain(builder: DecisionBuilder, operation: Operation) -> None:
     """The answer was lost: repeat while the key is trusted; an unreadable create is withdrawn after some repeats."""
     stage, lost = operation.stage, operation.lost + 1
-    if operation.type == "create_order" and lost > builder.rules.create_repeats:
+    if isinstance(spec_of(operation).evidence, ByRepeating) and lost > builder.rules.create_repeats:
         stage = "revoke"
     builder.replace_current(replace(operation, unknown=True, lost=lost, stage=stage, due=builder.backoff(operation)))
 
 
 def _settle_read(builder: DecisionBuilder, operation: Operation, result: Result) -> None:
-    if operation.type in {"take_over", "create_order"}:  # a person has named the order that the latter made
+    if spec_of(operation).adopts:
         _settle_take_over(builder, operation, result)
         return
     verdict = evidence.judge(builder, operation, result)
@@ -112,7 +114,7 @@ def _not_taken_over(builder: DecisionBuilder, operation: Operation, refusal: Ref
     """An order that we made ourselves isn't refused for what a read of it says: its money may have been taken."""
     if builder.order.accepted:
         evidence.escalate(builder, operation, refusal)
-    elif operation.type == "create_order":
+    elif not spec_of(operation).only_reads:
         builder.change(provider_order_id=None)  # the person named another's
         evidence.escalate(builder, operation, refusal)
     else:
@@ -141,45 +143,17 @@ def _settle_revoke(builder: DecisionBuilder, before: Operation, result: Result) 
 def succeed(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
     """Ends the operation: the provider did it."""
     builder.retire(operation)
-    match operation.type:
-        case "create_order":
-            placing.created(builder, operation, result)
-        case "cancel_authorization":
-            placing.authorization_cancelled(builder, operation)
-        case "capture":
-            shipping.captured(builder, operation, result)
-        case "refund":
-            last = not any(other.cause == operation.cause for other in builder.order.operations)
-            returning.refunded(builder, operation, result, last=last)
-        case "cancel" | "release":
-            cancelling.ended(builder, operation)
-        case "amend":
-            cancelling.amended(builder, operation)
-        case "take_over":
-            raise AssertionError("a take-over ends by its read")
-        case _:
-            assert_never(operation.type)
+    spec_of(operation).succeed(builder, operation, result)
 
 
 def fail(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
     """Ends the operation: the provider didn't do it, nor will it do what was to follow."""
+    spec = spec_of(operation)
     builder.retire(operation, following=True)
-    if operation.newly_named:  # nothing was drawn as named: they follow as before
+    if operation.newly_named:  # nothing was allocated as named: those lines follow as before
         builder.change(lines=lines.mark_named(builder.order.lines, operation.newly_named, named=False))
-    match operation.type:
-        case "create_order" | "take_over":
-            placing.refused(builder, operation, refusal)
-        case "cancel_authorization":
-            placing.authorization_not_cancelled(builder, operation, refusal)
-        case "capture":
-            shipping.refused(builder, operation, refusal)
-        case "refund":
-            returning.refused(builder, operation, refusal)
-        case "cancel" | "release" | "amend":
-            builder.refuse(operation.cause, refusal, operation=operation)
-        case _:
-            assert_never(operation.type)
-    if builder.order.accepted:
+    spec.refuse(builder, operation, refusal)
+    if spec.moves_money and builder.order.accepted:
         builder.change(refresh=builder.now)
 
 

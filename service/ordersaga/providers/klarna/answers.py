@@ -19,21 +19,18 @@ specifically" (older documentation): codes of success vary by region.
 
 import re
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Final, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from ordersaga.domain.model.order import OperationType
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.providers.http import Answer, Lost, NotSent, Reply
-from ordersaga.providers.klarna import order_management
+from ordersaga.providers.klarna.operation import KlarnaOperation
 
-Meaning = Literal["succeeded", "rejected", "unauthorized", "too_many_requests", "doubtful"]
+Meaning = Literal["succeeded", "rejected", "unauthorized", "too_many_requests", "uncertain"]
 
-_PAYMENTS: Final = frozenset({"create_order", "cancel_authorization"})
-_READ: Final = "take_over"
-_MEANINGS: Final[dict[int, Meaning]] = {401: "unauthorized", 408: "doubtful", 429: "too_many_requests"}
+_MEANINGS: Final[dict[int, Meaning]] = {401: "unauthorized", 408: "uncertain", 429: "too_many_requests"}
 _MOST_MESSAGES: Final = 10
 _MOST_CHARACTERS: Final = 500
 _MOST_PAUSE: Final = 3_600.0
@@ -49,19 +46,11 @@ class _Error(Struct):
     correlation_id: Any = None
 
 
-class _Created(Struct):
-    order_id: Annotated[str, Meta(min_length=1, max_length=255)]
-    fraud_status: str | None = None
-    redirect_url: str | None = None
-    authorized_payment_method: Any = None
-
-
 _ERROR: Final = msgspec.json.Decoder(_Error)
-_CREATED: Final = msgspec.json.Decoder(_Created)
 
 
-def result_of(operation: OperationType, reply: Reply, now: float) -> Result:
-    """What the reply to an operation's request means; `take_over` stands for every read. `now`: seconds since the epoch."""
+def result_of(operation: KlarnaOperation, reply: Reply, now: float) -> Result:
+    """What the reply to an operation's request means. `now`: seconds since the epoch."""
     match reply:
         case NotSent(reason=reason):
             return Retryable(reason)
@@ -73,7 +62,7 @@ def result_of(operation: OperationType, reply: Reply, now: float) -> Result:
             assert_never(reply)
 
 
-def _answered(operation: OperationType, answer: Answer, now: float) -> Result:
+def _answered(operation: KlarnaOperation, answer: Answer, now: float) -> Result:
     meaning = meaning_of(operation, answer.status)
     if meaning == "succeeded":
         return _succeeded(operation, answer)
@@ -88,62 +77,44 @@ def _answered(operation: OperationType, answer: Answer, now: float) -> Result:
             return Retryable("unauthorized", None, correlation_id, answer.status)
         case "too_many_requests":
             return Retryable("too_many_requests", _pause(answer, now), correlation_id, answer.status)
-        case "doubtful":
+        case "uncertain":
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
             return _uncertain(operation, reason, correlation_id, answer.status)
         case _:
             assert_never(meaning)
 
 
-def meaning_of(operation: OperationType, status: int) -> Meaning:
+def meaning_of(operation: KlarnaOperation, status: int) -> Meaning:
     if 200 <= status < 300:
         return "succeeded"
     if status == 409:
-        return "rejected" if operation in _PAYMENTS else "doubtful"
-    return _MEANINGS.get(status) or ("rejected" if 400 <= status < 500 else "doubtful")
+        return operation.conflict
+    return _MEANINGS.get(status) or ("rejected" if 400 <= status < 500 else "uncertain")
 
 
 def _uncertain(
-    operation: OperationType, reason: str, correlation_id: str | None = None, status: int | None = None
+    operation: KlarnaOperation, reason: str, correlation_id: str | None = None, status: int | None = None
 ) -> Result:
     """A read has no effect, so that it may simply be made again."""
-    if operation == _READ:
+    if operation.reads:
         return Retryable(reason, None, correlation_id, status)
     return Unknown(reason, correlation_id, status)
 
 
-def _succeeded(operation: OperationType, answer: Answer) -> Result:
+def _succeeded(operation: KlarnaOperation, answer: Answer) -> Result:
     correlation_id = _correlation_id(answer, _Error())
     try:
-        match operation:
-            case "create_order":
-                return _created(answer, correlation_id)
-            case "take_over":
-                return Succeeded(correlation_id=correlation_id, snapshot=order_management.snapshot(answer.body))
-            case "capture" | "refund":
-                provider_id = _new_id(answer, f"{operation}-id")
-                if provider_id is None:
-                    return Unknown("no_id", correlation_id, answer.status)
-                return Succeeded(provider_id, correlation_id)
-            case "cancel_authorization" | "cancel" | "release" | "amend":
-                return Succeeded(correlation_id=correlation_id)
-            case _:
-                assert_never(operation)
+        return operation.success(answer, correlation_id)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _uncertain(operation, "broken_body", correlation_id, answer.status)
 
 
-def _created(answer: Answer, correlation_id: str | None) -> Succeeded:
-    created = _CREATED.decode(answer.body)
-    method = created.authorized_payment_method
-    if isinstance(method, dict):  # the guide shows a string, the OpenAPI document an object
-        method = method.get("type")
-    result = {}
-    if created.redirect_url:
-        result["redirect_url"] = created.redirect_url
-    if isinstance(method, str) and method:
-        result["payment_method"] = method
-    return Succeeded(created.order_id, correlation_id, created.fraud_status, result)
+def created_id(header: str, answer: Answer, correlation_id: str | None) -> Result:
+    """Of an operation that creates something, whose id is in `header` or at the end of `Location`."""
+    provider_id = _new_id(answer, header)
+    if provider_id is None:
+        return Unknown("no_id", correlation_id, answer.status)
+    return Succeeded(provider_id, correlation_id)
 
 
 def _new_id(answer: Answer, header: str) -> str | None:
@@ -172,9 +143,9 @@ def _code(answer: Answer, error: _Error) -> str:
 def _messages(error: _Error) -> tuple[str, ...]:
     """Klarna's own words, cut, without what looks like an e-mail address."""
     given = error.error_messages if isinstance(error.error_messages, list) else [error.error_messages]
-    told = [message for message in given if isinstance(message, str)]
+    texts = [message for message in given if isinstance(message, str)]
     return tuple(
-        _EMAIL.sub("[e-mail]", message[: 2 * _MOST_CHARACTERS])[:_MOST_CHARACTERS] for message in told[:_MOST_MESSAGES]
+        _EMAIL.sub("[e-mail]", message[: 2 * _MOST_CHARACTERS])[:_MOST_CHARACTERS] for message in texts[:_MOST_MESSAGES]
     )
 
 

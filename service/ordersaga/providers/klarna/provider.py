@@ -5,12 +5,15 @@ from collections.abc import Callable
 from time import time
 from typing import Final, assert_never
 
-from ordersaga.domain.model.order import OperationType, Request
+from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Result
 from ordersaga.providers.http import Http
-from ordersaga.providers.klarna import order_management
 from ordersaga.providers.klarna.answers import result_of
+from ordersaga.providers.klarna.operation import KlarnaOperation
+from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
+from ordersaga.providers.klarna.operations.table import OPERATIONS
+from ordersaga.providers.klarna.operations.take_over import TAKE_OVER, read
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 _KEY: Final = "Klarna-Idempotency-Key"
@@ -46,14 +49,14 @@ class Klarna:
         await self._http.close()
 
 
-def _request_of(call: Call) -> tuple[OperationType, Request]:
-    """The request, and by which rules its answer is read."""
+def _request_of(call: Call) -> tuple[KlarnaOperation, Request]:
+    """The request, and the row by which its answer is read."""
     match call:
         case Send(operation=operation, request=request):
-            return operation.type, request
+            return OPERATIONS[operation.type], request
         case Revoke(request=request):
-            return "cancel_authorization", request
+            return CANCEL_AUTHORIZATION, request
         case Read(provider_order_id=provider_order_id):
-            return "take_over", order_management.read(provider_order_id)
+            return TAKE_OVER, read(provider_order_id)
         case _:
             assert_never(call)

@@ -1,16 +1,17 @@
 """Klarna's own rules, pure: what it takes, how its requests look, how long it remembers them."""
 
-from typing import Final, assert_never
+from typing import Final
 
 from msgspec import UNSET, Struct
 
 from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Operation, OperationType, Order, Request
-from ordersaga.providers.klarna import limits, order_management, payments
+from ordersaga.domain.model.results import Snapshot
+from ordersaga.providers.klarna import limits
+from ordersaga.providers.klarna.operations import create_order
+from ordersaga.providers.klarna.operations.table import LIMITS, OPERATIONS
 
 _DAY: Final = 86_400
-_KEY_SECONDS: Final = 23 * 3_600.0  # Klarna keeps an Order Management key for 24 hours from the first attempt
-_TOKEN_SECONDS: Final = 55 * 60.0  # and an authorization token for 60 minutes
 _RETURN_FEE_MARKETS: Final = frozenset(
     ("AT", "DE", "DK", "FI", "FR", "NL", "NO", "SE", "IT", "ES", "IE", "PT", "CZ", "AU", "GR")
 )
@@ -23,43 +24,43 @@ class KlarnaTerms(Struct, frozen=True):
     authorization_days: int = 28
 
     def refusals(self, data: Data) -> list[str]:
-        return limits.refusals(data)
+        check = LIMITS.get(type(data))
+        return [] if check is None else limits.first(check(data))
 
     def supports(self, operation: OperationType, data: Placed | None = None) -> bool:
         """Of `placed`: by a plain authorization token, or an order that the shop has made."""
         if data is None:
-            return True
+            return operation in OPERATIONS
         ways = [way for way in _WAYS if getattr(data.payment, way) is not UNSET]
         return data.payment.provider == "klarna" and ways == [
-            "order_id" if operation == "take_over" else "authorization_token"
+            "order_id" if OPERATIONS[operation].reads else "authorization_token"
         ]
 
+    def reduction(self, order: Order, *, to_nothing: bool) -> OperationType:
+        """A part is taken off by telling Klarna what is left."""
+        if not to_nothing:
+            return "amend"
+        return "release" if order.captured_amount or order.status == "captured" else "cancel"
+
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
-        match operation.type:
-            case "create_order":
-                return payments.create_order(order.key.subject, _placed(order, operation, data))
-            case "cancel_authorization":
-                return payments.cancel_authorization(_placed(order, operation, data))
-            case "capture" | "refund" | "cancel" | "release" | "amend":
-                return order_management.freeze(order, operation, data)
-            case "take_over":
-                raise ValueError("a take-over reads the order: there is no request to freeze")
-            case _:
-                assert_never(operation.type)
+        freeze = OPERATIONS[operation.type].freeze
+        if freeze is None:
+            raise ValueError(f"order {order.key.subject!r}: {operation.type} is a read, it has no request to freeze")
+        return freeze(order, operation, data)
 
     def revocation(self, request: Request) -> Request:
-        return payments.revocation(request)
+        return create_order.revocation(request)
 
     def key_seconds(self, operation: OperationType) -> float:
-        match operation:
-            case "create_order":
-                return _TOKEN_SECONDS
-            case "cancel_authorization" | "take_over":
-                return 0.0
-            case "capture" | "refund" | "cancel" | "release" | "amend":
-                return _KEY_SECONDS
-            case _:
-                assert_never(operation)
+        return OPERATIONS[operation].key_seconds
+
+    def keeps_reference(self, operation: OperationType) -> bool:  # noqa: ARG002 - the same for all of Klarna's
+        """Captures and refunds bear a `reference`."""
+        return True
+
+    def shows(self, operation: OperationType, request: Request, seen: Snapshot) -> bool | None:
+        shows = OPERATIONS[operation].shows
+        return None if shows is None else shows(request, seen)
 
     def return_fee_refusals(self, order: Order) -> list[str]:
         """Klarna keeps a fee back only where one capture took the whole order, and in some markets."""
@@ -73,11 +74,3 @@ class KlarnaTerms(Struct, frozen=True):
     def expiry(self, now: float) -> float:
         """The period ends at midnight UTC (2022-07-08T09:48 + 28 days is 2022-08-05T00:00)."""
         return (now + self.authorization_days * _DAY) // _DAY * _DAY
-
-
-def _placed(order: Order, operation: Operation, data: Data | None) -> Placed:
-    if isinstance(data, Placed) and data.payment.authorization_token is not UNSET:
-        return data
-    raise ValueError(
-        f"order {order.key.subject!r}: {operation.type} needs the placed event with its authorization token"
-    )

@@ -1,54 +1,14 @@
-"""Klarna Order Management v1: the requests of an order's later life, and what a read of it says."""
+"""The books of an order as a read of Order Management v1 shows them."""
 
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
-from ordersaga.domain.model.events import Data
-from ordersaga.domain.model.order import Operation, Order, Request
 from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Snapshot
-from ordersaga.providers.klarna import bodies
 
-_ORDERS: Final = "/ordermanagement/v1/orders"
 _Status = Literal["authorized", "part_captured", "captured", "cancelled", "expired", "closed"]
-
-
-def read(provider_order_id: str) -> Request:
-    """The order with its captures and refunds, all in one answer."""
-    return Request("GET", _path(provider_order_id))
-
-
-def freeze(order: Order, operation: Operation, data: Data | None) -> Request:
-    """The request of a write; its key is the operation's id."""
-    match operation.type:
-        case "capture":
-            return _write("POST", order, operation, "captures", bodies.capture(order, operation, data))
-        case "refund":
-            return _write("POST", order, operation, "refunds", bodies.refund(order, operation, data))
-        case "cancel":
-            return _write("POST", order, operation, "cancel")
-        case "release":
-            return _write("POST", order, operation, "release-remaining-authorization")
-        case "amend":
-            return _write("PATCH", order, operation, "authorization", bodies.amend(order, operation, data))
-        case _:
-            raise ValueError(f"{operation.type} is no write of Order Management")
-
-
-def _write(
-    method: Literal["POST", "PATCH"], order: Order, operation: Operation, what: str, body: bodies.Json | None = None
-) -> Request:
-    if order.provider_order_id is None:
-        raise ValueError(f"order {order.key.subject!r} has no Klarna order id yet: {operation.type} can't be frozen")
-    path = f"{_path(order.provider_order_id)}/{what}"
-    return Request(method, path, "" if body is None else bodies.encode(body), operation.id)
-
-
-def _path(provider_order_id: str) -> str:
-    return f"{_ORDERS}/{quote(provider_order_id, safe='')}"
 
 
 class _Line(Struct):

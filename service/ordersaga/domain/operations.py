@@ -1,0 +1,175 @@
+"""The table of operations: one row for each thing that a provider can be asked to do.
+
+A row says which event asks for it, what its success and its refusal do to the order, which outcome tells it, and what
+proves that it took effect when its answer was lost. `saga` and the modules of `uncertainty` read the table; nothing
+outside it asks for an operation's type by name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from ordersaga.domain.deciding import amending, cancelling, changing, findings, placing, returning, shipping
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model.events import (
+    Amended,
+    Cancelled,
+    Closed,
+    Data,
+    Placed,
+    Returned,
+    Shipped,
+)
+from ordersaga.domain.model.order import Operation, OperationType, Order, Pending, Refusal
+from ordersaga.domain.model.results import Snapshot, Succeeded
+
+Decide = Callable[[DecisionBuilder, Pending, Any], None]
+Succeed = Callable[[DecisionBuilder, Operation, Succeeded], None]
+Refuse = Callable[[DecisionBuilder, Operation, Refusal], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ByReading:
+    """A read of the order shows it, or that it's absent. `unaccounted`: money of its kind that no list explains."""
+
+    find: findings.Finder
+    unaccounted: Callable[[Order, Snapshot], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ByRepeating:
+    """The same request has the same answer, as long as the provider remembers it. Then what it would use is withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvidence:
+    """It can only be sent again, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it."""
+
+    gone_is_done: bool = False
+
+
+Evidence = ByReading | ByRepeating | NoEvidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationSpec:
+    """One row.
+
+    `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
+    provider's review. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
+    request to freeze. `adopts`: a read in its name takes the provider's order over.
+    """
+
+    name: OperationType
+    decides: Mapping[type[Data], Decide] = field(default_factory=dict)
+    succeed: Succeed
+    refuse: Refuse
+    outcomes: tuple[str, ...]
+    evidence: Evidence
+    moves_money: bool = True
+    beside_review: bool = False
+    creates_id: bool = False
+    only_reads: bool = False
+    adopts: bool = False
+
+
+def _change(name: OperationType, event: type[Data], outcome: str, *, beside_review: bool = True) -> OperationSpec:
+    """A row of a change without money: it needs no code of its own."""
+    return OperationSpec(
+        name=name,
+        decides={event: partial(changing.decide, name)},
+        succeed=partial(changing.changed, outcome),
+        refuse=changing.refused,
+        outcomes=(outcome,),
+        evidence=ByReading(findings.find_change),
+        moves_money=False,
+        beside_review=beside_review,
+    )
+
+
+_ROWS: Final = (
+    OperationSpec(
+        name="create_order",
+        decides={Placed: placing.decide},
+        succeed=placing.created,
+        refuse=placing.refused,
+        outcomes=("authorized", "captured", "review_pending"),
+        evidence=ByRepeating(),
+        creates_id=True,
+        adopts=True,  # when a person has named the order whose answer was lost
+    ),
+    OperationSpec(
+        name="cancel_authorization",
+        succeed=placing.authorization_cancelled,
+        refuse=placing.authorization_not_cancelled,
+        outcomes=("cancelled",),
+        evidence=NoEvidence(gone_is_done=True),  # nobody but us could have used the authorization
+    ),
+    OperationSpec(
+        name="take_over",
+        succeed=placing.read_only,
+        refuse=placing.refused,
+        outcomes=("authorized", "captured", "review_pending"),
+        evidence=NoEvidence(),
+        only_reads=True,
+        adopts=True,
+    ),
+    OperationSpec(
+        name="capture",
+        decides={Shipped: shipping.decide},
+        succeed=shipping.captured,
+        refuse=shipping.refused,
+        outcomes=("captured",),
+        evidence=ByReading(findings.find_capture, findings.unaccounted_captures),
+        creates_id=True,
+    ),
+    OperationSpec(
+        name="refund",
+        decides={Returned: returning.decide},
+        succeed=returning.refunded,
+        refuse=returning.refused,
+        outcomes=("refunded",),
+        evidence=ByReading(findings.find_refund, findings.unaccounted_refunds),
+        creates_id=True,
+    ),
+    OperationSpec(
+        name="cancel",
+        decides={Cancelled: cancelling.decide, Closed: cancelling.decide_closed},
+        succeed=cancelling.ended,
+        refuse=changing.refused,
+        outcomes=("cancelled",),
+        evidence=ByReading(findings.find_cancel),
+        beside_review=True,
+    ),
+    OperationSpec(
+        name="release",
+        succeed=cancelling.ended,
+        refuse=changing.refused,
+        outcomes=("released",),
+        evidence=ByReading(findings.find_release),
+    ),
+    OperationSpec(
+        name="amend",
+        decides={Amended: amending.decide},
+        succeed=amending.amended,
+        refuse=changing.refused,
+        outcomes=("amended", "lines_cancelled"),
+        evidence=ByReading(findings.find_amend),
+    ),
+)
+
+OPERATIONS: Final[Mapping[OperationType, OperationSpec]] = {row.name: row for row in _ROWS}
+DECIDED_BY: Final[Mapping[type[Data], OperationSpec]] = {event: row for row in _ROWS for event in row.decides}
+
+
+def spec_of(operation: Operation) -> OperationSpec:
+    return OPERATIONS[operation.type]
+
+
+def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
+    """Raises Hold and Refused."""
+    row = DECIDED_BY[type(data)]
+    if not row.beside_review:
+        builder.wait_for_review()
+    row.decides[type(data)](builder, pending, data)

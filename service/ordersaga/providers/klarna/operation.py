@@ -1,0 +1,44 @@
+"""One row of Klarna's table of operations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from ordersaga.domain.model.events import Data
+from ordersaga.domain.model.order import Operation, OperationType, Order, Request
+from ordersaga.domain.model.results import Result, Snapshot, Succeeded
+from ordersaga.providers.http import Answer
+from ordersaga.providers.klarna.limits import Messages
+
+Freeze = Callable[[Order, Operation, Data | None], Request]
+Success = Callable[[Answer, str | None], Result]
+"""What a 2xx means, given the answer and its correlation id. Raises msgspec.MsgspecError for a broken body."""
+
+ORDER_MANAGEMENT_KEY: Final = 23 * 3_600.0
+"""Seconds: Klarna keeps an Order Management key for 24 hours from the first attempt."""
+
+
+def done(_answer: Answer, correlation_id: str | None) -> Result:
+    return Succeeded(correlation_id=correlation_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KlarnaOperation:
+    """`name`: of the row in `domain.operations`.
+
+    `freeze`: None for a read. `limits`: by event, what Klarna wouldn't take of its data. `conflict`: what a 409 means.
+    `key_seconds`: how long a repeat is trusted to be recognised, from the first send; 0: it has no key.
+    `shows`: of a change without money, whether a read shows what its request asked for.
+    """
+
+    name: OperationType
+    freeze: Freeze | None
+    limits: Mapping[type[Data], Callable[[Any], Messages]] = field(default_factory=dict)
+    success: Success = done
+    conflict: Literal["rejected", "uncertain"] = "uncertain"
+    key_seconds: float = ORDER_MANAGEMENT_KEY
+    shows: Callable[[Request, Snapshot], bool | None] | None = None
+
+    @property
+    def reads(self) -> bool:
+        return self.freeze is None

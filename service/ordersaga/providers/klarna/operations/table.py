@@ -1,0 +1,24 @@
+"""Klarna's table of operations. An operation that isn't listed is answered with `unsupported_by_provider`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ordersaga.domain.model.events import Data
+from ordersaga.domain.model.order import OperationType
+from ordersaga.providers.klarna.limits import Messages
+from ordersaga.providers.klarna.operation import KlarnaOperation
+from ordersaga.providers.klarna.operations.amend import AMEND
+from ordersaga.providers.klarna.operations.cancel import CANCEL
+from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
+from ordersaga.providers.klarna.operations.capture import CAPTURE
+from ordersaga.providers.klarna.operations.create_order import CREATE_ORDER
+from ordersaga.providers.klarna.operations.refund import REFUND
+from ordersaga.providers.klarna.operations.release import RELEASE
+from ordersaga.providers.klarna.operations.take_over import TAKE_OVER
+
+_ROWS: Final = (CREATE_ORDER, CANCEL_AUTHORIZATION, TAKE_OVER, CAPTURE, REFUND, CANCEL, RELEASE, AMEND)
+
+OPERATIONS: Final[Mapping[OperationType, KlarnaOperation]] = {row.name: row for row in _ROWS}
+LIMITS: Final[Mapping[type[Data], Callable[[Any], Messages]]] = {
+    event: limits for row in _ROWS for event, limits in row.limits.items()
+}

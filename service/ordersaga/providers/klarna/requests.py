@@ -1,0 +1,51 @@
+"""How Klarna's requests are put together."""
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from ordersaga.domain.model.events import Data, Placed
+from ordersaga.domain.model.order import Operation, Order, Request
+
+Json = dict[str, Any]
+
+_AUTHORIZATIONS: Final = "/payments/v1/authorizations"
+_ORDERS: Final = "/ordermanagement/v1/orders"
+
+
+def encode(body: Json) -> str:
+    """The same text for the same body."""
+    return msgspec.json.encode(body, order="deterministic").decode()
+
+
+def given(data: Struct, names: Iterable[str]) -> Json:
+    """The fields that the shop gave, under Klarna's own names."""
+    return {name: value for name in names if (value := getattr(data, name)) is not UNSET}
+
+
+def authorization_path(order: Order, operation: Operation, data: Data | None) -> str:
+    """Of the authorization that the `placed` event came with."""
+    token = data.payment.authorization_token if isinstance(data, Placed) else UNSET
+    if token is UNSET:
+        raise ValueError(
+            f"order {order.key.subject!r}: {operation.type} needs the placed event with its authorization token"
+        )
+    return f"{_AUTHORIZATIONS}/{quote(token, safe='')}"
+
+
+def order_path(provider_order_id: str) -> str:
+    """Of an order in Order Management."""
+    return f"{_ORDERS}/{quote(provider_order_id, safe='')}"
+
+
+def write(
+    method: Literal["POST", "PATCH"], order: Order, operation: Operation, resource: str, body: Json | None = None
+) -> Request:
+    """A write to a resource of the order in Order Management; its key is the operation's id."""
+    if order.provider_order_id is None:
+        raise ValueError(f"order {order.key.subject!r} has no Klarna order id yet: {operation.type} can't be frozen")
+    path = f"{order_path(order.provider_order_id)}/{resource}"
+    return Request(method, path, "" if body is None else encode(body), operation.id)
