@@ -16,7 +16,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ordersaga.domain.model.events import Cause, OrderLine
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import (
     Allocation,
     Attention,
@@ -180,7 +181,7 @@ def test_dead_letters_as_json_are_one_array(run: Run, letters: list[DeadLetter])
 
 
 def test_no_dead_letters(run: Run, stored: str) -> None:
-    assert run("dead-letters", "list").out == "There are no dead letters that are open.\n"
+    assert run("dead-letters", "list").out == "There are no open dead letters.\n"
     assert run("dead-letters", "list", "--json").out == "[]\n"
 
 
@@ -233,8 +234,8 @@ async def test_migrate_makes_the_schema_and_says_so(run: Run, stored: str) -> No
     assert "run `ordersaga migrate`" in said.err
     first = await asyncio.to_thread(run, "migrate")
     assert first.code == 0
-    assert "went from nothing to " in first.out
-    assert "is at " in (await asyncio.to_thread(run, "migrate")).out
+    assert "was upgraded from nothing to " in first.out
+    assert "is already at " in (await asyncio.to_thread(run, "migrate")).out
     assert (await asyncio.to_thread(run, "order", "show", "1")).err == "there is no order '1' of merchant 'default'\n"
 
 
@@ -280,7 +281,7 @@ def test_a_metrics_port_that_is_taken_is_named(run: Run, stored: str, monkeypatc
         said = run("run")
     assert (said.code, said.err) == (
         2,
-        f"ORDERSAGA_METRICS_PORT can't be listened at ({port}: Address already in use)\n",
+        f"ORDERSAGA_METRICS_PORT: can't listen on port {port}: Address already in use\n",
     )
 
 
@@ -298,5 +299,5 @@ def test_at_the_start_a_master_key_that_was_forgotten_is_told(run: Run, stored: 
     lines = [json.loads(service.stderr.readline()) for _ in range(2)]
     service.terminate()
     service.communicate(timeout=30)
-    assert (lines[0]["event"], lines[0]["level"]) == ("a master key isn't given", "warning")
-    assert lines[0]["reason"] == "what the key '1' sealed can't be read"
+    assert (lines[0]["event"], lines[0]["level"]) == ("a master key is missing", "warning")
+    assert lines[0]["reason"] == "data encrypted with the key '1' can't be read"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ordersaga.cli.wiring import Role, store_of, wired
+from ordersaga.cli.connections import store_of
+from ordersaga.cli.wiring import Role, build
 from ordersaga.config import load
 
 
@@ -12,9 +13,9 @@ from ordersaga.config import load
 async def test_the_batches_of_intake_and_worker_are_watched(stored: str, roles: list[Role], watched: int) -> None:
     settings = load()
     store = store_of(settings)
-    service = wired(settings, store, roles)
+    components = build(settings, store, roles)
     try:
-        assert [seconds() for seconds in service.in_hand] == [0.0] * watched
+        assert [seconds() for seconds in components.batch_ages] == [0.0] * watched
     finally:
-        await service.close()
+        await components.close()
         await store.close()

@@ -165,7 +165,7 @@ def test_the_settings_of_the_readme_are_all_that_is_required(empty: Staged) -> N
 
 def test_a_newcomers_order_is_placed_and_captured_from_the_readme_alone(empty: Staged, said: Said) -> None:
     told = said[README].result()
-    assert "went from nothing to" in told
+    assert "was upgraded from nothing to" in told
     assert "2 events published" in told
     assert re.search(r"1001 +authorized +final +15\.30 GBP", told)
     assert re.search(r"1001 +captured +final +15\.30 GBP", told)

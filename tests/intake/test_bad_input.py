@@ -2,12 +2,10 @@
 
 import time
 
-import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
-from ordersaga.operating.replay import Replay, ReplayError
-from roles_harness import TOPIC, Shop, key, roles, run_sql, until
+from roles_harness import TOPIC, Shop, key, roles, run_sql
 
 
 def counted(name: str, **labels: str) -> float:
@@ -48,26 +46,6 @@ async def test_another_event_under_the_id_of_a_dead_letter_is_one_too_and_the_sa
         await r.take(shop.placed(name="a"))
         assert await r.letters() == ["id_reused", "invalid_event"]
         assert r.fake.made == []
-
-
-async def test_what_was_taken_in_before_the_inbox_forgot_it_is_not_replayed(database: str) -> None:
-    async with roles(database, retention=3600.0) as r:
-        shop = Shop()
-        await r.take(shop.placed())
-        await r.at_rest()
-        cancelled = {"order_lines": [{"reference": "A", "quantity": 1}]}
-        for _ in range(2):
-            await r.take(shop.event("cancelled", "1", cancelled, name="c", timestamp=time.time() - 3700))
-            await run_sql(database, "DELETE FROM inbox WHERE id = 'c'")
-        two, one = await r.store.list_dead_letters()
-        replaying = Replay(r.store, ["default"], r.rulebook, "test")
-        await replaying.replay(one.id)
-        r.claiming()
-        await until(lambda: len(r.fake.calls) == 2)
-        await r.at_rest()
-        with pytest.raises(ReplayError, match="taken in before"):
-            await replaying.replay(two.id)
-        assert (await r.order()).released_amount == 1000
 
 
 async def test_a_record_older_than_what_the_inbox_remembers_moves_no_money(database: str) -> None:

@@ -1,23 +1,22 @@
 """A batch is one transaction with its offsets; what goes wrong in it stalls one order at most."""
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
+from intake.bugs import bug_in_accept
 from ordersaga.bus.records import Place, Record
 from ordersaga.domain import saga
-from ordersaga.domain.model.events import TYPES, Event
+from ordersaga.domain.model.events import Event
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Decision
 from ordersaga.domain.model.terms import Rules
 from ordersaga.intake import intake
-from ordersaga.operating.replay import Replay, ReplayError
 from ordersaga.store.errors import (
     ConflictError,
     OffsetsMovedError,
@@ -28,33 +27,9 @@ from ordersaga.store.errors import (
 from ordersaga.store.intake import Change, Intake, Progress
 from roles_harness import TOPIC, Roles, Shop, key, roles, run_sql, until
 
-Accept = Callable[[Order | None, Event, float, Rules], Decision]
-
 
 def violated(invariant: str) -> float:
     return REGISTRY.get_sample_value("ordersaga_invariant_violations_total", {"invariant": invariant}) or 0.0
-
-
-def bug_in_accept(monkeypatch: pytest.MonkeyPatch, *names: str, broken: Callable[[Order], Order] | None = None) -> None:
-    """For events of these ids: an exception, or a decision that no database takes."""
-    right: Accept = saga.accept
-
-    def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
-        decision = right(order, event, now, rules)
-        if event.cause.id not in names:
-            return decision
-        if broken is None:
-            raise ZeroDivisionError
-        return replace(decision, order=broken(decision.order))
-
-    monkeypatch.setattr(saga, "accept", accept)
-
-
-def _structured(record: Record) -> Record:
-    """The same event in structured content mode."""
-    told = {name.removeprefix("ce_"): value.decode() for name, value in record.headers if name.startswith("ce_")}
-    value = json.dumps({**told, "data": json.loads(record.value or b"")}).encode()
-    return replace(record, value=value, headers=(("content-type", b"application/cloudevents+json"),))
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, method: str, errors: Sequence[Exception]) -> list[Exception]:
@@ -145,76 +120,6 @@ async def test_an_event_that_takes_too_long_stands_alone_in_the_end(
         for number in range(4):
             assert await r.told(str(number)) == ["authorized"]
         assert await r.store.offsets(TOPIC) == {0: shop.next}
-
-
-async def test_once_the_bug_is_mended_a_replay_lets_the_order_go_on_in_its_order(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with roles(database) as r:
-        shop = Shop()
-        with monkeypatch.context() as patch:
-            bug_in_accept(patch, "bad")
-            await r.take(shop.placed(), shop.shipped(quantity=1, name="bad"), shop.shipped(quantity=2, name="later"))
-            await r.take(shop.shipped(quantity=1, name="bad"))
-        await r.at_rest()
-        (letter,) = await r.store.list_dead_letters()
-        replaying = Replay(r.store, ["default"], r.rulebook, "test")
-        await replaying.replay(letter.id)
-        r.claiming()
-        await until(lambda: len(r.fake.calls) == 3)
-        await r.at_rest()
-        assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
-        with pytest.raises(ReplayError):
-            await replaying.replay(letter.id)
-
-
-async def test_a_repaired_event_keeps_its_names(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with roles(database) as r:
-        shop = Shop()
-        with monkeypatch.context() as patch:
-            bug_in_accept(patch, "bad")
-            await r.take(shop.placed(), _structured(shop.shipped(name="bad")), shop.shipped(name="later"))
-        await r.at_rest()
-        (letter,) = await r.store.list_dead_letters()
-        replaying = Replay(r.store, ["default"], r.rulebook, "test")
-        for other in (shop.shipped("2", name="bad"), shop.shipped("1", name="good")):
-            with pytest.raises(ReplayError, match="keeps merchant, subject, source and id"):
-                await replaying.replay(letter.id, _structured(other).value)
-        with pytest.raises(ReplayError, match="needs no new one"):
-            await replaying.replay(letter.id, new_id="good")
-        await replaying.replay(letter.id, _structured(shop.shipped("1", 2, name="bad")).value)
-        r.claiming()
-        await until(lambda: len(r.fake.calls) == 3)
-        await r.at_rest()
-        assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
-
-
-async def test_discarding_what_can_be_read_by_now_ends_it_all_the_same(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with roles(database) as r:
-        shop = Shop()
-        with monkeypatch.context() as patch:
-            patch.delitem(TYPES, "shop.order.closed.v1")
-            await r.take(shop.placed(), shop.event("closed", "1", {}, name="c"))
-        await r.at_rest()
-        (letter,) = await r.store.list_dead_letters()
-        await Replay(r.store, ["default"], r.rulebook, "test").discard(letter.id)
-        told = [(one["type"], one["final"]) for one in await r.outcomes() if one["cause"]["id"] == "c"]
-        assert told == [("rejected", False), ("rejected", True)]
-
-
-async def test_a_dead_letter_whose_event_was_taken_in_meanwhile_is_not_replayed(database: str) -> None:
-    async with roles(database) as r:
-        shop = Shop()
-        await r.take(shop.placed(), shop.event("closed", "1", {}, name="c", merchant="stranger"))
-        (letter,) = await r.store.list_dead_letters()
-        r.intake._merchants = ["default", "stranger"]
-        r.rulebook._rules["stranger"] = r.rulebook.of("default")
-        await r.take(shop.event("closed", "1", {}, name="c", merchant="stranger"))
-        replaying = Replay(r.store, ["default", "stranger"], r.rulebook, "test")
-        with pytest.raises(ReplayError, match="taken in meanwhile"):
-            await replaying.replay(letter.id)
 
 
 async def test_a_second_bug_on_the_same_order_leaves_it_waiting_for_the_first(

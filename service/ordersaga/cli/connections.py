@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ordersaga.config import DatabaseSettings, KafkaSettings, StoreSettings
+from ordersaga.config import DatabaseSettings, KafkaSettings, Settings, StoreSettings
 
 if TYPE_CHECKING:
     from ordersaga.bus.kafka import KafkaSettings as Bus
+    from ordersaga.rulebook import Rulebook
     from ordersaga.store.settings import Database
     from ordersaga.store.store import Store
 
@@ -44,17 +45,38 @@ def database_of(settings: DatabaseSettings) -> "Database":
     )
 
 
-@asynccontextmanager
-async def opened_store(settings: StoreSettings) -> AsyncIterator["Store"]:
-    """For one command. Raises the store's errors."""
+def store_of(settings: StoreSettings, *topics: str) -> "Store":
+    """`topics`: those that the intake reads."""
     from ordersaga.store.engine import Engine
     from ordersaga.store.store import Store
     from ordersaga.store.vault import Vault
 
     keys = settings.encryption_keys()
-    store = Store(Engine(database_of(settings)), Vault(keys, next(iter(keys))))
+    return Store(Engine(database_of(settings)), Vault(keys, next(iter(keys))), topics)
+
+
+@asynccontextmanager
+async def opened_store(settings: StoreSettings) -> AsyncIterator["Store"]:
+    """For a command that reads, or decides nothing. Raises the store's errors."""
+    store = store_of(settings)
     try:
         await store.open()
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def opened_store_and_rulebook(settings: Settings) -> AsyncIterator[tuple["Store", "Rulebook"]]:
+    """For a command that decides on an order. Raises the store's errors."""
+    from ordersaga.cli.accounts import accounts_of, rulebook_of
+    from ordersaga.providers.accounts import providers_of
+
+    accounts = accounts_of(settings)
+    providers = providers_of(accounts)
+    try:
+        async with store_of(settings, settings.orders_topic) as store:
+            yield store, rulebook_of(settings, accounts, providers)
+    finally:
+        for provider in providers.values():
+            await provider.close()

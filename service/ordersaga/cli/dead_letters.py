@@ -27,101 +27,102 @@ async def list_(
     Parameters
     ----------
     state
-        Which of them.
+        Only those in this state.
     limit
         How many at most.
     after
-        Those that follow this one: the last of the page before.
+        Only those after this one: the last of the previous page.
     json
-        As one JSON array.
+        Print one JSON array.
 
     """
     from ordersaga import config
 
     settings = config.load(config.StoreSettings)
     from ordersaga.cli.connections import opened_store
+    from ordersaga.operating.dead_letters import list_dead_letters
 
     async with opened_store(settings) as store:
-        letters = await store.list_dead_letters(state, limit, after)
+        found = await list_dead_letters(store, state, limit, after)
     if json:
-        _print_json([_facts(letter) for letter in letters])
-    elif letters:
+        _print_json([_facts(one) for one in found])
+    elif found:
         columns = ("id", "at (UTC)", "code", "merchant", "order", "place", "reason")
-        rows = ((one.id, at(one.at), one.code, one.merchant, one.subject, _place(one), one.reason) for one in letters)
+        rows = ((one.id, at(one.at), one.code, one.merchant, one.subject, _place(one), one.reason) for one in found)
         table(f"Dead letters, {state}", columns, rows)
     else:
-        console().print(f"There are no dead letters that are {state}.")
+        console().print(f"There are no {state} dead letters.")
 
 
-async def show(letter: UUID, /, *, reveal: bool = False, json: bool = False) -> None:
-    """Print a dead letter. Its content may hold personal data.
+async def show(dead_letter: UUID, /, *, reveal: bool = False, json: bool = False) -> None:
+    """Print a dead letter. Its content may be personal data.
 
     Parameters
     ----------
-    letter
+    dead_letter
         Its id.
     reveal
-        Also key, headers and value of the record, decrypted.
+        Also print key, headers and value of the record, decrypted.
     json
-        As one JSON object.
+        Print one JSON object.
 
     """
     from ordersaga import config
 
     settings = config.load(config.StoreSettings)
     from ordersaga.cli.connections import opened_store
+    from ordersaga.operating.dead_letters import get_dead_letter
 
     async with opened_store(settings) as store:
-        found = await store.get_dead_letter(letter)
-    if found is None:
-        raise CommandError(f"there is no dead letter {letter}")
-    facts = _facts(found[0]) | (_revealed(found[1]) if reveal else {})
+        listed, content = await get_dead_letter(store, dead_letter)
+    facts = _facts(listed) | (_revealed(content) if reveal else {})
     if json:
         _print_json(facts)
     else:
-        table(f"Dead letter {letter}", ("", ""), ((name, value) for name, value in facts.items() if value is not None))
+        rows = ((name, value) for name, value in facts.items() if value is not None)
+        table(f"Dead letter {dead_letter}", ("", ""), rows)
         if not reveal:
-            console().print("Its content may hold personal data: --reveal shows it.")
+            console().print("Its content may be personal data: --reveal shows it.")
 
 
-async def replay(letter: UUID, *, file: Path | None = None, new_id: str | None = None) -> None:
-    """Take a dead letter's event in again, as if it came now.
+async def replay(dead_letter: UUID, *, file: Path | None = None, new_id: str | None = None) -> None:
+    """Process the event of a dead letter again, as if it had just arrived.
 
     Parameters
     ----------
-    letter
+    dead_letter
         Its id.
     file
-        The repaired value of the record; without it the value stays as it was.
+        The repaired value of the record. Default: the value as it was.
     new_id
-        Another event id, for one whose id was used before.
+        A new event id, where the old one was used before.
 
     """
-    value = None if file is None else _content(file)
-    async with _replaying() as replaying:
-        key = await replaying.replay(letter, value, new_id)
+    value = None if file is None else _read(file)
+    async with _replay() as replaying:
+        key = (await replaying.replay(dead_letter, value, new_id)).key
     console().print(f"Taken in, for order {key.subject} of merchant {key.merchant}.", highlight=False)
 
 
-async def discard(letter: UUID, *, yes: bool = False) -> None:
-    """Give a dead letter up: its event ends in a final rejection where the shop was told of it.
+async def discard(dead_letter: UUID, *, yes: bool = False) -> None:
+    """Discard a dead letter permanently. An event that has no final outcome yet is rejected.
 
     Parameters
     ----------
-    letter
+    dead_letter
         Its id.
     yes
-        Don't ask.
+        Don't ask for confirmation.
 
     """
-    if not yes and not _confirmed(f"Discard dead letter {letter} for good? (yes/no) "):
+    if not yes and not _confirmed(f"Discard dead letter {dead_letter} permanently? (yes/no) "):
         raise CommandError("nothing was discarded")
-    async with _replaying() as replaying:
-        await replaying.discard(letter)
+    async with _replay() as replaying:
+        await replaying.discard(dead_letter)
     console().print("Discarded.")
 
 
-def _content(file: Path) -> bytes:
+def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
@@ -129,7 +130,7 @@ def _content(file: Path) -> bytes:
 
 
 def _confirmed(question: str) -> bool:
-    """No where nobody answers."""
+    """False without a terminal that answers."""
     try:
         return console().input(question) == "yes"
     except EOFError:
@@ -137,37 +138,34 @@ def _confirmed(question: str) -> bool:
 
 
 @asynccontextmanager
-async def _replaying() -> AsyncIterator["Replay"]:
+async def _replay() -> AsyncIterator["Replay"]:
     from ordersaga import config
 
     settings = config.load()
-    from ordersaga.cli.wiring import opened
-    from ordersaga.operating.replay import Replay, ReplayError
+    from ordersaga.cli.connections import opened_store_and_rulebook
+    from ordersaga.operating.replay import Replay
 
-    try:
-        async with opened(settings) as (store, rulebook):
-            yield Replay(store, settings.merchants.keys(), rulebook, settings.instance)
-    except ReplayError as error:
-        raise CommandError(str(error)) from error
+    async with opened_store_and_rulebook(settings) as (store, rulebook):
+        yield Replay(store, settings.merchants.keys(), rulebook, settings.instance)
 
 
-def _place(letter: "Listed") -> str:
-    return f"{letter.topic}[{letter.partition}]@{letter.offset}"
+def _place(listed: "Listed") -> str:
+    return f"{listed.topic}[{listed.partition}]@{listed.offset}"
 
 
-def _facts(letter: "Listed") -> dict[str, Any]:
+def _facts(listed: "Listed") -> dict[str, Any]:
     return {
-        "id": str(letter.id),
-        "at": at(letter.at),
-        "state": letter.state,
-        "code": letter.code,
-        "reason": letter.reason,
-        "fingerprint": letter.fingerprint,
-        "merchant": letter.merchant,
-        "subject": letter.subject,
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
+        "id": str(listed.id),
+        "at": at(listed.at),
+        "state": listed.state,
+        "code": listed.code,
+        "reason": listed.reason,
+        "fingerprint": listed.fingerprint,
+        "merchant": listed.merchant,
+        "subject": listed.subject,
+        "topic": listed.topic,
+        "partition": listed.partition,
+        "offset": listed.offset,
     }
 
 

@@ -1,9 +1,9 @@
-"""`ordersaga order show`: an order with its journal. What may be personal data isn't shown."""
+"""`ordersaga order show`: an order with its journal, without personal data."""
 
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from ordersaga.cli.output import CommandError, at, console, money, table
+from ordersaga.cli.output import at, console, money, table
 
 if TYPE_CHECKING:
     from ordersaga.domain.model.order import Order
@@ -23,13 +23,13 @@ async def show(
     Parameters
     ----------
     subject
-        The shop's id of the order.
+        The shop's order id.
     merchant
-        Whose order.
+        The order's merchant.
     kind
-        What the id is of.
+        Whether the id is that of an order or of a subscription.
     json
-        As one JSON object; amounts in minor units, times in seconds since 1970.
+        Print one JSON object; amounts in minor units, times in seconds since 1970.
 
     """
     from ordersaga import config
@@ -37,24 +37,16 @@ async def show(
     settings = config.load(config.StoreSettings)
     from ordersaga.cli.connections import opened_store
     from ordersaga.domain.model.order import Key
+    from ordersaga.operating.orders import show_order
 
     async with opened_store(settings) as store:
-        shown = await store.show_order(Key(merchant, kind, subject))
-    if shown is None:
-        raise CommandError(f"there is no {kind} {subject!r} of merchant {merchant!r}")
+        shown = await show_order(store, Key(merchant, kind, subject))
     if json:
-        sys.stdout.write(_as_json(shown) + "\n")
+        import msgspec
+
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
     else:
         _print(shown)
-
-
-def _as_json(shown: "Shown") -> str:
-    import msgspec
-
-    from ordersaga.domain.model.order import Details
-
-    bare = msgspec.structs.replace(shown, order=msgspec.structs.replace(shown.order, details=Details()))
-    return msgspec.json.format(msgspec.json.encode(bare)).decode()
 
 
 def _print(shown: "Shown") -> None:

@@ -1,12 +1,12 @@
-"""`ordersaga order settle`: a person's word on an operation that is stuck."""
+"""`ordersaga order settle`: settles a stuck operation by hand."""
 
 from typing import TYPE_CHECKING
 
 from ordersaga.cli.output import CommandError, console
 
 if TYPE_CHECKING:
-    from ordersaga.domain.model.outcomes import Decision
     from ordersaga.domain.uncertainty.manual import Verdict
+    from ordersaga.operating.manual_settlement import SettledManually
 
 
 async def settle(
@@ -22,46 +22,42 @@ async def settle(
     try_again: bool = False,
     merchant: str = "default",
 ) -> None:
-    """Say what became of an operation that is stuck: look it up at the provider first.
+    """Record the result of a stuck operation. Look it up at the provider first.
 
     Parameters
     ----------
     subject
-        The shop's id of the order.
+        The shop's order id.
     operation_id
         As `order show` prints it.
     by
-        Who says so, for the journal.
+        Who records it, for the journal.
     took_effect
-        The provider did it.
+        The provider carried it out.
     provider_id
-        What it is called there: the id of the order, capture or refund. Others have none.
+        Its id at the provider: of the order, capture or refund. Other operations have none.
     had_no_effect
-        The provider didn't do it: its event is rejected.
+        The provider didn't carry it out: its event is rejected.
     reason
-        Why; the shop is told.
+        Why it had no effect. The shop gets it.
     try_again
         Look for evidence once more.
     merchant
-        Whose order.
+        The order's merchant.
 
     """
     verdict = _verdict(took_effect, provider_id, had_no_effect, reason, try_again)
     from ordersaga import config
 
     settings = config.load()
-    from ordersaga.cli.wiring import opened
+    from ordersaga.cli.connections import opened_store_and_rulebook
     from ordersaga.domain.model.order import Key
-    from ordersaga.domain.uncertainty.manual import NotSettledError
     from ordersaga.operating.manual_settlement import ManualSettlement
 
-    try:
-        async with opened(settings) as (store, rulebook):
-            settling = ManualSettlement(store, settings.merchants.keys(), rulebook, settings.instance)
-            decision = await settling.settle(Key(merchant, "order", subject), operation_id, verdict, by)
-    except NotSettledError as error:
-        raise CommandError(str(error)) from error
-    console().print(_told(decision, operation_id), highlight=False, markup=False)
+    async with opened_store_and_rulebook(settings) as (store, rulebook):
+        settlement = ManualSettlement(store, settings.merchants.keys(), rulebook, settings.instance)
+        settled = await settlement.settle(Key(merchant, "order", subject), operation_id, verdict, by)
+    console().print(_line(settled), highlight=False, markup=False)
 
 
 def _verdict(
@@ -70,18 +66,18 @@ def _verdict(
     from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect, TryAgain
 
     if [took_effect, had_no_effect, try_again].count(True) != 1:
-        raise CommandError("say one of --took-effect, --had-no-effect and --try-again", 2)
+        raise CommandError("give one of --took-effect, --had-no-effect and --try-again", 2)
     if provider_id is not None and not took_effect:
-        raise CommandError("--provider-id goes with --took-effect alone", 2)
+        raise CommandError("--provider-id is only for --took-effect", 2)
     if (reason is not None) is not had_no_effect:
-        raise CommandError("--had-no-effect needs a --reason, which goes with it alone", 2)
+        raise CommandError("--had-no-effect needs a --reason, and nothing else takes one", 2)
     if took_effect:
         return TookEffect(provider_id)
     return TryAgain() if reason is None else HadNoEffect(reason)
 
 
-def _told(decision: "Decision", operation_id: str) -> str:
-    if any(operation.id == operation_id for operation in decision.order.operations):
-        return "It goes on: the provider is asked, and `ordersaga order show` tells what came of it."
-    outcomes = ", ".join(f"{one.what} (final)" if one.final else one.what for one in decision.outcomes)
+def _line(settled: "SettledManually") -> str:
+    if not settled.ended:
+        return "It continues: the worker asks the provider, and `ordersaga order show` shows the result."
+    outcomes = ", ".join(f"{one.what} (final)" if one.final else one.what for one in settled.outcomes)
     return f"Settled: {outcomes}."

@@ -2,6 +2,7 @@
 
 from ordersaga.config.loading import load, problems, unknown_variables
 from ordersaga.config.parts import (
+    PROVIDERS,
     Backoff,
     DatabaseTls,
     Evidence,
@@ -16,6 +17,7 @@ from ordersaga.config.parts import (
 from ordersaga.config.settings import DatabaseSettings, KafkaSettings, Settings, StoreSettings, shown
 
 __all__ = [
+    "PROVIDERS",
     "Backoff",
     "DatabaseSettings",
     "DatabaseTls",

@@ -91,6 +91,10 @@ class Merchant(Part):
     klarna: Klarna | None = None
 
 
+PROVIDERS: Final = tuple(Merchant.model_fields)
+"""Each field of a merchant is its account with one provider."""
+
+
 class KafkaSecurity(Part):
     """TLS and SASL for Kafka."""
 

@@ -1,12 +1,15 @@
-"""What a person does with an operation that is stuck: say what became of it, or have it looked for once more."""
+"""Settles a stuck operation by hand: a person records its result, or has evidence looked for once more."""
 
 from collections.abc import Container
 
+from msgspec import Struct
+
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.domain.model.outcomes import Decision
+from ordersaga.domain.model.outcomes import Outcome
 from ordersaga.domain.uncertainty.manual import ENDING, JOURNALLED, NotSettledError, TookEffect, Verdict
-from ordersaga.operating import one_order
+from ordersaga.operating.errors import OperatingError
+from ordersaga.operating.one_order import write_decision
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.intake import Intake
 from ordersaga.store.reads import Shown
@@ -14,8 +17,15 @@ from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
 
 
+class SettledManually(Struct, frozen=True):
+    """`ended`: the operation is over; otherwise the worker continues with it. `outcomes`: those that this caused."""
+
+    ended: bool
+    outcomes: tuple[Outcome, ...]
+
+
 class ManualSettlement:
-    """`merchants` are those that are configured."""
+    """`merchants`: those that are configured."""
 
     def __init__(self, store: Store, merchants: Container[str], rulebook: Rulebook, instance: str) -> None:
         self._store = store
@@ -23,8 +33,14 @@ class ManualSettlement:
         self._rulebook = rulebook
         self._instance = instance
 
-    async def settle(self, key: Key, operation_id: str, verdict: Verdict, by: str) -> Decision:
-        """In one transaction. Raises NotSettledError; then nothing was changed."""
+    async def settle(self, key: Key, operation_id: str, verdict: Verdict, by: str) -> SettledManually:
+        """In one transaction. Raises OperatingError."""
+        try:
+            return await self._settle(key, operation_id, verdict, by)
+        except NotSettledError as error:
+            raise OperatingError(str(error)) from error
+
+    async def _settle(self, key: Key, operation_id: str, verdict: Verdict, by: str) -> SettledManually:
         if key.merchant not in self._merchants:
             raise NotSettledError(key, "its merchant isn't configured")
         _refuse_if_ended(key, await self._store.show_order(key), operation_id)
@@ -32,23 +48,26 @@ class ManualSettlement:
             heard, locked = await tx.look([], [key])
             row, clock = locked[key], heard.clock
             if row.leased:
-                raise NotSettledError(key, "a worker has it in its hands: say it again in a minute")
+                raise NotSettledError(key, "a worker is processing it: try again in a minute")
             rules = self._rulebook.of(key.merchant)
             decision = saga.settle_manually(row.order, operation_id, verdict, by, clock.now, rules)
             if isinstance(verdict, TookEffect) and verdict.provider_id is not None:
-                await self._claim(tx, row.order, verdict.provider_id)
-            await one_order.write(tx, row, decision, clock, rules, self._instance)
-        return decision
+                await self._claim_id(tx, row.order, verdict.provider_id)
+            await write_decision(tx, row, decision, clock, rules, self._instance)
+        under_way = {operation.id for operation in decision.order.operations}
+        return SettledManually(operation_id not in under_way, decision.outcomes)
 
-    async def _claim(self, tx: Intake, order: Order, provider_id: str) -> None:
-        """An id that another order has isn't this one's, unless it was named for that by mistake."""
+    async def _claim_id(self, tx: Intake, order: Order, provider_id: str) -> None:
+        """Another order's id can't be claimed, unless that order was only given it by mistake."""
         one = ProviderId(order.key, order.provider, provider_id, order.operations[0].type)
         owner = await tx.claim_id(one)
         if owner == order.key:
             return
         shown = await self._store.show_order(owner)
         if shown is not None and provider_id in shown.order.provider_ids:
-            raise NotSettledError(order.key, f"{provider_id!r} is order {owner.subject!r}'s: look its own id up")
+            raise NotSettledError(
+                order.key, f"{provider_id!r} belongs to order {owner.subject!r}: look up the id of this order"
+            )
         await tx.move_id(one)
 
 
@@ -57,10 +76,12 @@ def _refuse_if_ended(key: Key, shown: Shown | None, operation_id: str) -> None:
         raise NotSettledError(key, "there is no such order")
     if any(operation.id == operation_id for operation in shown.order.operations):
         return
-    of_it = [entry for entry in shown.journal if entry.operation_id == operation_id]
-    for entry in of_it:
+    entries = [entry for entry in shown.journal if entry.operation_id == operation_id]
+    for entry in entries:
         if entry.what == JOURNALLED and entry.name in ENDING:
-            said = f"{entry.name}: {entry.note}"
-            raise NotSettledError(key, f"{operation_id} was settled by hand before ({said}); nothing was changed")
-    if of_it:
-        raise NotSettledError(key, f"{operation_id} has ended; `ordersaga order show` says how. Nothing was changed")
+            raise NotSettledError(
+                key,
+                f"{operation_id} was already settled by hand ({entry.name}: {entry.note}); nothing was changed",
+            )
+    if entries:
+        raise NotSettledError(key, f"{operation_id} has ended; `ordersaga order show` shows how. Nothing was changed")

@@ -1,4 +1,4 @@
-"""One order's decision in a transaction of its own, as a person asks for it."""
+"""One order's decision, written in the transaction of the request that asks for it."""
 
 from ordersaga.domain import saga
 from ordersaga.domain.model.outcomes import Decision
@@ -9,11 +9,13 @@ from ordersaga.store.intake import Change, Intake
 from ordersaga.store.rows import Clock, Row
 
 
-async def write(tx: Intake, row: Row | None, decision: Decision, clock: Clock, rules: Rules, instance: str) -> None:
-    """The order with its journal and outcomes. `row`: as it was locked, None for a new one."""
+async def write_decision(
+    tx: Intake, row: Row | None, decision: Decision, clock: Clock, rules: Rules, instance: str
+) -> None:
+    """The order with its journal and outcomes. `row`: as it was locked, None for a new order."""
     order = decision.order
-    told = AppendedRows(
+    appended = AppendedRows(
         [(order.key, entry) for entry in decision.entries],
         [outbox_row(order.key, outcome, clock.epoch, instance) for outcome in decision.outcomes],
     )
-    await tx.write([Change(order, row, saga.due(order, clock.now, rules))], told=told)
+    await tx.write([Change(order, row, saga.due(order, clock.now, rules))], told=appended)

@@ -1,16 +1,7 @@
-"""`ordersaga settings` and `ordersaga version`."""
+"""`ordersaga settings`."""
 
 import sys
-from importlib.metadata import version as version_of
 from typing import Any
-
-
-def installed_version() -> str:
-    return version_of("ordersaga")
-
-
-def version() -> None:
-    sys.stdout.write(f"{installed_version()}\n")
 
 
 def settings(*, json: bool = False) -> None:
@@ -19,7 +10,7 @@ def settings(*, json: bool = False) -> None:
     Parameters
     ----------
     json
-        As one JSON object instead of a line each.
+        Print one JSON object instead of one line per setting.
 
     """
     from ordersaga import config
@@ -33,12 +24,12 @@ def settings(*, json: bool = False) -> None:
         sys.stdout.writelines(f"{line}\n" for line in _lines(masked))
 
 
-def _lines(values: dict[str, Any], place: tuple[str, ...] = ()) -> list[str]:
+def _lines(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[str]:
     from ordersaga.config.fields import name_of
 
     lines = []
     for name, value in values.items():
-        here = (*place, name)
+        here = (*path, name)
         if isinstance(value, dict):
             lines += _lines(value, here)
         elif value is not None:

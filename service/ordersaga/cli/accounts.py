@@ -1,0 +1,53 @@
+"""From settings to the merchants' accounts with providers, and to the merchants' rules."""
+
+from collections.abc import Mapping
+
+from ordersaga.config import Klarna, Settings
+from ordersaga.domain.model.terms import Rules
+from ordersaga.providers.accounts import Account, KlarnaAccount
+from ordersaga.providers.klarna.regions import base_url_of
+from ordersaga.providers.port import Provider
+from ordersaga.rulebook import Rulebook
+from ordersaga.worker.bulkheads import AccountKey
+
+
+def accounts_of(settings: Settings) -> dict[AccountKey, Account]:
+    return {
+        (name, "klarna"): _klarna_account(merchant.klarna)
+        for name, merchant in settings.merchants.items()
+        if merchant.klarna is not None
+    }
+
+
+def _klarna_account(klarna: Klarna) -> Account:
+    return KlarnaAccount(
+        username=klarna.username,
+        password=klarna.password,
+        base_url=klarna.base_url or base_url_of(klarna.region, klarna.environment),
+        slots=klarna.slots,
+        call_deadline=klarna.call_deadline,
+        rate_limit=klarna.rate_limit,
+        authorization_days=klarna.authorization_days,
+        ca_file=str(klarna.ca_file) if klarna.ca_file else None,
+    )
+
+
+def rulebook_of(
+    settings: Settings, accounts: Mapping[AccountKey, Account], providers: Mapping[AccountKey, Provider]
+) -> Rulebook:
+    rules = {}
+    for name in settings.merchants:
+        own = [key for key in accounts if key[0] == name]
+        rules[name] = Rules(
+            {provider: providers[merchant, provider].terms for merchant, provider in own},
+            waits_order=settings.waits.order,
+            waits_shipment=settings.waits.shipment,
+            absent_after=settings.evidence.absent_after,
+            absent_again=settings.evidence.absent_again,
+            attention_after=settings.evidence.attention_after,
+            review_poll=settings.review_poll,
+            backoff=settings.backoff.first,
+            backoff_most=settings.backoff.most,
+            call_deadline=max((accounts[key].call_deadline for key in own), default=10.0),
+        )
+    return Rulebook(rules)

@@ -1,0 +1,67 @@
+"""`ordersaga pause` and `ordersaga resume`."""
+
+import getpass
+import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ordersaga.cli.output import at, table
+
+if TYPE_CHECKING:
+    from ordersaga.operating.pauses import Pauses
+    from ordersaga.store.upkeep import Switch
+
+
+async def pause(*, merchant: str | None = None, provider: str | None = None, by: str | None = None) -> None:
+    """Stop calls to a provider. Calls that are under way finish; events are still taken in, and wait.
+
+    Parameters
+    ----------
+    merchant
+        Only for this merchant.
+    provider
+        Only for this provider.
+    by
+        Who does it, for the record. Default: the system's user.
+
+    """
+    async with _pauses() as pauses:
+        _print(await pauses.pause(by or getpass.getuser(), merchant, provider))
+
+
+async def resume(*, merchant: str | None = None, provider: str | None = None, by: str | None = None) -> None:
+    """End a pause. Give the same merchant and provider as for the pause.
+
+    Parameters
+    ----------
+    merchant
+        The merchant of the pause.
+    provider
+        The provider of the pause.
+    by
+        Who does it, for the record. Default: the system's user.
+
+    """
+    async with _pauses() as pauses:
+        _print(await pauses.resume(by or getpass.getuser(), merchant, provider))
+
+
+@asynccontextmanager
+async def _pauses() -> AsyncIterator["Pauses"]:
+    from ordersaga import config
+
+    settings = config.load()
+    from ordersaga.cli.connections import opened_store
+    from ordersaga.operating.pauses import Pauses
+
+    async with opened_store(settings) as store:
+        yield Pauses(store, settings.merchants.keys(), config.PROVIDERS)
+
+
+def _print(paused: "Iterable[Switch]") -> None:
+    rows = [(one.merchant, one.provider, one.by, at(one.at)) for one in paused]
+    if rows:
+        table("Paused (* means all)", ("merchant", "provider", "by", "since (UTC)"), rows)
+    else:
+        sys.stdout.write("Nothing is paused.\n")

@@ -1,0 +1,160 @@
+"""The process of `ordersaga run`: keeps its roles running until it is stopped."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from functools import partial
+from typing import Any
+
+import structlog
+import uvloop
+
+from ordersaga import telemetry
+from ordersaga.cli.connections import store_of
+from ordersaga.cli.wiring import ROLES, Components, Role, build, owner_of
+from ordersaga.config import Settings
+from ordersaga.store.errors import MasterKeyError, SchemaMissingError, SettingError, StoreUnavailableError
+from ordersaga.store.store import Store
+from ordersaga.worker.upkeep import UpkeepSettings, keep
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings, roles: Collection[Role] = ROLES) -> int:
+    """Runs until SIGTERM or SIGINT. The exit code: 0 stopped, 1 a role failed, 2 a setting is unusable."""
+    telemetry.configure_logs(settings.log_level, settings.log_format)
+    if settings.metrics_port is not None:
+        try:
+            telemetry.serve(settings.metrics_port)
+        except OSError as error:
+            sys.stderr.write(
+                f"ORDERSAGA_METRICS_PORT: can't listen on port {settings.metrics_port}: {error.strerror}\n"
+            )
+            return 2
+    return uvloop.run(Service(settings, frozenset(roles or ROLES)).run())
+
+
+class Service:
+    """One process that runs some of the roles."""
+
+    def __init__(self, settings: Settings, roles: frozenset[Role]) -> None:
+        self._settings = settings
+        self._roles = roles
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> int:
+        stop = _stop_signal()
+        try:
+            store = store_of(self._settings, self._settings.orders_topic)
+        except (SettingError, MasterKeyError) as error:
+            name = "ORDERSAGA_DATABASE" if isinstance(error, SettingError) else "ORDERSAGA_ENCRYPTION_KEY"
+            sys.stderr.write(f"{name}: {error}\n")
+            return 2
+        try:
+            opened = await _until(stop, self._open(store))
+            if opened is not True:
+                return 0 if opened is None else 2
+            return await self._serve(store, stop)
+        finally:
+            await store.close()
+
+    async def _open(self, store: Store) -> bool:
+        """Waits for the database. False: it is available, but can't be used."""
+        pause = 0.2
+        while True:
+            try:
+                missing_keys = await store.open()
+            except StoreUnavailableError as error:
+                log.warning("waiting for Postgres", reason=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            except (SchemaMissingError, MasterKeyError) as error:
+                sys.stderr.write(f"{error}\n")
+                return False
+            else:
+                for name in missing_keys:
+                    log.warning("a master key is missing", reason=f"data encrypted with the key {name!r} can't be read")
+                return True
+
+    async def _serve(self, store: Store, stop: asyncio.Event) -> int:
+        components = build(self._settings, store, self._roles)
+        if components.worker is not None and components.settler is not None:
+            self._start(components.worker.run, *[components.settler.run] * self._settings.worker.settlers)
+        if components.relay is not None:
+            self._start(components.relay.run)
+        if components.consumer is not None:
+            self._start(components.consumer.run)
+        upkeep = UpkeepSettings(self._settings.inbox_retention)
+        self._start(partial(keep, store, components.bulkheads, upkeep, components.batch_ages))
+        telemetry.watch_bulkheads(components.bulkheads)
+        telemetry.watch_gates(components.gates)
+        telemetry.watch_store(store.engine.counts)
+        _freeze_garbage_collector()
+        log.info("running", roles=sorted(self._roles), owner=owner_of(self._settings))
+        failed = await self._until_stopped(stop)
+        log.info("stopping")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.shutdown_timeout):
+                await self._stop(components)
+        await self._cancel_tasks()
+        await components.close()
+        return 1 if failed else 0
+
+    def _start(self, *roles: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        for role in roles:
+            self._tasks.append(asyncio.create_task(role()))
+
+    async def _until_stopped(self, stop: asyncio.Event) -> bool:
+        """True: a role ended by itself, which none should."""
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait({stopped, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for task in done & set(self._tasks):
+            error = None if task.cancelled() else task.exception()
+            log.error("a role ended", exc_info=error)
+        return bool(done & set(self._tasks))
+
+    async def _stop(self, components: Components) -> None:
+        """Stops fetching, finishes or hands back leased orders, settles, publishes."""
+        budget = self._settings.shutdown_timeout
+        if components.consumer is not None:
+            await components.consumer.stop(budget / 3)
+        if components.worker is not None and components.settler is not None:
+            await components.worker.stop(budget / 3)
+            await components.settler.drained()
+        if components.relay is not None:
+            await components.relay.stop()
+
+    async def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _freeze_garbage_collector() -> None:
+    """Objects that live as long as the process aren't scanned again, and batches don't trigger a collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until(stop: asyncio.Event, work: Awaitable[bool]) -> bool | None:
+    """The result of the work; None: it was stopped before."""
+    task, stopped = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    return None

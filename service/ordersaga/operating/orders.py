@@ -1,0 +1,16 @@
+"""Orders for people to read."""
+
+from msgspec.structs import replace
+
+from ordersaga.domain.model.order import Details, Key
+from ordersaga.operating.errors import OperatingError
+from ordersaga.store.reads import Shown
+from ordersaga.store.store import Store
+
+
+async def show_order(store: Store, key: Key) -> Shown:
+    """The order with its journal, without its details, which may be personal data. Raises OperatingError."""
+    shown = await store.show_order(key)
+    if shown is None:
+        raise OperatingError(f"there is no {key.kind} {key.subject!r} of merchant {key.merchant!r}")
+    return replace(shown, order=replace(shown.order, details=Details()))

@@ -1,0 +1,35 @@
+"""Pauses: no calls to a provider until they are resumed."""
+
+from collections.abc import Collection
+
+from ordersaga.operating.errors import OperatingError
+from ordersaga.store.store import Store
+from ordersaga.store.upkeep import ALL, Switch
+
+
+class Pauses:
+    """`merchants` and `providers`: those that can be named. A pause without a merchant or provider is for all of them."""
+
+    def __init__(self, store: Store, merchants: Collection[str], providers: Collection[str]) -> None:
+        self._store = store
+        self._merchants = merchants
+        self._providers = providers
+
+    async def pause(self, by: str, merchant: str | None = None, provider: str | None = None) -> list[Switch]:
+        """Calls that are under way end and are settled. Returns all pauses. Raises OperatingError."""
+        self._check(merchant, provider)
+        await self._store.pause(by, merchant or ALL, provider or ALL)
+        return await self._store.paused()
+
+    async def resume(self, by: str, merchant: str | None = None, provider: str | None = None) -> list[Switch]:
+        """Undoes the pause of the same merchant and provider only. Returns the pauses left. Raises OperatingError."""
+        self._check(merchant, provider)
+        await self._store.resume(by, merchant or ALL, provider or ALL)
+        return await self._store.paused()
+
+    def _check(self, merchant: str | None, provider: str | None) -> None:
+        if merchant is not None and merchant not in self._merchants:
+            configured = ", ".join(sorted(self._merchants))
+            raise OperatingError(f"merchant {merchant!r} isn't configured; there are: {configured}")
+        if provider is not None and provider not in self._providers:
+            raise OperatingError(f"unknown provider {provider!r}; there are: {', '.join(sorted(self._providers))}")
