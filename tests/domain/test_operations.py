@@ -1,0 +1,140 @@
+"""The tables of operations: nothing is missing in one that another has, and nobody goes past them."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from ordersaga.domain.deciding import findings
+from ordersaga.domain.model.events import TYPES
+from ordersaga.domain.model.order import Allocation, Capture, Operation
+from ordersaga.domain.model.results import CaptureSeen
+from ordersaga.domain.operations import DECIDED_BY, OPERATIONS, ByReading, NoEvidence
+from ordersaga.domain.uncertainty import evidence
+from ordersaga.providers.klarna.operations.table import LIMITS
+from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
+
+from .shop import Story, line, snapshot
+from .uncertain import lose, open_operation
+
+SERVICE: Final = Path(__file__).parents[2] / "service" / "ordersaga"
+OUTCOME: Final = json.loads((Path(__file__).parents[2] / "contracts/schemas/outcome.json").read_text())["$defs"]
+NOT_AT_KLARNA: Final[frozenset[str]] = frozenset()
+"""Operations of the domain that Klarna lacks."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(SERVICE.rglob("*.py")):
+        yield str(path.relative_to(SERVICE)), ast.parse(path.read_text())
+
+
+def test_each_event_is_decided_by_one_row() -> None:
+    deciding = [event for row in OPERATIONS.values() for event in row.decides]
+    assert sorted(map(repr, deciding)) == sorted(map(repr, TYPES.values()))
+    assert set(DECIDED_BY) == set(TYPES.values())
+
+
+def test_klarna_has_a_row_for_each_operation() -> None:
+    assert set(KLARNA) == set(OPERATIONS) - NOT_AT_KLARNA
+    assert set(LIMITS) <= set(TYPES.values())
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_row_of_klarna_keeps_what_the_domain_says_of_the_operation(name: str) -> None:
+    ours, theirs = OPERATIONS[name], KLARNA[name]
+    assert theirs.name == name
+    assert theirs.reads is ours.only_reads
+    assert (theirs.key_seconds == 0) is isinstance(ours.evidence, NoEvidence)
+    assert (theirs.shows is None) is ours.moves_money
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_contract_knows_the_operation_and_its_outcomes(name: str) -> None:
+    assert name in OUTCOME["operation_type"]["enum"]
+    for outcome in OPERATIONS[name].outcomes:
+        assert f"payments.order.{outcome}.v1" in OUTCOME["outcome_type"]["enum"]
+
+
+def test_whatever_is_planned_has_a_row() -> None:
+    planned = {
+        node.args[0].value
+        for _, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "plan"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert {"capture", "refund"} <= planned <= set(OPERATIONS)
+
+
+def asked_by_name(tree: ast.Module) -> Iterator[str]:
+    """Names of operations that something's `.type` is compared with, or matched against."""
+    for node in ast.walk(tree):
+        subject = node.left if isinstance(node, ast.Compare) else node.subject if isinstance(node, ast.Match) else None
+        if isinstance(subject, ast.Attribute) and subject.attr == "type":
+            constants = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+            yield from (one for one in constants if isinstance(one, str) and one in OPERATIONS)
+
+
+def test_nobody_asks_an_operation_for_its_name() -> None:
+    found = {place: names for place, tree in modules() if (names := list(asked_by_name(tree)))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "code", ['x = operation.type == "capture"', 'y = o.type in {"refund"}', 'match o.type:\n  case "amend":\n    pass']
+)
+def test_who_asks_would_be_found(code: str) -> None:
+    assert list(asked_by_name(ast.parse(code)))
+
+
+def without_reference() -> tuple[Story, Operation]:
+    """A capture of two A whose answer was lost, at a provider that keeps no reference of ours."""
+    story = open_operation("capture")
+    story.terms.without_reference.add("capture")
+    lose(story)
+    return story, story.operation
+
+
+def found(story: Story, operation: Operation, *captures: CaptureSeen) -> object:
+    return evidence.find(story.order, operation, snapshot(story.order, captures=captures), story.rules)
+
+
+def test_without_a_reference_an_unknown_id_with_the_same_lines_shows_it() -> None:
+    story, operation = without_reference()
+    lines = tuple((story.order.lines[a.position].reference, a.quantity, a.amount) for a in operation.allocations)
+    same = CaptureSeen("c-1", operation.amount, None, 0, lines)
+    assert found(story, operation, same) == findings.Present("c-1")
+    assert found(story, operation) == "absent"
+    assert found(story, operation, CaptureSeen("c-1", operation.amount + 1, None, 0, (("other", 1, 1),))) == "absent"
+
+
+def test_without_a_reference_what_could_be_ours_is_ambiguous() -> None:
+    story, operation = without_reference()
+    lines = tuple((story.order.lines[a.position].reference, a.quantity, a.amount) for a in operation.allocations)
+    same = CaptureSeen("c-1", operation.amount, None, 0, lines)
+    assert found(story, operation, same, CaptureSeen("c-2", operation.amount, None, 0, lines)) == "ambiguous"
+    assert found(story, operation, CaptureSeen("c-1", operation.amount - 1, None, 0, lines)) == "ambiguous"
+    assert found(story, operation, CaptureSeen("c-1", operation.amount)) == "ambiguous"
+
+
+def test_without_a_reference_a_known_id_shows_nothing() -> None:
+    story = Story(line("A", 4, 25))
+    story.shipped("A:2")
+    story.terms.without_reference.add("capture")
+    known = story.order.captures[0]
+    story.eager = False
+    story.shipped("A:2")
+    seen = CaptureSeen(known.id, known.amount, None, 0, (("A", 2, 50),))
+    assert known == Capture(known.id, 50, known.reference, (Allocation(0, 2, 50),))
+    assert found(story, story.operation, seen) == "absent"
+
+
+def test_reading_is_evidence_for_all_that_an_order_shows() -> None:
+    readable = {name for name, row in OPERATIONS.items() if isinstance(row.evidence, ByReading)}
+    assert readable >= {"capture", "refund", "cancel", "release", "amend"}
+    assert {"create_order", "cancel_authorization", "take_over"} & readable == set()
