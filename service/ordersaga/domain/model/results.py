@@ -39,6 +39,7 @@ class Snapshot(Struct, frozen=True):
     captures: tuple[CaptureSeen, ...] = ()
     refunds: tuple[RefundSeen, ...] = ()
     original_amount: int | None = None
+    facts: dict[str, str] = {}  # what changes without money set, under the provider's names; "": not set
 
 
 class Succeeded(Struct, frozen=True):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import msgspec
+
 from ordersaga.domain.model.events import Data
 from ordersaga.domain.model.order import Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Result, Snapshot, Succeeded
@@ -20,6 +22,14 @@ ORDER_MANAGEMENT_KEY: Final = 23 * 3_600.0
 
 def done(_answer: Answer, correlation_id: str | None) -> Result:
     return Succeeded(correlation_id=correlation_id)
+
+
+def body_shown(request: Request, seen: Snapshot) -> bool | None:
+    """Whether the read shows each field of the request's body; None: one that a read can't show."""
+    wanted = msgspec.json.decode(request.body, type=dict[str, str])
+    if not wanted.keys() <= seen.facts.keys():
+        return None
+    return all(seen.facts[name] == value for name, value in wanted.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
