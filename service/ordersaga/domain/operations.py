@@ -18,6 +18,7 @@ from ordersaga.domain.model.events import (
     Closed,
     Data,
     Placed,
+    ReferenceChanged,
     Returned,
     Shipped,
 )
@@ -157,6 +158,7 @@ _ROWS: Final = (
         outcomes=("amended", "lines_cancelled"),
         evidence=ByReading(findings.find_amend),
     ),
+    _change("change_reference", ReferenceChanged, "reference_changed"),
 )
 
 OPERATIONS: Final[Mapping[OperationType, OperationSpec]] = {row.name: row for row in _ROWS}

@@ -142,6 +142,17 @@ class Amended(Data, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
 
 
+class ReferenceChanged(Data, frozen=True, kw_only=True):
+    """An empty reference clears it."""
+
+    merchant_reference1: Text = UNSET
+    merchant_reference2: Text = UNSET
+
+    def __post_init__(self) -> None:
+        if self.merchant_reference1 is UNSET and self.merchant_reference2 is UNSET:
+            raise ValueError("at least one reference is to be given")
+
+
 TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.placed.v1": Placed,
     "shop.order.shipped.v1": Shipped,
@@ -149,6 +160,7 @@ TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.cancelled.v1": Cancelled,
     "shop.order.closed.v1": Closed,
     "shop.order.amended.v1": Amended,
+    "shop.order.reference_changed.v1": ReferenceChanged,
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(data) for name, data in TYPES.items()}
 

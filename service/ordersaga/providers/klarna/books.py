@@ -45,6 +45,8 @@ class _Order(Struct):
     expires_at: str | None = None
     captures: list[_Capture] | None = None
     refunds: list[_Refund] | None = None
+    merchant_reference1: str | None = None
+    merchant_reference2: str | None = None
 
 
 _ORDER: Final = msgspec.json.Decoder(_Order)
@@ -74,6 +76,10 @@ def snapshot(body: bytes) -> Snapshot:
             for one in seen.refunds or ()
         ),
         original_amount=seen.original_order_amount,
+        facts={
+            "merchant_reference1": seen.merchant_reference1 or "",
+            "merchant_reference2": seen.merchant_reference2 or "",
+        },
     )
 
 

@@ -11,12 +11,23 @@ from ordersaga.providers.klarna.operations.amend import AMEND
 from ordersaga.providers.klarna.operations.cancel import CANCEL
 from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
 from ordersaga.providers.klarna.operations.capture import CAPTURE
+from ordersaga.providers.klarna.operations.change_reference import CHANGE_REFERENCE
 from ordersaga.providers.klarna.operations.create_order import CREATE_ORDER
 from ordersaga.providers.klarna.operations.refund import REFUND
 from ordersaga.providers.klarna.operations.release import RELEASE
 from ordersaga.providers.klarna.operations.take_over import TAKE_OVER
 
-_ROWS: Final = (CREATE_ORDER, CANCEL_AUTHORIZATION, TAKE_OVER, CAPTURE, REFUND, CANCEL, RELEASE, AMEND)
+_ROWS: Final = (
+    CREATE_ORDER,
+    CANCEL_AUTHORIZATION,
+    TAKE_OVER,
+    CAPTURE,
+    REFUND,
+    CANCEL,
+    RELEASE,
+    AMEND,
+    CHANGE_REFERENCE,
+)
 
 OPERATIONS: Final[Mapping[OperationType, KlarnaOperation]] = {row.name: row for row in _ROWS}
 LIMITS: Final[Mapping[type[Data], Callable[[Any], Messages]]] = {
