@@ -38,6 +38,7 @@ _WRITES: Final = {
     "cancel": ("cancel", "amount"),
     "release": ("release-remaining-authorization", "amount"),
     "amend": ("authorization", "order_amount"),
+    "change_reference": ("merchant-references", "amount"),
 }
 
 

@@ -44,14 +44,17 @@ ORDER: Final[dict[str, Any]] = {
             "order_lines": [{"reference": "a", "quantity": 2, "total_amount": 120, "name": "A"}, {"name": "B"}],
         }
     ],
+    "merchant_reference1": "536365",
     "refunds": [{"refund_id": "r-1", "refunded_amount": 20, "reference": "op-2"}],
 }
 
 WRITES: Final[tuple[OperationType, ...]] = (
-    "create_order", "cancel_authorization", "capture", "refund", "cancel", "release", "amend",
+    "create_order", "cancel_authorization", "capture", "refund", "cancel", "release", "amend", "change_reference",
 )  # fmt: skip
 PAYMENTS: Final = ("create_order", "cancel_authorization")
-ORDER_MANAGEMENT: Final[tuple[OperationType, ...]] = ("capture", "refund", "cancel", "release", "amend")
+ORDER_MANAGEMENT: Final[tuple[OperationType, ...]] = (
+    "capture", "refund", "cancel", "release", "amend", "change_reference",
+)  # fmt: skip
 READ: Final[OperationType] = "take_over"
 ERROR: Final = b'{"error_code":"NOPE","error_messages":["no","way"],"correlation_id":"corr-1"}'
 
@@ -234,6 +237,7 @@ def test_a_read_gives_the_providers_books() -> None:
             (CaptureSeen("c-1", 120, "op-1", 20, (("a", 2, 120), ("", 0, 0))),),
             (RefundSeen("r-1", 20, "op-2"),),
             300,
+                {"merchant_reference1": "536365", "merchant_reference2": ""},
         )
     )  # fmt: skip
 

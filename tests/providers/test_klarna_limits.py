@@ -12,6 +12,7 @@ from ordersaga.domain.model.events import (
     Data,
     Payment,
     Placed,
+    ReferenceChanged,
     Returned,
     ReturnFee,
     Shipped,
@@ -64,6 +65,12 @@ PRODUCT = {
     "color": 64,
     "size": 64,
 }
+
+
+@pytest.mark.parametrize("name", ["merchant_reference1", "merchant_reference2"])
+def test_a_new_reference_has_at_most_255_characters(name: str) -> None:
+    assert refusals(ReferenceChanged(**{name: "x" * 255})) == []
+    assert refusals(ReferenceChanged(**{name: "x" * 256})) == [f"$.{name}: 256 characters, at most 255"]
 
 
 @pytest.mark.parametrize(

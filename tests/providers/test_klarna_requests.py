@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.model.events import Amended, Payment, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.events import Amended, Payment, ReferenceChanged, Returned, ReturnFee, Shipped
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Allocation, OperationType, Order, Request
 
@@ -255,3 +255,13 @@ def test_no_field_is_sent_that_the_shop_did_not_give() -> None:
     sent = TERMS.freeze(order(), operation("create_order"), placed(locale=UNSET)).body
     assert "locale" not in sent
     assert "null" not in sent
+
+
+def test_a_change_of_references_sends_what_is_given() -> None:
+    operation_ = operation("change_reference")
+    frozen = TERMS.freeze(order(A), operation_, ReferenceChanged(merchant_reference1="new", merchant_reference2=""))
+    body_ = '{"merchant_reference1":"new","merchant_reference2":""}'
+    assert frozen == Request("PATCH", f"{PATH}/merchant-references", body_, operation_.id)
+    assert body(TERMS.freeze(order(A), operation_, ReferenceChanged(merchant_reference2="b"))) == {
+        "merchant_reference2": "b"
+    }

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.model.events import Cause, Data, Payment, Placed, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.events import Cause, Data, Payment, Placed, ReferenceChanged, Returned, ReturnFee, Shipped
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Allocation, Details, Key, Line, Operation, OperationType, Order
 from ordersaga.domain.model.outcomes import Read, Revoke, Send
@@ -322,3 +322,18 @@ async def test_statuses_mean_what_they_say(shop: Shop) -> None:
     assert isinstance(result, Unknown)
     assert result.reason == "redirect"
     assert await shop.effects("cancel") == []
+
+
+async def test_a_change_of_references_is_made_once_and_shows_in_a_read(shop: Shop) -> None:
+    await shop.create()
+    call = shop.send("change_reference", 0, ReferenceChanged(merchant_reference1="new", merchant_reference2=""))
+    before = await shop.read()
+    assert shop.provider.terms.shows("change_reference", call.request, before) is False
+    await shop.fault("drop_after", "/ordermanagement/v1/orders/{order_id}/merchant-references")
+    assert isinstance(await shop.call(call), Unknown)
+    assert shop.provider.terms.shows("change_reference", call.request, await shop.read()) is True
+    assert isinstance(await shop.call(call), Succeeded)
+    assert len(await shop.effects("references")) == 1
+    unreadable = replace(call.request, body='{"merchant_data":"x"}')
+    assert shop.provider.terms.shows("change_reference", unreadable, before) is None
+    assert shop.provider.terms.shows("capture", call.request, before) is None
