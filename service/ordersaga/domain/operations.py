@@ -40,12 +40,12 @@ class ByReading:
 
 @dataclass(frozen=True, slots=True)
 class ByRepeating:
-    """The same request has the same answer, as long as the provider remembers it. Then what it would use is withdrawn."""
+    """The same request gets the same answer while the provider remembers it; after that the authorization is withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoEvidence:
-    """It can only be sent again, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it."""
+    """It can only be repeated, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it."""
 
     gone_is_done: bool = False
 

@@ -31,7 +31,7 @@ def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decis
 
 
 def tick(order: Order, now: float, rules: Rules) -> Decision:
-    """Decides again what waits: a time has come, or what it waited for has gone."""
+    """Decides the waiting events again: a deadline has passed, or what they waited for is gone."""
     return _advanced(DecisionBuilder(order, now, rules))
 
 
@@ -57,7 +57,7 @@ def take_in_first(order: Order | None, event: Event, now: float, rules: Rules, *
 def refuse_for_good(
     order: Order, cause: Cause, refusal: Refusal, now: float, rules: Rules, *, unblocks: str
 ) -> Decision:
-    """The final `rejected` of an input whose dead letter was given up; what waited for it goes on."""
+    """The final `rejected` of an input whose dead letter was discarded; the events that waited for it go on."""
     builder = DecisionBuilder(order, now, rules)
     builder.journal("event", cause.type, event_id=cause.id, note="discarded")
     builder.refuse(cause, refusal)
@@ -66,13 +66,13 @@ def refuse_for_good(
 
 
 def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
-    """Our own code failed on this order: it stands still until a person has looked."""
+    """Our own code failed on this order: it is stopped until a person has looked."""
     builder = DecisionBuilder(order, now, rules)
     operation = replace(order.operations[0], stage="stuck", attention=True) if order.operations else None
     if operation is not None:
         builder.replace_current(operation)
     builder.raise_attention(
-        operation, _OUR_FAULT, f"{reason}: see the service's log, then say `ordersaga order settle`"
+        operation, _OUR_FAULT, f"{reason}: see the service's log, then use `ordersaga order settle`"
     )
     return builder.decision()
 
@@ -115,7 +115,7 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
 
 
 def due(order: Order, now: float, rules: Rules) -> float | None:
-    """When the order is to be looked at next (I8), after it was decided; None: it is at rest, or a person has it."""
+    """When the order is to be looked at next (I8), after it was decided; None: it is at rest, or waits for a person."""
     match next_call(order, now, rules):
         case Wait(until=until):
             return until
@@ -126,7 +126,7 @@ def due(order: Order, now: float, rules: Rules) -> float | None:
 
 
 def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float, rules: Rules) -> Decision:
-    """Applies what came of a call to the order as it is now."""
+    """Applies the result of a call to the order as it is now."""
     builder = DecisionBuilder(order, now, rules)
     operation = None if isinstance(call, Elapsed) else call.operation
     if isinstance(call, Elapsed) or result is None:
@@ -145,7 +145,7 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
 def settle_manually(
     order: Order, operation_id: str, verdict: manual.Verdict, by: str, now: float, rules: Rules
 ) -> Decision:
-    """Applies what a person found of the operation that is stuck; `by`: their name. Raises manual.NotSettledError."""
+    """Applies a person's verdict on the stuck operation; `by`: their name. Raises manual.NotSettledError."""
     builder = DecisionBuilder(order, now, rules)
     manual.settled(builder, operation_id, verdict, by)
     return _advanced(builder)
@@ -201,7 +201,7 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
 
 
 def _unfit(builder: DecisionBuilder, data: Data) -> Refused | None:
-    """The amounts, then the provider's limits: what fails here fails in any state of the order."""
+    """Checks the amounts, then the provider's limits: what fails here fails in any state of the order."""
     if isinstance(data, Placed | Amended) and (inconsistencies := inconsistent_amounts(data)):
         return Refused("amounts_do_not_add_up", *inconsistencies)
     provider = data.payment.provider if isinstance(data, Placed) else builder.order.provider

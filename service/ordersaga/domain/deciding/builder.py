@@ -1,4 +1,4 @@
-"""One decision in the making: the order as it becomes, with the outcomes and journal entries on the way."""
+"""The decision builder: the order as it changes, with outcomes and journal entries collected on the way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,14 +57,14 @@ class DecisionBuilder:
     # events that wait
 
     def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False) -> None:
-        """Puts the event behind those that wait (or before them); its data isn't kept unless it stays."""
+        """Queues the event behind (or before) those that wait; its data is stored only if it stays."""
         token = f"{len(cause.source)} {cause.source}\n{cause.id}"  # both may hold any character
         self._fresh[token] = (data, raw)
         new, waiting = Pending(cause, token, self.now), self.order.pending
         self.change(pending=(new, *waiting) if first else (*waiting, new))
 
     def unblock(self, letter: str) -> None:
-        """Lets go on what waits for this dead letter."""
+        """Unblocks the events that wait for this dead letter."""
         if self.order.blocked == letter:
             self.change(blocked=None)
 
@@ -173,7 +173,7 @@ class DecisionBuilder:
         self.change(operations=(operation, *self.order.operations[1:]))
 
     def retire(self, operation: Operation, *, following: bool = False) -> None:
-        """Takes the operation (and with it the steps that follow) off. With the last one, waits get back what it took."""
+        """Removes the operation (and the steps that follow). After the last one, deadlines are extended by the time it took."""
         order = self.order
         rest = tuple(
             o for o in order.operations if o.id != operation.id and not (following and o.cause == operation.cause)
@@ -256,7 +256,7 @@ class DecisionBuilder:
     def raise_attention(
         self, operation: Operation | None, reason: str, advice: str, refusal: Refusal | None = None
     ) -> None:
-        """Opens an attention and says so; it ends nothing."""
+        """Raises an attention and emits `attention_required`; it ends nothing."""
         messages = refusal.messages if refusal else ()
         attention = Attention(reason, self.now, operation.id if operation else None)
         self.change(attention=attention)

@@ -1,4 +1,4 @@
-"""Changes without money (references, addresses, …): all of them are decided, settled and told in this one way."""
+"""Changes without money (references, addresses, …): all of them take this one generic path."""
 
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model.events import Data

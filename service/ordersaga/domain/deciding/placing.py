@@ -45,7 +45,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
 
 
 def refused_by_rules(builder: DecisionBuilder, data: Placed) -> None:
-    """The order ends before it began, unless an earlier `placed` made one of it."""
+    """The order is rejected before it began, unless an earlier `placed` was accepted."""
     if builder.order.status in STARTS_AFRESH:
         builder.change(status="rejected", provider=data.payment.provider)
 
@@ -154,7 +154,7 @@ def refuse_review(builder: DecisionBuilder, cause: Cause | None) -> None:
 
 
 def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """No order came about, or a person said that nothing is left of it."""
+    """No order was created, or a person found that nothing is left of it."""
     order = builder.order
     released = order.order_amount - order.captured_amount if order.accepted else 0
     builder.change(status="rejected", released_amount=released, placed=None, creation=None)
@@ -208,7 +208,7 @@ def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -
 
 
 def differences(order: Order, seen: Snapshot) -> Refusal | None:
-    """What the provider's order isn't as the shop says."""
+    """Where the provider's order differs from the shop's event."""
     if seen.status in {"cancelled", "expired", "closed"}:
         return Refusal(f"order_{seen.status}", (f"the provider's order is {seen.status}",))
     inconsistencies = []
@@ -222,7 +222,7 @@ def differences(order: Order, seen: Snapshot) -> Refusal | None:
 
 
 def _counted(order: Order, seen: Snapshot) -> Order:
-    """The order with the provider's captures and refunds drawn from its lines, by reference."""
+    """The order with the provider's captures and refunds allocated to its lines, by reference."""
     current = order.lines
     captures = []
     for capture in seen.captures:
@@ -238,7 +238,7 @@ def _counted(order: Order, seen: Snapshot) -> Order:
 
 
 def _allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[Allocation, ...]:
-    """By its lines; a capture of all that is left may tell none."""
+    """By its lines; a capture of all that is left may list none."""
     if capture.lines:
         return _allocations_by_reference(current, capture.lines, "captured")
     left = lines.allocate_all([lines.open_pool(line) for line in current])

@@ -80,7 +80,7 @@ def _begin_refunds(
 
 
 def _wait_for_captures(builder: DecisionBuilder, data: Returned, kept: int) -> None:
-    """Holds the return while enough may still be captured; whether its amounts add up shows when it has been."""
+    """Holds the return while enough may still be captured; its amounts are checked after that."""
     order = builder.order
     if order.status not in OPEN:
         return
@@ -98,7 +98,7 @@ def _wait_for_captures(builder: DecisionBuilder, data: Returned, kept: int) -> N
 
 
 def _worked_out(order: Order, data: Returned, kept: int) -> tuple[int, tuple[Allocation, ...]]:
-    """What goes back or is kept as a fee, and the lines that bear it."""
+    """What is refunded or kept as a fee, and its allocation to lines."""
     given = data.refunded_amount
     allocations: tuple[Allocation, ...] = ()
     if data.order_lines is not UNSET:
@@ -124,7 +124,7 @@ def _worked_out(order: Order, data: Returned, kept: int) -> tuple[int, tuple[All
 
 
 def split(captures: Sequence[Capture], total: int, allocations: tuple[Allocation, ...], kept: int) -> tuple[Share, ...]:
-    """One share per capture, so that the provider can allocate each refund. `total` is with the fee that is kept of it."""
+    """One share per capture, so that the provider can allocate each refund. `total` includes the fee that is kept."""
     if len(captures) <= 1:
         return (Share(captures[0].id if captures else None, total - kept, allocations, kept),)
     shares = _by_lines(captures, allocations) if sum(allocation.amount for allocation in allocations) == total else None
@@ -144,7 +144,7 @@ def _kept_back(shares: Sequence[Share], kept: int) -> list[Share]:
 
 
 def _joined(shares: Sequence[Share]) -> tuple[Share, ...]:
-    """Shares of no money go with the first that has some: the provider isn't called for them."""
+    """Shares without money join the first that has some: the provider isn't called for them."""
     paid = [share for share in shares if share.amount] or [shares[0]]
     free = [share for share in shares if not share.amount and share is not paid[0]]
     allocations = sum((share.allocations for share in free), paid[0].allocations)
@@ -152,7 +152,7 @@ def _joined(shares: Sequence[Share]) -> tuple[Share, ...]:
 
 
 def _by_lines(captures: Sequence[Capture], allocations: Sequence[Allocation]) -> list[Share] | None:
-    """Each line's draw goes to the captures that took it, in their order; None when a capture can't bear its share."""
+    """Each line's allocation goes to the captures that took it, in their order; None when a capture can't cover its share."""
     parts: dict[str, list[Allocation]] = {capture.id: [] for capture in captures}
     for allocation in allocations:
         rest = allocation
@@ -175,7 +175,7 @@ def _by_lines(captures: Sequence[Capture], allocations: Sequence[Allocation]) ->
 
 
 def _part_of(capture: Capture, rest: Allocation) -> Allocation | None:
-    """What of `rest` the capture took and hasn't given back."""
+    """The part of `rest` that the capture took and that wasn't refunded yet."""
     taken = _sum_of(capture.allocations, rest.position)
     back = _sum_of(capture.refunded_allocations, rest.position)
     quantity = min(rest.quantity, max(taken.quantity - back.quantity, 0))
@@ -195,7 +195,7 @@ def _sum_of(allocations: Sequence[Allocation], position: int) -> Allocation:
 
 
 def _by_amount(captures: Sequence[Capture], total: int) -> list[Share]:
-    """From the first capture that bears it all, else from one after the other."""
+    """From the first capture that covers it all, else from one after the other."""
     for capture in captures:
         if capture.refundable >= total:
             return [Share(capture.id, total)]
@@ -232,7 +232,7 @@ def _count(builder: DecisionBuilder, operation: Operation) -> None:
 
 
 def refunded(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
-    """The money went back. The last refund of a return tells its end."""
+    """The money was refunded. Only the last refund of a return is final."""
     last = not any(other.cause == operation.cause for other in builder.order.operations)
     _count(builder, operation)
     if result.provider_id:
@@ -244,7 +244,7 @@ def refunded(builder: DecisionBuilder, operation: Operation, result: Succeeded) 
 
 
 def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """The refund and those that would have followed come to nothing: the return may come again, if nothing of it went."""
+    """The refund failed, and those that would have followed aren't made. If nothing was refunded, the return may come again."""
     if operation.id == operation_id(builder.order.key, operation.cause, 0):
         builder.change(returns=tuple(handle for handle in builder.order.returns if handle != operation.handle))
     else:

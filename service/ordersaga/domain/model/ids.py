@@ -1,4 +1,4 @@
-"""Names that come out the same on every machine and in every run."""
+"""Deterministic ids: the same on every machine and in every run."""
 
 from hashlib import sha1
 from typing import Final
@@ -22,7 +22,7 @@ def outcome_id(key: Key, epoch: int, sequence: int) -> str:
 
 
 def jitter(operation: str, attempt: int) -> float:
-    """A share in [0, 1) that spreads retries and is the same in every replay."""
+    """A number in [0, 1) that spreads retries; the same in every replay."""
     return (int(_name(_OPERATIONS, f"{operation}\0{attempt}").replace("-", ""), 16) % _UNIT) / _UNIT
 
 

@@ -1,4 +1,4 @@
-"""Working out which lines an event draws, and what they are worth (contract: "Working out lines and amounts").
+"""Works out which lines an event takes, and what they are worth (contract: "Working out lines and amounts").
 
 A *pool* is what there is to draw from a line: for captures and cancellations the line itself, for refunds what was captured of it.
 """
@@ -31,13 +31,13 @@ class Pool(Struct, frozen=True):
 
     @property
     def left(self) -> int:
-        """What is left of the worth; never of the other sign than the line."""
+        """What is left of the amount; it never has the opposite sign of the line."""
         rest = self.total - self.gone
         return rest if 0 <= rest <= self.total else between(rest, 0, self.total)
 
 
 class Inconsistency(Struct, frozen=True):
-    """Why the named lines can't be drawn."""
+    """Why the named lines can't be allocated."""
 
     why: Literal["nothing_left", "too_much", "does_not_add_up"]
     messages: tuple[str, ...]
@@ -54,7 +54,7 @@ def open_pool(line: Line) -> Pool:
 
 
 def captured_pool(line: Line) -> Pool:
-    """What may be refunded of a line. One that followed in its worth alone counts as captured in its whole quantity."""
+    """What may be refunded of a line. A line that followed by amount alone counts as captured in its whole quantity."""
     if line.captured_quantity or not line.captured:
         return Pool(line.captured_quantity, line.captured, line.refunded_quantity, line.refunded)
     gone = line.quantity if line.refunded == line.captured else 0
@@ -118,7 +118,7 @@ def unknown(lines: Sequence[Line], named: Sequence[PartLine]) -> list[str]:
 
 
 def add(lines: Sequence[Line], allocations: Sequence[Allocation], counter: Counter) -> tuple[Line, ...]:
-    """The lines with the draws counted."""
+    """The lines with the allocations counted."""
     changed = list(lines)
     for allocation in allocations:
         line = changed[allocation.position]
@@ -137,7 +137,7 @@ def add(lines: Sequence[Line], allocations: Sequence[Allocation], counter: Count
 
 
 def _refunded(line: Line, allocation: Allocation) -> Line:
-    """Of a line that has followed in its worth alone, no quantity was captured: none comes back."""
+    """A line that followed by amount alone had no quantity captured, so none is refunded."""
     quantity = min(line.refunded_quantity + allocation.quantity, line.captured_quantity)
     return replace(line, refunded_quantity=quantity, refunded=line.refunded + allocation.amount)
 
@@ -189,7 +189,7 @@ def _left_after(pool: Pool, allocation: Allocation | None) -> int:
 def _allocate_named(
     lines: Sequence[Line], pools: Sequence[Pool], named: Sequence[PartLine]
 ) -> dict[int, Allocation] | Inconsistency:
-    """The draws of the named lines, none of which is unknown, by position."""
+    """The allocations of the named lines (none is unknown), by position."""
     places: dict[str, list[int]] = {}
     for i, line in enumerate(lines):
         places.setdefault(line.reference, []).append(i)
@@ -210,7 +210,7 @@ def _allocate_named(
 def _allocate_part(
     part: PartLine, places: Sequence[int], pools: Sequence[Pool], allocated: dict[int, Allocation]
 ) -> str | None:
-    """Adds the part's draws to `drawn`; what is wrong with it, if anything."""
+    """Adds the part's allocations to `allocated`. Returns what is wrong with it, if anything."""
     rest = {i: _after(pools[i], allocated.get(i)) for i in places}
     left = sum(pool.left_quantity for pool in rest.values())
     wanted = left if part.quantity is UNSET else part.quantity
@@ -287,7 +287,7 @@ def _with_followers(
 def _shares(
     pools: Sequence[Pool], followers: Sequence[int], total: int, allocated: int, *, last: bool
 ) -> list[Allocation]:
-    """Each follower's share of `drawn`, within its own bounds; the last one takes the rest."""
+    """Each follower's share of `allocated`, within its own bounds; the last one takes the rest."""
     shares: list[Allocation] = []
     rest = allocated
     low = sum(min(pools[i].gone, pools[i].total) for i in followers)

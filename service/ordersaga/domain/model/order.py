@@ -50,7 +50,7 @@ class Allocation(Struct, frozen=True, array_like=True):
 
 
 class Capture(Struct, frozen=True, omit_defaults=True):
-    """Money taken. `kept`: return fees kept back from it; `draws` and `refunded_draws` say which lines."""
+    """Captured money. `kept`: return fees kept back from it; `allocations` and `refunded_allocations` say of which lines."""
 
     id: str
     amount: int
@@ -82,7 +82,7 @@ class Request(Struct, frozen=True, omit_defaults=True):
 
 
 class Refusal(Struct, frozen=True, omit_defaults=True):
-    """A provider's or a rule's no."""
+    """Why the provider or a rule said no."""
 
     code: str
     messages: tuple[str, ...] = ()
@@ -112,10 +112,10 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     last_sent: float | None = None
     unknown: bool = False  # an attempt's answer was lost: only evidence ends it
     absent: int = 0  # reads that count and didn't show it
-    looked_up: float = 0.0  # when it was last found absent for good: it was sent anew, but its key is no younger
-    at_once: bool = False  # of create_order: the provider takes the money with the placing
+    looked_up: float = 0.0  # when it was last found absent and sent again: its key is as old as before
+    at_once: bool = False  # of create_order: the money is captured together with the placing
     refused: Refusal | None = None  # what a repeat was told after a lost answer
-    attention: bool = False  # somebody was told
+    attention: bool = False  # an attention was raised
     lost: int = 0  # answers that were lost since the first send
     newly_named: tuple[int, ...] = ()  # positions of lines that no event had named before
 
@@ -131,7 +131,7 @@ class Pending(Struct, frozen=True, omit_defaults=True):
 
 
 class Attention(Struct, frozen=True, omit_defaults=True):
-    """Somebody was told and has to act."""
+    """Somebody was alerted and has to act."""
 
     reason: str
     since: float
@@ -162,7 +162,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     refunded_amount: int = 0
     kept_amount: int = 0  # return fees: captured, not to be refunded
     accepted: bool = False  # the provider has (had) an order
-    at_once: bool = False  # the money was taken with the placing
+    at_once: bool = False  # the money was captured together with the placing
     expires_at: float | None = None
     expiry_read: bool = False
     review_due: float | None = None
@@ -181,7 +181,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     blocked: str | None = None  # id of the dead letter that later events wait for
     sequence: int = 0
     details: Details = Details()
-    creation: Operation | None = None  # until `placed` has its final outcome: the operation that this will name
+    creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
 
     @property
     def remaining(self) -> int:

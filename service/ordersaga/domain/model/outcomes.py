@@ -7,7 +7,7 @@ from ordersaga.domain.model.order import Operation, Order, Refusal, Request
 
 
 class Books(Struct, frozen=True):
-    """The order as an outcome tells it (minor units; `expires_at` in seconds since the epoch)."""
+    """The order as an outcome shows it (minor units; `expires_at` in seconds since the epoch)."""
 
     status: str
     fraud_status: str | None
@@ -21,7 +21,7 @@ class Books(Struct, frozen=True):
 
 
 class OperationSummary(Struct, frozen=True):
-    """The operation as an outcome tells it. `amount`: the money that it moved, else None."""
+    """The operation as an outcome shows it. `amount`: the money that it moved, else None."""
 
     id: str
     type: str
@@ -89,7 +89,7 @@ class Revoke(Struct, frozen=True):
 
 
 class Elapsed(Struct, frozen=True):
-    """A time has come that needs no provider: decide again what waits."""
+    """A deadline has passed: decide the waiting events again. The provider isn't needed."""
 
 
 class Wait(Struct, frozen=True):

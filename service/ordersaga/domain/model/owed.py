@@ -8,7 +8,7 @@ from ordersaga.domain.model.outcomes import Decision
 
 
 def owed(order: Order) -> Iterator[Cause]:
-    """They wait, an operation is under way for them, or the provider reviews what they placed. Some come twice."""
+    """Those that wait, that have an operation under way, or whose order is under review. Some come twice."""
     for pending in order.pending:
         yield pending.cause
     for operation in order.operations:
@@ -20,7 +20,7 @@ def owed(order: Order) -> Iterator[Cause]:
 
 
 def forgotten(before: Iterable[Cause], decision: Decision) -> set[Cause]:
-    """Those of the events that owed their final outcome before, which neither have it now nor owe it any more."""
+    """Events that owed their final outcome before, and now neither have it nor owe it."""
     left = set(before)
     left.difference_update(owed(decision.order))
     left.difference_update(outcome.cause for outcome in decision.outcomes if outcome.final and outcome.cause)

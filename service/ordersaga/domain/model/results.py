@@ -1,4 +1,4 @@
-"""What a provider call comes to. These four results are the only ones."""
+"""Results of a provider call. There are no others than these four."""
 
 from typing import Literal
 
@@ -62,7 +62,7 @@ class Rejected(Struct, frozen=True):
 
 
 class Retryable(Struct, frozen=True):
-    """Certainly nothing took effect (never sent, or turned away at the door): try again later."""
+    """Certainly nothing took effect (not sent, or turned away before processing): try again later."""
 
     reason: str
     after: float | None = None  # seconds that the provider asked for

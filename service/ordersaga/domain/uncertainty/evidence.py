@@ -1,4 +1,4 @@
-"""What became of an operation whose answer was lost (I3): only evidence ends it, or a person."""
+"""Finds out the result of an operation whose answer was lost (I3): only evidence ends it, or a person."""
 
 from typing import Final, assert_never
 
@@ -15,7 +15,7 @@ from ordersaga.domain.operations import ByReading, NoEvidence, spec_of
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
 )
-_LOOK_UP = "look the order up at the provider by its merchant reference, then say `ordersaga order settle`"
+_LOOK_UP = "look the order up at the provider by its merchant reference, then use `ordersaga order settle`"
 
 
 def mark_uncertain(order: Order, since: float, until: float) -> Order:
@@ -50,7 +50,7 @@ def begun(order: Order, call: Call | Elapsed, since: float | None) -> Order:
 
 
 def predates_restore(operation: Operation, rules: Rules) -> bool:
-    """A database brought back from a backup may have forgotten that this was sent."""
+    """A database that was restored from a backup may have lost the record that this was sent."""
     asked = min(operation.cause.sent or operation.opened, operation.opened)
     return rules.restored_at > 0 and max(asked, operation.looked_up) <= rules.restored_at
 
@@ -72,7 +72,7 @@ def find(order: Order, operation: Operation, seen: Snapshot, rules: Rules) -> Fi
 
 
 def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Succeeded | Refusal | None:
-    """What a read says of `operation`: it succeeded, it came to nothing, or (None) it stays open, changed in `work`."""
+    """What a read proves: the operation succeeded, it was refused, or (None) it stays open, updated in `builder`."""
     match result:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
             return _judge_snapshot(builder, operation, snapshot)
@@ -109,7 +109,7 @@ def _unaccounted(order: Order, operation: Operation, seen: Snapshot) -> bool:
 
 
 def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Refusal | None:
-    """Counts only when read twice, both late enough after the last send, and when no sum speaks against it."""
+    """Counts only when read twice, both late enough after the last send, and when no sum contradicts it."""
     sent = operation.last_sent or operation.opened
     if predates_restore(operation, builder.rules):
         sent = max(operation.last_sent or 0.0, builder.rules.restored_at)
@@ -129,7 +129,7 @@ def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> R
 
 
 def escalate(builder: DecisionBuilder, operation: Operation, refusal: Refusal | None) -> None:
-    """Evidence is used up: a person has to look. The operation stays open and is never sent again by itself."""
+    """No more evidence can be had: a person has to look. The operation stays open and is never sent again by itself."""
     stuck = replace(operation, stage="stuck", attention=True)
     builder.replace_current(stuck)
     builder.raise_attention(stuck, "answer_lost", _LOOK_UP, refusal)

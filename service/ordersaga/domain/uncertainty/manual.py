@@ -1,4 +1,4 @@
-"""What a person says of an operation that is stuck: nothing else ends it once evidence is used up (I3)."""
+"""A person settles a stuck operation: nothing else ends it when no evidence can be had (I3)."""
 
 import re
 from typing import Final, assert_never
@@ -14,9 +14,9 @@ from ordersaga.domain.uncertainty import settling
 
 CODE: Final = "settled_by_hand"
 JOURNALLED: Final = "manual"
-"""`Entry.what` of what a person said; `Entry.name` is the verdict."""
+"""`Entry.what` of a person's verdict; `Entry.name` is the verdict."""
 ENDING: Final = frozenset({"took_effect", "had_no_effect"})
-"""Verdicts that are a person's last word."""
+"""Verdicts that end the operation."""
 _ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -27,13 +27,13 @@ class TookEffect(Struct, frozen=True):
 
 
 class HadNoEffect(Struct, frozen=True):
-    """The provider didn't do it. `reason` is told to the shop."""
+    """The provider didn't do it. `reason` is shown to the shop."""
 
     reason: str
 
 
 class TryAgain(Struct, frozen=True):
-    """Evidence may be had by now: look for it once more."""
+    """Look for evidence once more."""
 
 
 Verdict = TookEffect | HadNoEffect | TryAgain
@@ -47,11 +47,11 @@ class NotSettledError(Exception):
 
 
 def settled(builder: DecisionBuilder, operation_id: str, verdict: Verdict, by: str) -> None:
-    """Ends the stuck operation as the person says, or lets it go on. Raises NotSettledError."""
+    """Ends the stuck operation by the person's verdict, or resumes it. Raises NotSettledError."""
     key = builder.order.key
     operation = _stuck(builder.order, operation_id)
     if not by.strip():
-        raise NotSettledError(key, "say who settles it")
+        raise NotSettledError(key, "name who settles it")
     match verdict:
         case TookEffect(provider_id=provider_id):
             _check_id(builder.order, operation, provider_id)
@@ -59,7 +59,7 @@ def settled(builder: DecisionBuilder, operation_id: str, verdict: Verdict, by: s
             _took_effect(builder, operation, provider_id)
         case HadNoEffect(reason=reason):
             if not reason.strip():
-                raise NotSettledError(key, "say why it had no effect: the shop is told")
+                raise NotSettledError(key, "give the reason: it is shown to the shop")
             _note(builder, "had_no_effect", operation, by)
             settling.fail(builder, operation, Refusal(CODE, (reason,)))
         case TryAgain():
@@ -74,7 +74,9 @@ def _stuck(order: Order, operation_id: str) -> Operation:
         if operation.id != operation_id:
             continue
         if place:
-            raise NotSettledError(order.key, f"{operation_id} comes after {order.operations[0].id}: settle that first")
+            raise NotSettledError(
+                order.key, f"{operation_id} comes after {order.operations[0].id}: settle that one first"
+            )
         if operation.stage != "stuck":
             raise NotSettledError(order.key, f"{operation_id} isn't stuck: it goes on by itself, leave it alone")
         return operation
@@ -87,11 +89,11 @@ def _check_id(order: Order, operation: Operation, provider_id: str | None) -> No
     spec = spec_of(operation)
     if spec.only_reads:
         raise NotSettledError(
-            order.key, f"{what} only reads the order: have it tried again, or say that it came to nothing"
+            order.key, f"{what} only reads the order: have it tried again, or record that it had no effect"
         )
     if not spec.creates_id:
         if provider_id is not None:
-            raise NotSettledError(order.key, f"{what} has no id at the provider: say it without one")
+            raise NotSettledError(order.key, f"{what} has no id at the provider: leave the id out")
     elif provider_id is None:
         raise NotSettledError(order.key, f"{what} needs the id that the provider gave it: look it up there")
     elif not _ID.fullmatch(provider_id):
@@ -102,23 +104,23 @@ def _check_id(order: Order, operation: Operation, provider_id: str | None) -> No
 
 def _took_effect(builder: DecisionBuilder, operation: Operation, provider_id: str | None) -> None:
     if spec_of(operation).adopts:
-        # Only a read tells its review and its books, and whether the person has named the right order.
+        # Only a read shows its review and its books, and whether the person named the right order.
         builder.change(provider_order_id=provider_id)
         _go_on(builder, replace(operation, stage="read", due=builder.now))
         return
     settling.succeed(builder, operation, Succeeded(provider_id))
     if builder.order.accepted:
-        builder.change(refresh=builder.now)  # books that differ from what the person said call somebody
+        builder.change(refresh=builder.now)  # books that differ from the verdict raise an attention
 
 
 def _go_on(builder: DecisionBuilder, operation: Operation) -> None:
-    """Somebody is told anew if it gets stuck again or takes long."""
+    """A new attention is raised if it gets stuck again or takes long."""
     builder.clear_attention_of(operation)
     builder.replace_current(replace(operation, attention=False))
 
 
 def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
-    """Where the order can be read, it is; else the same is sent again. Whatever it got stuck upon may have been sent."""
+    """Read the order where that is evidence, else send the same request again: it may have been sent before."""
     again = replace(operation, stage="read", absent=0, lost=0, due=now)
     spec = spec_of(operation)
     if spec.only_reads:

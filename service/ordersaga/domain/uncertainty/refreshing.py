@@ -31,7 +31,7 @@ def due(order: Order, rules: Rules) -> float | None:
 
 
 def refreshed(builder: DecisionBuilder, result: Result) -> None:
-    """An answer that an operation has overtaken says nothing: the read is made again when that has ended."""
+    """An answer is ignored once an operation has begun: the read is made again when that has ended."""
     if builder.order.operations:
         return
     match result:
@@ -54,7 +54,7 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
 
 
 def _later(builder: DecisionBuilder) -> float | None:
-    """The next look at a review: the longer it takes, the rarer."""
+    """When to read a review again: the longer it takes, the less often."""
     order, rules = builder.order, builder.rules
     if order.review_due is None:
         return None
@@ -119,7 +119,7 @@ def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], ex
 
 
 def _books(builder: DecisionBuilder, seen: Snapshot) -> bool:
-    """Do the provider's amounts agree with ours? Else somebody is told."""
+    """Do the provider's amounts agree with ours? If not, an attention is raised."""
     order = builder.order
     ours = (order.captured_amount, order.refunded_amount, order.remaining)
     if ours == (seen.captured_amount, seen.refunded_amount, seen.remaining_amount):
@@ -137,7 +137,7 @@ def _lapsed(builder: DecisionBuilder, seen: Snapshot) -> bool:
 
 
 def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
-    """I9: read at the latest two days before; then somebody is told, unless books that differ have called them."""
+    """I9: read at the latest two days before; then an attention is raised, unless one for differing books is open."""
     expires_at = builder.order.expires_at
     if expires_at is None:
         return

@@ -1,4 +1,4 @@
-"""What the answer to a call does to the operation it was made for."""
+"""Applies the answer to a call to its operation."""
 
 from typing import assert_never
 
@@ -111,11 +111,11 @@ def _settle_take_over(builder: DecisionBuilder, before: Operation, result: Resul
 
 
 def _not_taken_over(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """An order that we made ourselves isn't refused for what a read of it says: its money may have been taken."""
+    """An order that we created isn't rejected because of what a read shows: money may have been captured."""
     if builder.order.accepted:
         evidence.escalate(builder, operation, refusal)
     elif not spec_of(operation).only_reads:
-        builder.change(provider_order_id=None)  # the person named another's
+        builder.change(provider_order_id=None)  # the person named another order
         evidence.escalate(builder, operation, refusal)
     else:
         builder.retire(operation)
@@ -158,7 +158,7 @@ def fail(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> No
 
 
 def _tell_if_slow(builder: DecisionBuilder) -> None:
-    """Somebody is told, once, of an operation that is open for too long. It goes on."""
+    """Raises one attention for an operation that is open for too long. It goes on."""
     if not builder.order.operations:
         return
     operation = builder.order.operations[0]
