@@ -15,7 +15,7 @@ from ordersaga.domain.model.outcomes import Entry
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Change
-from ordersaga.store.reads import Shown
+from ordersaga.store.reads import OrderView
 from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
@@ -52,7 +52,7 @@ class StuckOrder:
                 [(order.key, entry) for entry in entries],
                 ids=[ProviderId(order.key, "klarna", name, "capture") for name in ids],
             )
-            async with store.taking_in() as tx:
+            async with store.intake_transaction() as tx:
                 await tx.write([Change(order, None, 0.0 if lease else None, lease)], "worker", 30.0, told)
 
         within(self.database, put)
@@ -60,7 +60,7 @@ class StuckOrder:
     def settle(self, *words: str) -> Said:
         return self.run("order", "settle", self.order.key.subject, self.operation, *words)
 
-    def shown(self) -> Shown:
+    def shown(self) -> OrderView:
         found = within(self.database, lambda store: store.show_order(self.order.key))
         assert found is not None
         return found

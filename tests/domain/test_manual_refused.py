@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[Callable[[], Story], Verdict, str]] = {
     "an id of what has none": (lambda: stuck("cancel"), TookEffect("cancel-9"), "has no id at the provider"),
     "a withdrawal's id": (lambda: stuck("cancel_authorization"), TookEffect("x"), "has no id at the provider"),
     "a take-over": (refused_take_over, TookEffect("order-1"), "only reads the order"),
-    "without a reason": (lambda: stuck("capture"), HadNoEffect(" "), "say why"),
+    "without a reason": (lambda: stuck("capture"), HadNoEffect(" "), "give the reason"),
 }
 
 
@@ -84,10 +84,10 @@ def test_an_operation_that_is_not_there_is_refused_and_those_that_are_named() ->
 def test_one_that_comes_later_waits_for_the_first() -> None:
     story = two_refunds()
     first, second = story.order.operations
-    with pytest.raises(NotSettledError, match=f"{second.id} comes after {first.id}: settle that first"):
+    with pytest.raises(NotSettledError, match=f"{second.id} comes after {first.id}: settle that one first"):
         story.say(TookEffect("refund-9"), second.id)
 
 
 def test_nobody_settles_nothing() -> None:
-    with pytest.raises(NotSettledError, match="say who"):
+    with pytest.raises(NotSettledError, match="name who settles it"):
         stuck("capture").say(TookEffect("capture-9"), by=" ")
