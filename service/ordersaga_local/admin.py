@@ -1,8 +1,14 @@
 """Databases and topics on the real parts."""
 
+import asyncio
+from typing import Final
+
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # it ships no types
+from aiokafka import TopicPartition  # type: ignore[import-untyped]  # it ships no types
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # as above
 from aiokafka.errors import TopicAlreadyExistsError, for_code  # type: ignore[import-untyped]  # as above
+
+_LOOK_SECONDS: Final = 0.05
 
 
 async def create_database(url: str, name: str, template: str | None = None) -> None:
@@ -49,6 +55,21 @@ async def delete_topics(bootstrap: str, *names: str) -> None:
         await admin.delete_topics(list(names))
     finally:
         await admin.close()
+
+
+async def partitions_of(bootstrap: str, *topics: str) -> list[TopicPartition]:
+    """Waits until the broker knows the topics."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        while True:
+            described = await admin.describe_topics(list(topics))
+            if not any(topic["error_code"] for topic in described):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        await admin.close()
+    return [TopicPartition(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]]
 
 
 def _quoted(name: str) -> str:

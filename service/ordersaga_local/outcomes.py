@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # it ships no types
+
+from ordersaga_local.admin import partitions_of
 
 
 @dataclass
@@ -100,7 +102,8 @@ async def following(kafka: str, orders_topic: str, outcomes_topic: str) -> Async
     books = Books()
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     async with consumer:
-        task = asyncio.create_task(_follow(consumer, orders_topic, outcomes_topic, books))
+        consumer.assign(await partitions_of(kafka, orders_topic, outcomes_topic))
+        task = asyncio.create_task(_follow(consumer, orders_topic, books))
         try:
             yield books
         finally:
@@ -109,14 +112,7 @@ async def following(kafka: str, orders_topic: str, outcomes_topic: str) -> Async
                 await task
 
 
-async def _follow(consumer: AIOKafkaConsumer, orders_topic: str, outcomes_topic: str, books: Books) -> None:
-    places = []
-    for topic in (orders_topic, outcomes_topic):
-        while not (partitions := consumer.partitions_for_topic(topic)):
-            await consumer._client.force_metadata_update()  # noqa: SLF001 - the only way to wait for a new topic's partitions
-            await consumer.topics()
-        places += [TopicPartition(topic, partition) for partition in partitions]
-    consumer.assign(places)
+async def _follow(consumer: AIOKafkaConsumer, orders_topic: str, books: Books) -> None:
     await consumer.seek_to_beginning()
     while True:
         for place, records in (await consumer.getmany(timeout_ms=200, max_records=2000)).items():
