@@ -1,4 +1,4 @@
-"""docs/dependencies.md names every place that relies on inner parts of a library, and what it says is so."""
+"""docs/dependencies.md lists every use of a library's internals, with the bound and the test that go with it."""
 
 import ast
 import re
@@ -43,15 +43,15 @@ class Use(NamedTuple):
 
 def uses() -> list[Use]:
     document = ROOT / "docs" / "dependencies.md"
-    _heading, *found = rows(document, "Inner parts of libraries")
+    _heading, *found = rows(document, "Library internals that we use")
     return [Use(library, *(cell.strip("`") for cell in (bound, path, test))) for library, bound, path, _, test in found]
 
 
-def inner_parts(source: str) -> Iterator[str]:
-    """Inner modules that are imported, and private attributes of what isn't the class's own."""
+def internals(source: str) -> Iterator[str]:
+    """Internal modules that are imported, and private attributes of what isn't the class's own."""
     for name in imported(source):
-        inner = name.partition(".")[0] in _WATCHED and _module_of(name) not in PUBLIC
-        if inner or any(part.startswith("_") for part in name.split(".")[1:]):
+        internal = name.partition(".")[0] in _WATCHED and _module_of(name) not in PUBLIC
+        if internal or any(part.startswith("_") for part in name.split(".")[1:]):
             yield name
     tree = ast.parse(source)
     for node in ast.walk(tree):
@@ -112,7 +112,7 @@ def test_each_use_is_listed() -> None:
         str(path.relative_to(ROOT)): parts
         for tree in ("service", "bench", "migrations", "sample")
         for path in sorted((ROOT / tree).rglob("*.py"))
-        if (parts := list(inner_parts(path.read_text())))
+        if (parts := list(internals(path.read_text())))
     }
     assert {path: parts for path, parts in found.items() if path not in listed} == {}
 
@@ -130,5 +130,5 @@ def test_each_use_is_listed() -> None:
         ("class A(B):\n    def __init__(self):\n        self._a = 1\n    def f(self):\n        return self._a", False),
     ],
 )
-def test_an_inner_part_is_told_from_others(source: str, *, seen: bool) -> None:
-    assert bool(list(inner_parts(source))) is seen
+def test_internals_are_told_from_the_public_api(source: str, *, seen: bool) -> None:
+    assert bool(list(internals(source))) is seen

@@ -1,4 +1,4 @@
-"""What we rely on within libraries beyond their documents, where no other test would notice a change. See docs/dependencies.md."""
+"""Internals of libraries that we rely on, where no other test would notice a change. See docs/dependencies.md."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What we rely on within the HTTP client beyond its documents, where no other test would notice a change. See docs/dependencies.md."""
+"""Internals of the HTTP client that we rely on, where no other test would notice a change. See docs/dependencies.md."""
 
 import asyncio
 from time import monotonic

@@ -1,4 +1,4 @@
-"""What we rely on within asyncpg beyond its documents, where no other test would notice a change. See docs/dependencies.md."""
+"""Internals of asyncpg that we rely on, where no other test would notice a change. See docs/dependencies.md."""
 
 import pytest
 
