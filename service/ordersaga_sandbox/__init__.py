@@ -1,7 +1,7 @@
-"""A simulator of the payment providers' APIs with a control plane for time, decisions and faults.
+"""A simulator of the payment provider's APIs, with a control plane for time, decisions and faults.
 
-Knows nothing of ordersaga: an ASGI app of its own (`create_app`), served by `serve` or, in tests, by `running`.
-What it simulates and how it is steered: docs/sandbox.md.
+It is independent of ordersaga: an ASGI app (`create_app`), served by `serve` or, in tests, by `running`.
+What it simulates and how to control it: docs/sandbox.md.
 """
 
 from ordersaga_sandbox.app import Sandbox, create_app

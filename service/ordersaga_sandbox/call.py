@@ -1,18 +1,18 @@
-"""What a handler is given."""
+"""A request as a handler receives it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ordersaga_sandbox.requests import Entry
-from ordersaga_sandbox.world import World
+from ordersaga_sandbox.request_log import LogEntry
+from ordersaga_sandbox.state import SandboxState
 
 
 @dataclass(slots=True)
 class Call:
-    """One request of a provider's API, its account known. `at`: virtual seconds since the epoch."""
+    """An authenticated request to the provider's API. `at`: virtual seconds since the epoch."""
 
-    world: World
-    entry: Entry
+    state: SandboxState
+    entry: LogEntry
     account: str
     params: Mapping[str, str]
     body: bytes

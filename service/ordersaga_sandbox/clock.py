@@ -1,4 +1,4 @@
-"""The virtual clock: the real one and an offset that the control plane moves."""
+"""The virtual clock: the real clock plus an offset that the control plane sets."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ DAY = 86_400.0
 
 
 class Clock:
-    """Seconds since the epoch. It runs as the real clock does, from wherever it was set."""
+    """Seconds since the epoch. It runs at the speed of the real clock, from the time it was set to."""
 
     def __init__(self, real: Callable[[], float] = time.time) -> None:
         self._real = real
@@ -25,11 +25,11 @@ class Clock:
 
 
 def iso(at: float) -> str:
-    """As Klarna writes times: UTC, whole seconds, `Z`."""
+    """Klarna's time format: UTC, whole seconds, `Z`."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def midnight_after(at: float, days: float) -> float:
-    """That many days later, cut to midnight UTC: 2022-07-08T09:48 and 28 days are 2022-08-05T00:00:00Z (docs.klarna.com, "View and change orders")."""
+    """That many days later, truncated to midnight UTC: 2022-07-08T09:48 plus 28 days is 2022-08-05T00:00:00Z (docs.klarna.com, "View and change orders")."""
     later = at + days * DAY
     return later - later % DAY

@@ -1,9 +1,9 @@
-"""One request and its connection, as ASGI gives them."""
+"""One ASGI request and its connection."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
-from ordersaga_sandbox.http import BODILESS, Answer, Dropped
+from ordersaga_sandbox.http import BODYLESS_STATUSES, ConnectionDropped, Response
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -11,7 +11,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 ABORT: Final = "ordersaga_sandbox.abort"
-"""An ASGI extension of our server: `scope["extensions"][ABORT]["abort"]` closes the connection as it stands."""
+"""An ASGI extension of our server: `scope["extensions"][ABORT]["abort"]` closes the connection immediately."""
 
 
 class Connection:
@@ -26,46 +26,48 @@ class Connection:
 
     @property
     def base_url(self) -> str:
-        """As the client reached us."""
+        """The URL by which the client reached us."""
         return f"{self._scope.get('scheme', 'http')}://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
 
     def header(self, name: bytes) -> str | None:
-        """None where it is missing or empty."""
+        """None if it is missing or empty."""
         return self.headers.get(name, b"").decode("latin-1") or None
 
-    async def body(self, most: int) -> bytes | None:
-        """None: larger than that; it has been read to its end all the same, so that the client can read our answer."""
+    async def body(self, max_size: int) -> bytes | None:
+        """None if it is larger. It is read to the end even then, so that the client can read our response."""
         message = await self._receive()
         if not message.get("more_body", False):
             body: bytes = message.get("body", b"")
-            return body if len(body) <= most else None
+            return body if len(body) <= max_size else None
         parts = [message.get("body", b"")]
         size = len(parts[0])
         while message.get("more_body", False):
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise Dropped
+                raise ConnectionDropped
             size += len(message.get("body", b""))
-            if size <= most:
+            if size <= max_size:
                 parts.append(message.get("body", b""))
-        return b"".join(parts) if size <= most else None
+        return b"".join(parts) if size <= max_size else None
 
-    async def send(self, answer: Answer) -> None:
-        headers = [*answer.headers]
-        if answer.status not in BODILESS:
-            headers.append((b"content-length", str(len(answer.body)).encode()))
-        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": b"" if answer.status in BODILESS else answer.body})
+    async def send(self, response: Response) -> None:
+        headers = [*response.headers]
+        if response.status not in BODYLESS_STATUSES:
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        await self._send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self._send(
+            {"type": "http.response.body", "body": b"" if response.status in BODYLESS_STATUSES else response.body}
+        )
 
-    async def gone(self) -> None:
+    async def disconnected(self) -> None:
         """Returns when the client has closed the connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def drop(self) -> None:
-        """Closes the connection without an answer. Dropped: there is no transport to close (an app called in process)."""
+        """Closes the connection without a response. Raises ConnectionDropped if there is no transport (app called in process)."""
         extension = self._scope.get("extensions", {}).get(ABORT)
         if extension is None:
-            raise Dropped
+            raise ConnectionDropped
         extension["abort"]()
-        await self.gone()
+        await self.disconnected()

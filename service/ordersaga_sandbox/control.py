@@ -1,7 +1,7 @@
-"""The control plane under `/_sandbox/`: clock, tokens, decisions, another hand in the portal, switches, faults, log, ledger.
+"""The control plane under `/_sandbox/`: clock, tokens, fraud decisions, edits in the portal, switches, faults, request log, ledger.
 
-JSON in and out, no authentication. Errors are `{"error": …}`: 400 says what was wrong, 404 that there is no such thing,
-409 carries the provider's own refusal.
+JSON in and out, no authentication. Errors are `{"error": …}`: 400 for a bad request, 404 for something unknown, 409 for
+an edit that the provider itself would reject.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,26 +15,26 @@ from msgspec import Meta, Struct
 
 from ordersaga_sandbox.clock import iso
 from ordersaga_sandbox.faults import Fault
-from ordersaga_sandbox.http import NO_CONTENT, Answer, Refused, json
+from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, json_response
 from ordersaga_sandbox.klarna import authorizing, capturing, expiry, refunding, tokens
-from ordersaga_sandbox.klarna.hand import Hand
+from ordersaga_sandbox.klarna.actor import Actor
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody, RefundBody
 from ordersaga_sandbox.klarna.session import Outcome, Token
 from ordersaga_sandbox.klarna.views import control_view
 from ordersaga_sandbox.routes import Route, Router
+from ordersaga_sandbox.state import SandboxState
 from ordersaga_sandbox.switches import Decision, Switches
-from ordersaga_sandbox.world import World
 
 T = TypeVar("T")
-_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for what ends later
+_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for expiry dates
 
 
 @dataclass(frozen=True, slots=True)
-class Steer:
-    """One request of the control plane."""
+class ControlRequest:
+    """A request to the control plane."""
 
-    world: World
+    state: SandboxState
     reset: Callable[[], None]
     params: Mapping[str, str]
     query: bytes
@@ -58,199 +58,201 @@ class _FraudBody(Struct, forbid_unknown_fields=True):
     decision: Decision
 
 
-class _Edit(Struct):
+class _EditBody(Struct):
     action: Literal["capture", "refund", "cancel", "release", "update", "extend", "expire", "close"]
 
 
-class _Window(Struct):
+class _Page(Struct):
     after: Annotated[int, Meta(ge=0)] = 0
     limit: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
 
 
 class Control:
-    """`reset` makes the sandbox forget all."""
+    """`reset` clears the state of the sandbox."""
 
     def __init__(self, reset: Callable[[], None]) -> None:
         self._reset = reset
-        self._router: Router[Callable[[Steer], Answer]] = Router(_ROUTES)
+        self._router: Router[Callable[[ControlRequest], Response]] = Router(_ROUTES)
 
-    def answer(self, world: World, method: str, path: str, query: bytes, body: bytes | None) -> Answer:
+    def handle(self, state: SandboxState, method: str, path: str, query: bytes, body: bytes | None) -> Response:
         found = self._router.find(method, path)
         if isinstance(found, frozenset):
-            return _wrong(405, f"{method} isn't for this path") if found else _wrong(404, f"no such path: {path}")
+            return (
+                _error(405, f"{method} isn't allowed for this path") if found else _error(404, f"no such path: {path}")
+            )
         route, params = found
         if body is None:
-            return _wrong(413, "the body is too large")
+            return _error(413, "the body is too large")
         try:
-            return route.handler(Steer(world, self._reset, params, query, body))
-        except Refused as refused:
-            return json({"error": "; ".join(refused.messages), "error_code": refused.code}, 409)
-        except KeyError as missing:
-            return _wrong(404, str(missing.args[0]))
-        except (msgspec.DecodeError, UnicodeDecodeError) as bad:
-            return _wrong(400, str(bad))
+            return route.handler(ControlRequest(state, self._reset, params, query, body))
+        except ApiError as error:
+            return json_response({"error": "; ".join(error.messages), "error_code": error.code}, 409)
+        except KeyError as error:
+            return _error(404, str(error.args[0]))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return _error(400, str(error))
 
 
-def _wrong(status: int, message: str) -> Answer:
-    return json({"error": message}, status)
+def _error(status: int, message: str) -> Response:
+    return json_response({"error": message}, status)
 
 
-def _read(steer: Steer, kind: type[T]) -> T:
-    return msgspec.json.decode(steer.body or b"{}", type=kind)
+def _decode(request: ControlRequest, type_: type[T]) -> T:
+    return msgspec.json.decode(request.body or b"{}", type=type_)
 
 
-def _window(steer: Steer) -> _Window:
-    return msgspec.convert(dict(parse_qsl(steer.query.decode("latin-1"))), _Window, strict=False)
+def _page(request: ControlRequest) -> _Page:
+    return msgspec.convert(dict(parse_qsl(request.query.decode("latin-1"))), _Page, strict=False)
 
 
-# -- time, state ------------------------------------------------------------------------------------------------------
+# -- time and state ---------------------------------------------------------------------------------------------------
 
 
-def health(steer: Steer) -> Answer:
-    return json({"status": "ok", "orders": len(steer.world.orders)})
+def health(request: ControlRequest) -> Response:
+    return json_response({"status": "ok", "orders": len(request.state.orders)})
 
 
-def reset(steer: Steer) -> Answer:
-    steer.reset()
+def reset(request: ControlRequest) -> Response:
+    request.reset()
     return NO_CONTENT
 
 
-def read_clock(steer: Steer) -> Answer:
-    clock = steer.world.clock
+def read_clock(request: ControlRequest) -> Response:
+    clock = request.state.clock
     now = clock.now()
-    return json({"now": now, "iso": iso(now), "offset": clock.offset})
+    return json_response({"now": now, "iso": iso(now), "offset": clock.offset})
 
 
-def set_clock(steer: Steer) -> Answer:
-    """What comes due by it has happened when this answers."""
-    body = _read(steer, _ClockBody)
-    clock = steer.world.clock
+def set_clock(request: ControlRequest) -> Response:
+    """Everything that becomes due has happened before the response."""
+    body = _decode(request, _ClockBody)
+    clock = request.state.clock
     start = body.set.timestamp() if isinstance(body.set, datetime) else body.set
     if not 0 <= (clock.now() if start is None else start) + (body.advance or 0.0) < _LATEST:
-        return _wrong(400, "the clock goes from 1970 to 9000: times are in seconds, not in milliseconds")
+        return _error(400, "the clock must stay between 1970 and 9000: times are in seconds, not in milliseconds")
     if start is not None:
         clock.set(start)
     clock.advance(body.advance or 0.0)
-    steer.world.run_due()
-    return read_clock(steer)
+    request.state.run_due()
+    return read_clock(request)
 
 
-def read_switches(steer: Steer) -> Answer:
-    return json(steer.world.switches)
+def read_switches(request: ControlRequest) -> Response:
+    return json_response(request.state.switches)
 
 
-def set_switches(steer: Steer) -> Answer:
-    """Those named are changed."""
-    changes = _read(steer, dict[str, Any])
-    steer.world.switches = msgspec.convert(msgspec.to_builtins(steer.world.switches) | changes, Switches)
-    return read_switches(steer)
+def set_switches(request: ControlRequest) -> Response:
+    """Only the given switches change."""
+    changes = _decode(request, dict[str, Any])
+    request.state.switches = msgspec.convert(msgspec.to_builtins(request.state.switches) | changes, Switches)
+    return read_switches(request)
 
 
 # -- tokens and orders ------------------------------------------------------------------------------------------------
 
 
-def make_token(steer: Steer) -> Answer:
-    body = _read(steer, _TokenBody)
-    world = steer.world
+def make_token(request: ControlRequest) -> Response:
+    body = _decode(request, _TokenBody)
+    state = request.state
     session = None
-    if body.session_id is not None and (session := world.sessions.get(body.session_id)) is None:
+    if body.session_id is not None and (session := state.sessions.get(body.session_id)) is None:
         raise KeyError(f"no such session: {body.session_id}")
-    text = body.token or world.new_id()
-    if (body.account, text) in world.tokens:
-        return _wrong(409, f"the token {text} is there already")
+    text = body.token or state.new_id()
+    if (body.account, text) in state.tokens:
+        return _error(409, f"the token {text} already exists")
     snapshot = body.snapshot if body.snapshot is not None or session is None else session.content
-    token = Token(text, body.account, body.outcome, world.clock.now(), snapshot, session)
-    tokens.add(world, token)
+    token = Token(text, body.account, body.outcome, state.clock.now(), snapshot, session)
+    tokens.add(state, token)
     if session is not None:
         session.token = text
-    ends = token.seen_at + world.switches.token_seconds
-    return json(
-        {"authorization_token": text, "account": body.account, "outcome": body.outcome, "expires_at": ends}, 201
+    expires_at = token.first_seen_at + state.switches.token_seconds
+    return json_response(
+        {"authorization_token": text, "account": body.account, "outcome": body.outcome, "expires_at": expires_at}, 201
     )
 
 
-def _order(steer: Steer) -> Order:
-    order_id = steer.params["order_id"]
-    if (order := steer.world.orders.get(order_id)) is None:
+def _order(request: ControlRequest) -> Order:
+    order_id = request.params["order_id"]
+    if (order := request.state.orders.get(order_id)) is None:
         raise KeyError(f"no such order: {order_id}")
     return order
 
 
-def read_order(steer: Steer) -> Answer:
-    return json(control_view(_order(steer)))
+def read_order(request: ControlRequest) -> Response:
+    return json_response(control_view(_order(request)))
 
 
-def decide(steer: Steer) -> Answer:
-    """Also of an order that wasn't pending: a decision taken back."""
-    order = _order(steer)
-    decision = _read(steer, _FraudBody).decision
-    authorizing.decide(Hand(steer.world, steer.world.clock.now(), "klarna"), order, decision)
-    return read_order(steer)
+def decide(request: ControlRequest) -> Response:
+    """Also for an order that isn't pending: the decision is changed."""
+    order = _order(request)
+    decision = _decode(request, _FraudBody).decision
+    authorizing.decide(Actor(request.state, request.state.clock.now(), "klarna"), order, decision)
+    return read_order(request)
 
 
-def edit_order(steer: Steer) -> Answer:
-    """What a person does in the provider's portal; the body beside `action` is the API's own."""
-    order = _order(steer)
-    hand = Hand(steer.world, steer.world.clock.now(), "portal")
-    match _read(steer, _Edit).action:
+def edit_order(request: ControlRequest) -> Response:
+    """What a person does in the provider's portal; the other fields of the body are those of the API."""
+    order = _order(request)
+    actor = Actor(request.state, request.state.clock.now(), "portal")
+    match _decode(request, _EditBody).action:
         case "capture":
-            capturing.capture(hand, order, _read(steer, CaptureBody))
+            capturing.capture(actor, order, _decode(request, CaptureBody))
         case "refund":
-            refunding.refund(hand, order, _read(steer, RefundBody))
+            refunding.refund(actor, order, _decode(request, RefundBody))
         case "cancel":
-            authorizing.cancel(hand, order)
+            authorizing.cancel(actor, order)
         case "release":
-            authorizing.release(hand, order)
+            authorizing.release(actor, order)
         case "update":
-            authorizing.update(hand, order, _read(steer, AuthorizationBody))
+            authorizing.update(actor, order, _decode(request, AuthorizationBody))
         case "extend":
-            authorizing.extend(hand, order)
+            authorizing.extend(actor, order)
         case "expire":
             if order.status not in OPEN:
-                return _wrong(409, f"the order is {order.status}")
-            expiry.expire(hand, order)
+                return _error(409, f"the order is {order.status}")
+            expiry.expire(actor, order)
         case "close":
-            authorizing.close(hand, order)
-    return read_order(steer)
+            authorizing.close(actor, order)
+    return read_order(request)
 
 
 # -- faults -----------------------------------------------------------------------------------------------------------
 
 
-def add_fault(steer: Steer) -> Answer:
-    return json({"id": steer.world.faults.add(_read(steer, Fault))}, 201)
+def add_fault(request: ControlRequest) -> Response:
+    return json_response({"id": request.state.faults.add(_decode(request, Fault))}, 201)
 
 
-def list_faults(steer: Steer) -> Answer:
-    return json({"faults": steer.world.faults.shown()})
+def list_faults(request: ControlRequest) -> Response:
+    return json_response({"faults": request.state.faults.view()})
 
 
-def clear_faults(steer: Steer) -> Answer:
-    steer.world.faults.clear()
+def clear_faults(request: ControlRequest) -> Response:
+    request.state.faults.clear()
     return NO_CONTENT
 
 
-def remove_fault(steer: Steer) -> Answer:
-    if not steer.world.faults.remove(steer.params["id"]):
-        raise KeyError(f"no such fault: {steer.params['id']}")
+def remove_fault(request: ControlRequest) -> Response:
+    if not request.state.faults.remove(request.params["id"]):
+        raise KeyError(f"no such fault: {request.params['id']}")
     return NO_CONTENT
 
 
-# -- log and ledger ---------------------------------------------------------------------------------------------------
+# -- request log and ledger---------------------------------------------------------------------------------------------
 
 
-def read_requests(steer: Steer) -> Answer:
-    window = _window(steer)
-    return json({"requests": steer.world.log.after(window.after, window.limit)})
+def read_requests(request: ControlRequest) -> Response:
+    page = _page(request)
+    return json_response({"requests": request.state.log.after(page.after, page.limit)})
 
 
-def read_ledger(steer: Steer) -> Answer:
-    window = _window(steer)
-    return json({"effects": steer.world.ledger.after(window.after, window.limit)})
+def read_ledger(request: ControlRequest) -> Response:
+    page = _page(request)
+    return json_response({"effects": request.state.ledger.after(page.after, page.limit)})
 
 
-def summarize(steer: Steer) -> Answer:
-    return json(steer.world.ledger.summary())
+def summarize(request: ControlRequest) -> Response:
+    return json_response(request.state.ledger.summary())
 
 
 _ROUTES: Final = (

@@ -1,4 +1,4 @@
-"""Faults by route: which requests are struck is settled by each fault's own seed, in the order of the requests."""
+"""Injected faults. A fault's seed and the order of matching requests determine the requests for which it fires."""
 
 import asyncio
 import random
@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from ordersaga_sandbox.http import BODILESS, JSON, Answer, Refused, error
+from ordersaga_sandbox.http import BODYLESS_STATUSES, JSON_CONTENT_TYPE, ApiError, Response, error_response
 
 Action = Literal["drop_before", "drop_after", "delay", "hang", "status", "broken_body"]
 
-_EFFECT: dict[Action, bool] = {
+_TAKES_EFFECT: dict[Action, bool] = {
     "drop_before": False,
     "drop_after": True,
     "delay": False,
@@ -20,7 +20,7 @@ _EFFECT: dict[Action, bool] = {
     "status": False,
     "broken_body": True,
 }
-_CODES = {
+_ERRORS = {
     400: ("BAD_REQUEST", "Bad request"),
     401: ("UNAUTHORIZED", "Unauthorized"),
     404: ("NOT_FOUND", "Not found"),
@@ -34,11 +34,11 @@ _ID_HEADERS = frozenset({b"location", b"capture-id", b"refund-id"})
 
 
 class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Strikes requests that match method, route template ("*": any) and account.
+    """Fires for requests that match method, route template ("*": any) and account.
 
-    `effect`: whether the request takes effect before the fault does its work; absent: true for `drop_after` and
-    `broken_body`, else false. `seconds` is real time, for `delay`. `status`, `headers` and `body` are the answer of
-    `status`; body absent: the provider's own error for that status.
+    `effect`: whether the request takes effect before the fault; default: true for `drop_after` and `broken_body`, else
+    false. `seconds` is real time, for `delay`. `status`, `headers` and `body` are the response of `status`; without
+    `body` it is the provider's standard error for that status.
     """
 
     action: Action
@@ -56,37 +56,37 @@ class Fault(Struct, kw_only=True, forbid_unknown_fields=True):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.action in {"drop_before", "drop_after"} and self.effect not in {None, _EFFECT[self.action]}:
-            raise ValueError(f"the action {self.action} settles the effect itself; leave `effect` out")
+        if self.action in {"drop_before", "drop_after"} and self.effect not in {None, _TAKES_EFFECT[self.action]}:
+            raise ValueError(f"the action {self.action} determines the effect itself; leave `effect` out")
         if self.effect is None:
-            self.effect = _EFFECT[self.action]
+            self.effect = _TAKES_EFFECT[self.action]
 
 
-class Figures(Struct):
+class FaultStats(Struct):
     matched: int = 0
     fired: int = 0
 
 
-class Armed:
-    """A fault at work."""
+class ActiveFault:
+    """A fault with its statistics and its random state."""
 
     def __init__(self, fault: Fault, fault_id: str) -> None:
         self.fault = structs.replace(fault, id=fault_id)
         self.id = fault_id
-        self.figures = Figures()
-        self.withdrawn = asyncio.Event()
-        self._random = random.Random(fault.seed)  # noqa: S311 - repeatable on purpose
+        self.stats = FaultStats()
+        self.removed = asyncio.Event()
+        self._random = random.Random(fault.seed)  # noqa: S311 - repeatable by design
 
     @property
     def action(self) -> Action:
         return self.fault.action
 
     @property
-    def after_effect(self) -> bool:
+    def takes_effect(self) -> bool:
         return bool(self.fault.effect)
 
-    def strikes(self, method: str, template: str, account: str) -> bool:
-        """Draws once for each request that matches."""
+    def fires(self, method: str, template: str, account: str) -> bool:
+        """Draws a random number for each request that matches."""
         fault = self.fault
         if (
             fault.method not in {None, method}
@@ -94,72 +94,80 @@ class Armed:
             or fault.account not in {None, account}
         ):
             return False
-        self.figures.matched += 1
-        drawn = self._random.random() < fault.probability
-        if not drawn or (fault.times is not None and self.figures.fired >= fault.times):
+        self.stats.matched += 1
+        hit = self._random.random() < fault.probability
+        if not hit or (fault.times is not None and self.stats.fired >= fault.times):
             return False
-        self.figures.fired += 1
+        self.stats.fired += 1
         return True
 
-    def answer(self, correlation_id: str) -> Answer:
-        """What a `status` fault answers instead."""
+    def response(self, correlation_id: str) -> Response:
+        """The response of a `status` fault."""
         fault = self.fault
         headers = tuple(
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fault.headers.items()
         )
-        if fault.status in BODILESS or (fault.body is UNSET and fault.status < 400):
-            return Answer(fault.status, headers)
+        if fault.status in BODYLESS_STATUSES or (fault.body is UNSET and fault.status < 400):
+            return Response(fault.status, headers)
         if fault.body is UNSET:
-            code, *messages = _CODES.get(fault.status, ("ERROR",))
-            standard = error(Refused(fault.status, code, *messages), correlation_id)
-            return Answer(fault.status, standard.headers + headers, standard.body)
+            code, *messages = _ERRORS.get(fault.status, ("ERROR",))
+            standard = error_response(ApiError(fault.status, code, *messages), correlation_id)
+            return Response(fault.status, standard.headers + headers, standard.body)
         body = fault.body.encode() if isinstance(fault.body, str) else msgspec.json.encode(fault.body)
-        return Answer(
-            fault.status, headers if any(name == b"content-type" for name, _ in headers) else (JSON, *headers), body
+        return Response(
+            fault.status,
+            headers if any(name == b"content-type" for name, _ in headers) else (JSON_CONTENT_TYPE, *headers),
+            body,
         )
 
-    def shown(self) -> dict[str, Any]:
-        return {**msgspec.to_builtins(self.fault), **msgspec.to_builtins(self.figures)}
+    def view(self) -> dict[str, Any]:
+        return {**msgspec.to_builtins(self.fault), **msgspec.to_builtins(self.stats)}
 
 
-def broken(answer: Answer) -> Answer:
-    """The same status with a body cut in its middle and without the headers that name what was made: it tells nothing."""
-    if answer.status in BODILESS:
-        return answer
-    headers = tuple(header for header in answer.headers if header[0] not in _ID_HEADERS and header[0] != JSON[0])
-    return Answer(answer.status, (JSON, *headers), answer.body[: len(answer.body) // 2] or b'{"correlation_id": "')
+def with_broken_body(response: Response) -> Response:
+    """The same status with half of the body, and without the headers that name what was created."""
+    if response.status in BODYLESS_STATUSES:
+        return response
+    headers = tuple(
+        header for header in response.headers if header[0] not in _ID_HEADERS and header[0] != JSON_CONTENT_TYPE[0]
+    )
+    return Response(
+        response.status,
+        (JSON_CONTENT_TYPE, *headers),
+        response.body[: len(response.body) // 2] or b'{"correlation_id": "',
+    )
 
 
 class Faults:
     def __init__(self) -> None:
-        self._armed: dict[str, Armed] = {}
-        self._made = 0
+        self._active: dict[str, ActiveFault] = {}
+        self._added = 0
 
     def add(self, fault: Fault) -> str:
-        """A fault under an id that is there already is replaced."""
-        self._made += 1
-        fault_id = fault.id or f"fault-{self._made}"
+        """Replaces a fault with the same id."""
+        self._added += 1
+        fault_id = fault.id or f"fault-{self._added}"
         self.remove(fault_id)
-        self._armed[fault_id] = Armed(fault, fault_id)
+        self._active[fault_id] = ActiveFault(fault, fault_id)
         return fault_id
 
     def remove(self, fault_id: str) -> bool:
-        """Requests which it holds are dropped."""
-        armed = self._armed.pop(fault_id, None)
-        if armed is not None:
-            armed.withdrawn.set()
-        return armed is not None
+        """Whether it existed. Requests that it holds are dropped."""
+        active = self._active.pop(fault_id, None)
+        if active is not None:
+            active.removed.set()
+        return active is not None
 
     def clear(self) -> None:
-        for fault_id in list(self._armed):
+        for fault_id in list(self._active):
             self.remove(fault_id)
 
-    def shown(self) -> Sequence[dict[str, Any]]:
-        return [armed.shown() for armed in self._armed.values()]
+    def view(self) -> Sequence[dict[str, Any]]:
+        return [active.view() for active in self._active.values()]
 
-    def pick(self, method: str, template: str, account: str) -> Armed | None:
-        """The first one that strikes."""
-        for armed in self._armed.values():
-            if armed.strikes(method, template, account):
-                return armed
+    def pick(self, method: str, template: str, account: str) -> ActiveFault | None:
+        """The first one that fires."""
+        for active in self._active.values():
+            if active.fires(method, template, account):
+                return active
         return None

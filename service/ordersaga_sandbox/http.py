@@ -1,4 +1,4 @@
-"""What a handler answers: responses, errors and their headers."""
+"""Responses, errors and their headers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from msgspec import Struct
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-JSON: Final = (b"content-type", b"application/json")
-CORRELATION: Final = b"klarna-correlation-id"
-BODILESS: Final = frozenset({204, 304})
+JSON_CONTENT_TYPE: Final = (b"content-type", b"application/json")
+CORRELATION_ID: Final = b"klarna-correlation-id"
+BODYLESS_STATUSES: Final = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     headers: Headers = ()
     body: bytes = b""
 
 
-class Refused(Exception):  # noqa: N818 - an answer like any other, not a defect
-    """An error answer of the provider: HTTP status, error code, messages."""
+class ApiError(Exception):
+    """An error response of the provider: HTTP status, error code, messages."""
 
     def __init__(self, status: int, code: str, *messages: str) -> None:
         super().__init__(status, code, messages)
@@ -31,8 +31,8 @@ class Refused(Exception):  # noqa: N818 - an answer like any other, not a defect
         self.messages: Sequence[str] = messages
 
 
-class Dropped(Exception):  # noqa: N818 - what a client of an app without a transport sees instead of a closed connection
-    """The connection ends without an answer."""
+class ConnectionDropped(Exception):  # noqa: N818 - named for the event; in process a client sees it instead of a closed connection
+    """The connection is closed without a response."""
 
 
 class _Error(Struct):
@@ -41,28 +41,28 @@ class _Error(Struct):
     error_messages: Sequence[str]
 
 
-def error(refused: Refused, correlation_id: str) -> Answer:
-    body = _Error(correlation_id, refused.code, refused.messages)
-    return Answer(refused.status, (JSON, correlation(correlation_id)), msgspec.json.encode(body))
+def error_response(error: ApiError, correlation_id: str) -> Response:
+    body = _Error(correlation_id, error.code, error.messages)
+    return Response(error.status, (JSON_CONTENT_TYPE, correlation_header(correlation_id)), msgspec.json.encode(body))
 
 
-def correlation(correlation_id: str) -> tuple[bytes, bytes]:
-    return CORRELATION, correlation_id.encode()
+def correlation_header(correlation_id: str) -> tuple[bytes, bytes]:
+    return CORRELATION_ID, correlation_id.encode()
 
 
-def json(value: object, status: int = 200) -> Answer:
-    return Answer(status, (JSON,), msgspec.json.encode(value))
+def json_response(value: object, status: int = 200) -> Response:
+    return Response(status, (JSON_CONTENT_TYPE,), msgspec.json.encode(value))
 
 
-NO_CONTENT: Final = Answer(204)
+NO_CONTENT: Final = Response(204)
 
 
-def with_headers(answer: Answer, headers: Headers) -> Answer:
-    return Answer(answer.status, answer.headers + headers, answer.body)
+def with_headers(response: Response, headers: Headers) -> Response:
+    return Response(response.status, response.headers + headers, response.body)
 
 
-def correlated(answer: Answer, correlation_id: str) -> Answer:
-    """Every answer carries an id; one that is repeated keeps its own."""
-    if any(name == CORRELATION for name, _ in answer.headers):
-        return answer
-    return with_headers(answer, (correlation(correlation_id),))
+def with_correlation_id(response: Response, correlation_id: str) -> Response:
+    """Every response has an id; a replayed one keeps its own."""
+    if any(name == CORRELATION_ID for name, _ in response.headers):
+        return response
+    return with_headers(response, (correlation_header(correlation_id),))

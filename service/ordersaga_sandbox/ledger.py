@@ -1,4 +1,4 @@
-"""The ledger of effects: what really happened to money and orders, each once, at the moment it happened."""
+"""The ledger: every effect on money and orders once, written when it happens."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ Kind = Literal[
     "send_out",
     "due_date",
 ]
-By = Literal["merchant", "portal", "klarna"]
-"""Whose hand: a call of the API, another hand in the portal (control plane), the provider by itself."""
+CausedBy = Literal["merchant", "portal", "klarna"]
+"""An API call of the merchant, a person in the portal (by the control plane), the provider itself."""
 
 
 class Effect(Struct, gc=False, kw_only=True):
-    """`amount` in minor units: captured, refunded; cancel, release, expire and close: what was let go; authorize and
-    update: the order's amount. `at`: virtual seconds since the epoch.
+    """`amount` in minor units: what was captured or refunded; for cancel, release, expire and close what was released;
+    for authorize and update the order amount. `at`: virtual seconds since the epoch.
     """
 
     seq: int = 0
@@ -46,7 +46,7 @@ class Effect(Struct, gc=False, kw_only=True):
     reference: str | None = None
     idempotency_key: str | None = None
     token: str | None = None
-    by: By = "merchant"
+    by: CausedBy = "merchant"
 
 
 class Total(Struct):
@@ -57,8 +57,8 @@ class Total(Struct):
     amount: int
 
 
-class Doubled(Struct):
-    """One reference that was captured, or refunded, more than once in an account."""
+class DuplicateReference(Struct):
+    """A reference that was captured, or refunded, more than once in an account."""
 
     account: str
     kind: Kind
@@ -68,7 +68,7 @@ class Doubled(Struct):
 
 class Summary(Struct):
     totals: list[Total]
-    doubled_references: list[Doubled]
+    doubled_references: list[DuplicateReference]
 
 
 class Ledger:
@@ -79,7 +79,7 @@ class Ledger:
         return len(self._effects)
 
     def add(self, effect: Effect) -> int:
-        """Its `seq`, given here: 1, 2, 3 …"""
+        """Assigns its `seq` (1, 2, 3 …) and returns it."""
         self._effects.append(effect)
         effect.seq = len(self._effects)
         return effect.seq
@@ -99,5 +99,5 @@ class Ledger:
                 references[effect.account, effect.kind, effect.reference].append(effect.seq)
         return Summary(
             [Total(*group, count, amounts[group]) for group, count in counts.items()],
-            [Doubled(*group, seqs) for group, seqs in references.items() if len(seqs) > 1],
+            [DuplicateReference(*group, seqs) for group, seqs in references.items() if len(seqs) > 1],
         )

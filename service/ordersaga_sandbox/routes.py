@@ -1,4 +1,4 @@
-"""From method and path to a handler. A template's segment in braces matches any one segment, percent-decoded."""
+"""Routing from method and path to a handler. A segment in braces matches any one segment, which is percent-decoded."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Route(Generic[H_co]):
     template: str
     handler: H_co
     idempotent: bool = False
-    """Takes `Klarna-Idempotency-Key`."""
+    """Accepts `Klarna-Idempotency-Key`."""
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ class Router(Generic[H_co]):
             self._by_length.setdefault(len(literals), []).append((literals, names, route))
 
     def find(self, method: str, raw_path: str) -> tuple[Route[H_co], Mapping[str, str]] | frozenset[str]:
-        """The route with its parameters, or the methods which the path does have (none: no such path)."""
+        """The route with its parameters, or the methods allowed for the path (empty: unknown path)."""
         segments = raw_path.strip("/").split("/")
         methods = set()
         for literals, names, route in self._by_length.get(len(segments), ()):

@@ -1,4 +1,4 @@
-"""Serving the sandbox by uvicorn (uvloop, httptools)."""
+"""Serves the sandbox with uvicorn (uvloop, httptools)."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,11 @@ from ordersaga_sandbox.app import Sandbox, create_app
 from ordersaga_sandbox.connection import ABORT
 
 _GRACE: Final = 2
-"""Seconds that answers under way get at the stop; what a fault holds is dropped at once."""
+"""Seconds that requests in progress get at shutdown; requests held by a fault are dropped at once."""
 
 
 class _Protocol(HttpToolsProtocol):
-    """Lets the app close the connection as it stands: ASGI itself has no way to send nothing."""
+    """Lets the app close the connection without a response, which ASGI itself doesn't offer."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -52,8 +52,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and self._ready:
-            port = self.servers[0].sockets[0].getsockname()[1]  # where 0 asked for any free one
-            print(self._ready.format(port=port), flush=True)  # noqa: T201 - the one line by which a parent knows that it is ready
+            port = self.servers[0].sockets[0].getsockname()[1]  # the real one, if port 0 was asked for
+            print(self._ready.format(port=port), flush=True)  # noqa: T201 - tells a parent process that it is ready
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._sandbox.close()
@@ -61,7 +61,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end `serve` as a return, not by the signal."""
+        """On SIGTERM and SIGINT `serve` returns, instead of the process dying by the signal."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -76,7 +76,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(host: str = "127.0.0.1", port: int = 8100) -> None:
-    """Serves until SIGTERM or SIGINT; prints one line when it is ready."""
+    """Serves until SIGTERM or SIGINT; prints a line when ready."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     ready = (
@@ -87,7 +87,7 @@ def serve(host: str = "127.0.0.1", port: int = 8100) -> None:
 
 @contextlib.contextmanager
 def running(app: Sandbox | None = None) -> Iterator[str]:
-    """A sandbox on a free port of this machine, in a thread of its own; its base URL. For tests."""
+    """Runs a sandbox on a free loopback port, in a thread; yields its base URL. For tests."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]

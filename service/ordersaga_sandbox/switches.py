@@ -1,7 +1,7 @@
-"""What Klarna's documents leave open, or say twice and differently: a switch for either reading.
+"""Switches for behaviour that Klarna's documentation leaves open or contradicts itself about.
 
-The defaults are the likelier or, where nothing speaks for one side, the stricter behaviour, so that a client which passes
-here passes either way. docs/sandbox.md has the table.
+The default is the likelier behaviour or, without evidence, the stricter one, so that a client that passes with it passes
+with the other too. docs/sandbox.md has the table.
 """
 
 from typing import Annotated, Literal
@@ -28,24 +28,24 @@ Seconds = Annotated[float, Meta(ge=0)]
 
 
 class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    # Payments: authorization tokens and what an order answers
+    # Payments: authorization tokens and the response of create order
     token_seconds: Seconds = 3_600
-    """Life of an authorization token, from its first sight."""
+    """Lifetime of an authorization token, from its first use."""
     sticky_token_errors: bool = True
-    """A token whose create order was refused answers the same error for ever."""
+    """A token whose create order was rejected returns the same error forever."""
     replayed_create: Literal["answer", "consumed"] = "answer"
     """The same body again after success: the same order, or 403 "Authorization token already consumed"."""
     completed_token_outlives_expiry: bool = False
-    """The same body again when the token's life is over: the same order instead of 404."""
+    """The same body again after the token has expired: the same order instead of 404."""
     authorized_payment_method: Literal["object", "string"] = "object"
     payment_method: PaymentMethod = "invoice"
     auto_capture_allowed: bool = True
     """The contract allows `auto_capture`; otherwise it is ignored."""
     pending_decision_after: Seconds | None = None
-    """Virtual seconds after which a pending order is decided by itself; null: never."""
+    """Virtual seconds after which a pending order is decided automatically; null: never."""
     pending_decision: Decision = "ACCEPTED"
 
-    # Order Management: states
+    # Order Management: statuses
     cancel_when_expired: bool = False
     second_cancel: Literal[204, 403] = 403
     second_release: Literal[204, 403] = 403
@@ -68,10 +68,10 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     capture_lines_sum_checked: bool = True
     """Lines of a capture must sum to `captured_amount`."""
     line_formulae_checked: bool = True
-    """Totals and taxes of lines in captures, refunds and updates must follow the formulae of Payments."""
+    """Totals and taxes of lines in captures, refunds and updates must match the formulae of Payments."""
     shipping_delay_allowed: bool = True
     order_limits: bool = False
-    """At most 200 captures, 200 refunds and 500 operations an order."""
+    """At most 200 captures, 200 refunds and 500 operations per order."""
 
     # Order Management: time
     authorization_days: Annotated[int, Meta(ge=1, le=180)] = 28
@@ -79,18 +79,18 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Klarna's example extends 15 January by 28 days to 13 February; arithmetic says the 12th."""
     partial_capture_renews_expiry: bool = False
 
-    # Order Management: answers
+    # Order Management: responses
     invalid_order_id_status: Literal[400, 404] = 400
     refund_not_found_status: Literal[404, 400] = 404
     location: Literal["absolute", "path"] = "absolute"
 
     # Idempotency
     key_seconds: Seconds = 86_400
-    """Life of an idempotency key, from the first attempt."""
+    """Lifetime of an idempotency key, from the first attempt."""
     replay_4xx: bool = True
     replay_5xx: bool = False
     key_in_flight: Literal["wait", "conflict"] = "wait"
-    """A key whose first request still runs: wait for its answer, or 409 CONFLICT."""
+    """While the first request with the key still runs: wait for its response, or 409 CONFLICT."""
 
     # Transport
     rate_limits: Literal["off", "playground", "live"] = "off"

@@ -58,7 +58,7 @@ class Shop:
     async def create(self, token: str, body: JSON | None = None) -> httpx.Response:
         return await self.call("POST", f"/payments/v1/authorizations/{token}/order", body or purchase())
 
-    async def abandon(self, token: str) -> httpx.Response:
+    async def cancel_authorization(self, token: str) -> httpx.Response:
         return await self.call("DELETE", f"/payments/v1/authorizations/{token}")
 
     async def place(self, amount: int = 1000, prefix: str = "sbx-", **fields: Any) -> str:
@@ -108,7 +108,7 @@ class Shop:
         return requests
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str, list[str]]:
+def error_of(answer: httpx.Response) -> tuple[int, str, list[str]]:
     """Status, code and messages of an error, whose body has the provider's own three fields."""
     body = answer.json()
     assert set(body) == {"correlation_id", "error_code", "error_messages"}
@@ -116,8 +116,8 @@ def refusal(answer: httpx.Response) -> tuple[int, str, list[str]]:
     return answer.status_code, body["error_code"], body["error_messages"]
 
 
-def says(answer: httpx.Response, status: int, code: str, *messages: str) -> None:
-    assert refusal(answer) == (status, code, list(messages))
+def assert_error(answer: httpx.Response, status: int, code: str, *messages: str) -> None:
+    assert error_of(answer) == (status, code, list(messages))
 
 
 def amounts(order: Mapping[str, Any]) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""The control plane: another hand in the portal, faults in process, log, ledger, reset."""
+"""The control plane: edits in the portal, faults in process, request log, ledger, reset."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ async def test_it_is_healthy(shop: Shop) -> None:
         ([{"action": "close"}], "CLOSED", (1000, 0, 0, 0)),
     ],
 )
-async def test_another_hand_changes_the_order(
+async def test_an_edit_in_the_portal_changes_the_order(
     shop: Shop, edits: list[JSON], status: str, books: tuple[int, ...]
 ) -> None:
     order_id = await shop.place(1000)
@@ -41,7 +41,7 @@ async def test_another_hand_changes_the_order(
     assert [(effect["kind"], effect["by"]) for effect in effects[1:]] == [(e["action"], "portal") for e in edits]
 
 
-async def test_another_hand_is_refused_as_the_shop_is(shop: Shop) -> None:
+async def test_an_edit_in_the_portal_is_rejected_as_an_api_call_is(shop: Shop) -> None:
     order_id = await shop.place(1000)
     answer = await shop.call("POST", f"/_sandbox/orders/{order_id}", {"action": "refund", "refunded_amount": 1})
     assert (answer.status_code, answer.json()["error_code"]) == (409, "REFUND_NOT_ALLOWED")
@@ -75,7 +75,7 @@ async def test_an_order_is_shown_whole(shop: Shop) -> None:
         ("GET", "ledger?limit=0", None, 400),
     ],
 )
-async def test_what_is_wrong_is_told(shop: Shop, method: str, path: str, body: JSON | None, status: int) -> None:
+async def test_errors_say_what_is_wrong(shop: Shop, method: str, path: str, body: JSON | None, status: int) -> None:
     answer = await shop.call(method, f"/_sandbox/{path}", body)
     assert answer.status_code == status
     assert answer.json()["error"]
@@ -90,7 +90,7 @@ async def test_a_token_is_made_once(shop: Shop) -> None:
 # -- ledger and log ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_ledger_tells_each_effect_once(shop: Shop) -> None:
+async def test_the_ledger_has_each_effect_once(shop: Shop) -> None:
     order_id = await shop.place(1000, merchant_reference1="A-1")
     captured = await shop.capture(order_id, 400, "k", reference="c-1")
     await shop.capture(order_id, 400, "k", reference="c-1")
@@ -114,7 +114,7 @@ async def test_the_ledger_tells_each_effect_once(shop: Shop) -> None:
     ]
 
 
-async def test_ledger_and_log_are_read_in_windows(shop: Shop) -> None:
+async def test_ledger_and_log_are_read_in_pages(shop: Shop) -> None:
     for _ in range(5):
         await shop.place()
     ledger = await shop.control("GET", "ledger?after=1&limit=2")
@@ -159,7 +159,7 @@ async def test_a_request_is_logged_with_its_route_and_effect(shop: Shop) -> None
     assert (second["path"], second["effect_seq"]) == (f"/ordermanagement/v1/orders/{order_id}", None)
 
 
-async def test_a_reset_forgets_all(shop: Shop) -> None:
+async def test_a_reset_clears_all_state(shop: Shop) -> None:
     order_id = await shop.place()
     await shop.capture(order_id, 1, "k")
     await shop.advance(days=1)
@@ -212,7 +212,7 @@ async def test_a_broken_body_tells_nothing_but_its_status(shop: Shop) -> None:
     assert (await shop.order(order_id))["captured_amount"] == 400
 
 
-async def test_a_fault_strikes_by_method_route_and_account(shop: Shop) -> None:
+async def test_a_fault_fires_by_method_route_and_account(shop: Shop) -> None:
     order_id, rival = await shop.place(), shop.other("rival")
     route = "/ordermanagement/v1/orders/{order_id}/captures"
     await fault(shop, action="status", method="POST", route=route, account="shop")
@@ -225,7 +225,7 @@ async def test_a_fault_strikes_by_method_route_and_account(shop: Shop) -> None:
     assert (entry["fault"], entry["effect_seq"]) == ("status", None)
 
 
-async def test_a_fault_strikes_so_many_times_and_no_more(shop: Shop) -> None:
+async def test_a_fault_fires_as_often_as_it_may(shop: Shop) -> None:
     fault_id = await fault(shop, action="status", times=2)
     statuses = [(await shop.create(f"sbx-{n}")).status_code for n in range(4)]
     assert statuses == [500, 500, 200, 200]
@@ -241,14 +241,14 @@ async def struck(seed: int) -> list[int]:
     return [n for n in range(60) if (await shop.create(f"sbx-{n}")).status_code == 500]
 
 
-async def test_the_seed_settles_which_requests_are_struck() -> None:
+async def test_the_seed_determines_the_requests_for_which_a_fault_fires() -> None:
     first = await struck(1)
     assert first == await struck(1)
     assert first != await struck(2)
     assert 15 < len(first) < 45
 
 
-async def test_the_first_fault_that_strikes_has_its_way(shop: Shop) -> None:
+async def test_the_first_fault_that_fires_wins(shop: Shop) -> None:
     await fault(shop, id="a", action="status", status=500, times=1)
     await fault(shop, id="b", action="status", status=503)
     assert [(await shop.create("sbx-1")).status_code for _ in range(2)] == [500, 503]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from .shop import JSON, Shop, says
+from .shop import JSON, Shop, assert_error
 
 
 async def test_two_captures_without_a_key_are_two(shop: Shop) -> None:
@@ -23,7 +23,7 @@ async def test_two_captures_with_one_key_are_one_with_the_same_answer(shop: Shop
     assert entries[1:3] == [("k", False, 2), ("k", True, None)]
 
 
-async def test_body_and_path_are_disregarded(shop: Shop) -> None:
+async def test_body_and_path_are_ignored(shop: Shop) -> None:
     one, other = await shop.place(2000), await shop.place(2000)
     first = await shop.capture(one, 1000, "k")
     second = await shop.capture(other, 500, "k")
@@ -122,7 +122,7 @@ async def test_a_switch_answers_conflict_to_a_second_request_while_the_first_run
     await shop.control("POST", "faults", {"action": "delay", "seconds": 0.1, "times": 1})
     first, second = await asyncio.gather(shop.capture(order_id, 1000, "k"), shop.capture(order_id, 1000, "k"))
     assert first.status_code == 201
-    says(second, 409, "CONFLICT")
+    assert_error(second, 409, "CONFLICT")
     assert (await shop.capture(order_id, 1000, "k")).headers["capture-id"] == first.headers["capture-id"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .shop import JSON, Shop, amounts, line, purchase, says
+from .shop import JSON, Shop, amounts, assert_error, line, purchase
 
 CALLS = st.sampled_from(["capture", "refund", "cancel", "release", "update", "extend", "advance", "reject"])
 
@@ -146,7 +146,7 @@ async def returned(shop: Shop, country: str = "SE", captures: tuple[int, ...] = 
     answer = await shop.refund(order_id, 9_500, order_lines=[line(10_000, reference="A"), fee(500)])
     if answer.status_code != 201:
         message = "Return fee is not allowed. Refund not possible."
-        says(answer, 403, "REFUND_NOT_ALLOWED", message)
+        assert_error(answer, 403, "REFUND_NOT_ALLOWED", message)
     return order_id, answer.status_code
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .shop import JSON, MISSING, Shop, line, purchase, says
+from .shop import JSON, MISSING, Shop, assert_error, line, purchase
 
 ADDRESS = {"given_name": "Klara", "postal_code": "12345", "country": "SE"}
 
@@ -81,12 +81,12 @@ def with_line(**fields: Any) -> JSON:
     ],
 )
 async def test_a_bad_value_is_refused_with_its_path(shop: Shop, body: JSON, path: str) -> None:
-    says(await shop.create("sbx-1", body), 400, "BAD_VALUE", f"Bad value: {path}")
+    assert_error(await shop.create("sbx-1", body), 400, "BAD_VALUE", f"Bad value: {path}")
 
 
 async def test_all_lines_that_do_not_add_up_are_told_at_once(shop: Shop) -> None:
     body = purchase(lines=[line(100) | {"total_amount": 90}, line(100), line(100) | {"total_amount": 80}])
-    says(
+    assert_error(
         await shop.create("sbx-1", body),
         400,
         "BAD_VALUE",
@@ -100,7 +100,9 @@ async def test_only_discounts_and_credits_may_be_negative(shop: Shop, kind: str 
     negative = line(-100) | ({"type": kind} if kind else {})
     body = purchase(lines=[line(1000), negative])
     answer = await shop.create("sbx-1", body)
-    says(answer, 400, "BAD_VALUE", "Bad value: order_lines[1].unit_price", "Bad value: order_lines[1].total_amount")
+    assert_error(
+        answer, 400, "BAD_VALUE", "Bad value: order_lines[1].unit_price", "Bad value: order_lines[1].total_amount"
+    )
 
 
 @pytest.mark.parametrize("kind", ["discount", "gift_card", "store_credit"])
@@ -148,13 +150,13 @@ async def test_what_is_no_json_object_is_malformed(shop: Shop, body: bytes) -> N
 async def test_without_good_credentials_it_is_401(shop: Shop, header: dict[str, str]) -> None:
     shop.http.auth = None  # type: ignore[assignment] # httpx types the setter as it never is None
     answer = await shop.http.post("/payments/v1/authorizations/sbx-1/order", json=purchase(), headers=header)
-    says(answer, 401, "UNAUTHORIZED", "Authentication failed")
+    assert_error(answer, 401, "UNAUTHORIZED", "Authentication failed")
     assert await shop.effects() == []
 
 
 async def test_a_body_over_one_mebibyte_is_too_large(shop: Shop) -> None:
     answer = await shop.create("sbx-1", purchase(merchant_data="x" * 1_048_576))
-    says(answer, 413, "REQUEST_TOO_LARGE", "Request is too large")
+    assert_error(answer, 413, "REQUEST_TOO_LARGE", "Request is too large")
 
 
 async def test_a_path_or_method_that_is_not_there(shop: Shop) -> None:
@@ -168,7 +170,7 @@ async def test_a_rate_limit_is_told_with_every_answer_and_then_refuses(shop: Sho
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert answers[0].headers["x-ratelimit-limit"].startswith("5;w=1;name=")
     assert answers[5].headers["x-ratelimit-remaining"] == "0"
-    says(answers[5], 429, "TOO_MANY_REQUESTS", "Too many requests")
+    assert_error(answers[5], 429, "TOO_MANY_REQUESTS", "Too many requests")
     await shop.advance(seconds=1)
     assert (await shop.call("POST", "/payments/v1/sessions", purchase())).status_code == 200
 
@@ -195,18 +197,18 @@ async def test_a_session_is_created_read_and_updated(shop: Shop) -> None:
 async def test_a_session_of_nobody_of_another_and_of_long_ago_is_not_found(shop: Shop) -> None:
     session = await session_of(shop)
     path = f"/payments/v1/sessions/{session}"
-    says(await shop.call("GET", f"/payments/v1/sessions/{MISSING}"), 404, "NOT_FOUND", "Invalid session id")
-    says(await shop.other("rival").call("GET", path), 404, "NOT_FOUND", "Invalid session id")
+    assert_error(await shop.call("GET", f"/payments/v1/sessions/{MISSING}"), 404, "NOT_FOUND", "Invalid session id")
+    assert_error(await shop.other("rival").call("GET", path), 404, "NOT_FOUND", "Invalid session id")
     await shop.advance(hours=48)
-    says(await shop.call("POST", path, purchase()), 404, "NOT_FOUND", "Invalid session id")
+    assert_error(await shop.call("POST", path, purchase()), 404, "NOT_FOUND", "Invalid session id")
 
 
 async def test_a_bad_session_is_refused(shop: Shop) -> None:
     answer = await shop.call("POST", "/payments/v1/sessions", purchase() | {"order_amount": 1})
-    says(answer, 400, "BAD_VALUE", "Bad value: order_amount")
+    assert_error(answer, 400, "BAD_VALUE", "Bad value: order_amount")
     session = await session_of(shop)
     update = await shop.call("POST", f"/payments/v1/sessions/{session}", {"order_amount": 1})
-    says(update, 400, "BAD_VALUE", "Bad value: order_amount")
+    assert_error(update, 400, "BAD_VALUE", "Bad value: order_amount")
 
 
 async def test_a_session_ends_with_its_order(shop: Shop) -> None:
@@ -214,5 +216,5 @@ async def test_a_session_ends_with_its_order(shop: Shop) -> None:
     token = (await shop.control("POST", "tokens", {"account": "shop", "session_id": session}))["authorization_token"]
     assert (await shop.create(token)).status_code == 200
     path = f"/payments/v1/sessions/{session}"
-    says(await shop.call("POST", path, purchase()), 404, "SESSION_COMPLETED", "The session has been completed")
+    assert_error(await shop.call("POST", path, purchase()), 404, "SESSION_COMPLETED", "The session has been completed")
     assert (await shop.call("GET", path)).json()["status"] == "complete"

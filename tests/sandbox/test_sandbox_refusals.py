@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .shop import JSON, MISSING, Shop, line, says
+from .shop import JSON, MISSING, Shop, assert_error, line
 
 SHIPPING: JSON = {"shipping_info": [{"shipping_company": "DHL", "shipping_method": "Home", "tracking_number": "1"}]}
 
@@ -45,27 +45,27 @@ async def test_an_order_of_nobody_and_of_another_account_is_not_found(
 ) -> None:
     theirs = await shop.other("rival").place()
     for order_id in (MISSING, theirs):
-        says(await shop.om(order_id, method, path, body), 404, code, message.format(id=order_id))
+        assert_error(await shop.om(order_id, method, path, body), 404, code, message.format(id=order_id))
 
 
 @pytest.mark.parametrize("order_id", ["1", "f3392f8b", f"{MISSING}0", "z" * 36])
 async def test_an_order_id_must_be_a_uuid(shop: Shop, order_id: str) -> None:
-    says(await shop.om(order_id, "GET"), 400, "INVALID_ORDER_ID", "Order ID must be a valid UUID.")
+    assert_error(await shop.om(order_id, "GET"), 400, "INVALID_ORDER_ID", "Order ID must be a valid UUID.")
 
 
 async def test_a_capture_that_is_not_there(shop: Shop) -> None:
     order_id = await shop.place()
     await shop.capture(order_id, 1)
     path = f"/captures/{MISSING}"
-    says(await shop.om(order_id, "GET", path), 404, "NO_SUCH_CAPTURE", f"Capture {MISSING} cannot be found.")
-    says(
+    assert_error(await shop.om(order_id, "GET", path), 404, "NO_SUCH_CAPTURE", f"Capture {MISSING} cannot be found.")
+    assert_error(
         await shop.om(order_id, "POST", f"{path}/shipping-info", SHIPPING),
         404,
         "NO_SUCH_CAPTURE",
         f"Capture could not be found. Shipping info cannot be added to capture {MISSING}.",
     )
     send_out = await shop.om(order_id, "POST", f"{path}/trigger-send-out")
-    says(send_out, 404, "NO_SUCH_CAPTURE", f"Capture {MISSING} could not be found.")
+    assert_error(send_out, 404, "NO_SUCH_CAPTURE", f"Capture {MISSING} could not be found.")
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ async def test_an_order_without_captures_has_none_to_work_on(
     shop: Shop, method: str, call: str, body: JSON | None
 ) -> None:
     answer = await shop.om(await shop.place(), method, f"/captures/{MISSING}/{call}", body)
-    says(answer, 403, "NOT_ALLOWED", "Order has no captures.")
+    assert_error(answer, 403, "NOT_ALLOWED", "Order has no captures.")
 
 
 async def test_a_refund_that_is_not_there(shop: Shop) -> None:
     order_id = await shop.place()
     message = f"Refund {MISSING} cannot be found for order {order_id}"
-    says(await shop.om(order_id, "GET", f"/refunds/{MISSING}"), 404, "NOT_FOUND", message)
+    assert_error(await shop.om(order_id, "GET", f"/refunds/{MISSING}"), 404, "NOT_FOUND", message)
 
 
 async def test_refunding_more_than_was_captured_is_refused(shop: Shop) -> None:
@@ -94,13 +94,13 @@ async def test_refunding_more_than_was_captured_is_refused(shop: Shop) -> None:
     await shop.capture(order_id, 400)
     await shop.refund(order_id, 300)
     over = "Over refund is not allowed. Refund not possible."
-    says(await shop.refund(order_id, 101), 403, "REFUND_NOT_ALLOWED", over)
+    assert_error(await shop.refund(order_id, 101), 403, "REFUND_NOT_ALLOWED", over)
     assert (await shop.refund(order_id, 100)).status_code == 201
 
 
 async def test_a_billing_address_cannot_be_changed(shop: Shop) -> None:
     body = {"billing_address": {"city": "Stockholm"}}
-    says(
+    assert_error(
         await shop.om(await shop.place(), "PATCH", "/customer-details", body),
         403,
         "NOT_ALLOWED",
@@ -111,7 +111,7 @@ async def test_a_billing_address_cannot_be_changed(shop: Shop) -> None:
 async def test_an_address_out_of_its_limits_is_invalid(shop: Shop) -> None:
     body = {"shipping_address": {"postal_code": "12345678901"}}
     answer = await shop.om(await shop.place(), "PATCH", "/customer-details", body)
-    says(answer, 422, "INVALID_ADDRESS", "The shipping and/or billing address is invalid")
+    assert_error(answer, 422, "INVALID_ADDRESS", "The shipping and/or billing address is invalid")
 
 
 def size(field: str, most: int, least: int = 0) -> str:
@@ -151,7 +151,7 @@ def size(field: str, most: int, least: int = 0) -> str:
     ],
 )
 async def test_a_field_out_of_its_limits_is_unprocessable(shop: Shop, path: str, body: JSON, message: str) -> None:
-    says(await shop.om(await shop.place(), "POST", path, body), 422, "UNPROCESSABLE_ENTITY", message)
+    assert_error(await shop.om(await shop.place(), "POST", path, body), 422, "UNPROCESSABLE_ENTITY", message)
 
 
 async def test_what_is_no_json_object_is_malformed(shop: Shop) -> None:
@@ -177,7 +177,7 @@ async def test_lines_that_do_not_add_up_are_refused(shop: Shop, call: str, lines
         answer = await shop.capture(order_id, 1000, order_lines=lines)
     else:
         answer = await shop.om(order_id, "PATCH", "/authorization", {"order_amount": 1000, "order_lines": lines})
-    says(answer, 400, "BAD_VALUE", f"Bad value: {bad}")
+    assert_error(answer, 400, "BAD_VALUE", f"Bad value: {bad}")
 
 
 @pytest.mark.parametrize(
@@ -203,5 +203,5 @@ async def test_an_authorization_grows_by_payment_method_and_market(
         assert answer.status_code == 204
         assert (await shop.order(order_id))["remaining_authorized_amount"] == 1001
     else:
-        says(answer, 403, "NOT_ALLOWED", "Update not allowed.")
+        assert_error(answer, 403, "NOT_ALLOWED", "Update not allowed.")
         assert (await shop.om(order_id, "PATCH", "/authorization", {"order_amount": 999})).status_code == 204

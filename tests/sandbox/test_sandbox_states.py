@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from .shop import JSON, Shop, amounts, says
+from .shop import JSON, Shop, amounts, assert_error
 
 SHIPPING = {"shipping_info": [{"shipping_company": "DHL", "tracking_number": "1"}]}
 
@@ -155,7 +155,7 @@ async def test_each_cell(shop: Shop, call: str, state: str, answer: int | tuple[
     if isinstance(answer, int):
         assert (given.status_code, given.content) == (answer, b"")
     else:
-        says(given, 403, *answer)
+        assert_error(given, 403, *answer)
         assert await shop.order(order_id) == before
         assert len(await shop.effects()) == effects
 
@@ -174,7 +174,7 @@ async def test_a_capture_of_all_makes_it_captured(shop: Shop) -> None:
 
 async def test_a_capture_above_what_remains_is_refused(shop: Shop) -> None:
     order_id = await part_captured(shop)
-    says(await shop.capture(order_id, 601), 403, "CAPTURE_NOT_ALLOWED", OVER)
+    assert_error(await shop.capture(order_id, 601), 403, "CAPTURE_NOT_ALLOWED", OVER)
     assert await books(shop, order_id) == ("PART_CAPTURED", 1000, 400, 0, 600)
 
 
@@ -209,7 +209,7 @@ async def test_an_update_to_what_was_captured_leaves_nothing_open(shop: Shop) ->
 
 async def test_an_update_below_what_was_captured_is_refused(shop: Shop) -> None:
     order_id = await part_captured(shop)
-    says(
+    assert_error(
         await shop.om(order_id, "PATCH", "/authorization", {"order_amount": 399}),
         403,
         "NOT_ALLOWED",
@@ -220,7 +220,7 @@ async def test_an_update_below_what_was_captured_is_refused(shop: Shop) -> None:
 
 async def test_a_pending_order_cannot_be_captured(shop: Shop) -> None:
     order_id = await shop.place(prefix="sbx-pending-")
-    says(await shop.capture(order_id, 100), 403, "CAPTURE_NOT_ALLOWED", "Capture not allowed")
+    assert_error(await shop.capture(order_id, 100), 403, "CAPTURE_NOT_ALLOWED", "Capture not allowed")
 
 
 async def test_a_pending_order_can_be_cancelled(shop: Shop) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ordersaga_sandbox import Switches
 
-from .shop import JSON, MISSING, Shop, line, purchase, says
+from .shop import JSON, MISSING, Shop, assert_error, line, purchase
 
 DEFAULTS = msgspec.json.decode(msgspec.json.encode(Switches()))
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
@@ -51,7 +51,7 @@ async def test_a_place_is_absolute_or_a_path(shop: Shop) -> None:
 
 async def test_an_order_id_that_is_none_is_400_or_404(shop: Shop) -> None:
     await shop.switch(invalid_order_id_status=404)
-    says(await shop.om("1", "GET"), 404, "INVALID_ORDER_ID", "Order ID must be a valid UUID.")
+    assert_error(await shop.om("1", "GET"), 404, "INVALID_ORDER_ID", "Order ID must be a valid UUID.")
 
 
 async def test_a_refund_that_is_not_there_is_404_or_400(shop: Shop) -> None:
@@ -137,7 +137,7 @@ async def test_refunds_may_be_refused_by_status(shop: Shop) -> None:
     await shop.switch(refund_statuses=["CAPTURED"])
     order_id = await shop.place()
     await shop.capture(order_id, 1)
-    says(await shop.refund(order_id, 1), 403, "REFUND_NOT_ALLOWED", "Refund not possible")
+    assert_error(await shop.refund(order_id, 1), 403, "REFUND_NOT_ALLOWED", "Refund not possible")
 
 
 @pytest.mark.parametrize(("allowed", "status"), [(False, 403), (True, 204)])
@@ -187,7 +187,7 @@ async def test_errors_of_a_token_may_not_stick(shop: Shop) -> None:
 async def test_a_consumed_token_may_be_refused(shop: Shop) -> None:
     await shop.switch(replayed_create="consumed")
     assert (await shop.create("sbx-1")).status_code == 200
-    says(await shop.create("sbx-1"), 403, "INVALID_OPERATION", "Authorization token already consumed")
+    assert_error(await shop.create("sbx-1"), 403, "INVALID_OPERATION", "Authorization token already consumed")
 
 
 async def test_an_order_may_be_answered_again_after_its_token_is_over(shop: Shop) -> None:

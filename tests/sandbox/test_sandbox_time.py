@@ -6,7 +6,7 @@ import pytest
 
 from ordersaga_sandbox.clock import Clock, iso, midnight_after
 
-from .shop import NOON, Shop, amounts, says
+from .shop import NOON, Shop, amounts, assert_error
 
 
 def test_a_clock_runs_on_from_where_it_was_set() -> None:
@@ -85,7 +85,7 @@ async def test_an_order_older_than_180_days_is_not_extended(shop: Shop) -> None:
         assert (await shop.om(order_id, "POST", "/extend-authorization-time")).status_code == 204
     await shop.advance(seconds=1)
     message = "Order is older than 180 days. Authorization time cannot be extended."
-    says(await shop.om(order_id, "POST", "/extend-authorization-time"), 403, "NOT_ALLOWED", message)
+    assert_error(await shop.om(order_id, "POST", "/extend-authorization-time"), 403, "NOT_ALLOWED", message)
 
 
 async def decided(shop: Shop, order_id: str, decision: str) -> Any:

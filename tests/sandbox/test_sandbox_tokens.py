@@ -2,7 +2,7 @@
 
 import pytest
 
-from .shop import JSON, Shop, line, purchase, says
+from .shop import JSON, Shop, assert_error, line, purchase
 
 INVALID = (404, "NOT_FOUND", "Invalid authorization token")
 UNDELETABLE = (404, "NOT_FOUND", "Authorization cannot be deleted")
@@ -23,7 +23,7 @@ async def test_the_order_of_fields_makes_no_other_body(shop: Shop) -> None:
 async def test_another_body_after_success_is_a_conflict(shop: Shop) -> None:
     await shop.create("sbx-1", purchase(1000))
     message = "The order has been already completed with different request body"
-    says(await shop.create("sbx-1", purchase(900)), 409, "BAD_VALUE", message)
+    assert_error(await shop.create("sbx-1", purchase(900)), 409, "BAD_VALUE", message)
     assert (await shop.create("sbx-1", purchase(1000))).status_code == 200
 
 
@@ -36,7 +36,7 @@ async def test_an_error_sticks_even_when_the_body_is_put_right(shop: Shop) -> No
 
 async def test_a_reject_token_is_refused_for_ever(shop: Shop) -> None:
     for _ in range(2):
-        says(await shop.create("sbx-reject-1"), 403, "REJECTED", "Rejected")
+        assert_error(await shop.create("sbx-reject-1"), 403, "REJECTED", "Rejected")
 
 
 async def test_a_pending_token_makes_an_order_under_review(shop: Shop) -> None:
@@ -47,7 +47,7 @@ async def test_a_pending_token_makes_an_order_under_review(shop: Shop) -> None:
 
 
 async def test_an_unknown_token_is_not_found(shop: Shop) -> None:
-    says(await shop.create("b4bd3423-24e3"), *INVALID)
+    assert_error(await shop.create("b4bd3423-24e3"), *INVALID)
 
 
 async def test_a_token_is_percent_decoded(shop: Shop) -> None:
@@ -62,36 +62,36 @@ async def test_a_token_lives_sixty_minutes_from_its_first_sight(shop: Shop) -> N
     assert (await shop.create("sbx-1")).status_code == 400
     assert (await shop.create("sbx-2")).status_code == 200
     await shop.advance(seconds=1)
-    says(await shop.create("sbx-1"), *INVALID)
-    says(await shop.create("sbx-2"), *INVALID)
+    assert_error(await shop.create("sbx-1"), *INVALID)
+    assert_error(await shop.create("sbx-2"), *INVALID)
 
 
 async def test_an_unused_token_is_deleted_and_makes_no_order_later(shop: Shop) -> None:
-    answer = await shop.abandon("sbx-1")
+    answer = await shop.cancel_authorization("sbx-1")
     assert (answer.status_code, answer.content) == (204, b"")
-    says(await shop.create("sbx-1"), *INVALID)
-    says(await shop.abandon("sbx-1"), *UNDELETABLE)
+    assert_error(await shop.create("sbx-1"), *INVALID)
+    assert_error(await shop.cancel_authorization("sbx-1"), *UNDELETABLE)
     assert [(effect["kind"], effect["token"]) for effect in await shop.effects()] == [("cancel_authorization", "sbx-1")]
 
 
 async def test_a_token_whose_create_was_refused_can_be_deleted(shop: Shop) -> None:
     await shop.create("sbx-reject-1")
-    assert (await shop.abandon("sbx-reject-1")).status_code == 204
+    assert (await shop.cancel_authorization("sbx-reject-1")).status_code == 204
 
 
 async def test_a_consumed_an_unknown_and_an_expired_token_cannot_be_deleted(shop: Shop) -> None:
     await shop.create("sbx-1")
-    says(await shop.abandon("sbx-1"), *UNDELETABLE)
-    says(await shop.abandon("unknown"), *UNDELETABLE)
+    assert_error(await shop.cancel_authorization("sbx-1"), *UNDELETABLE)
+    assert_error(await shop.cancel_authorization("unknown"), *UNDELETABLE)
     token = (await shop.control("POST", "tokens", {"account": "shop"}))["authorization_token"]
     await shop.advance(hours=1)
-    says(await shop.abandon(token), *UNDELETABLE)
+    assert_error(await shop.cancel_authorization(token), *UNDELETABLE)
 
 
 async def test_each_account_has_its_own_tokens(shop: Shop) -> None:
     rival = shop.other("rival")
     await shop.control("POST", "tokens", {"account": "shop", "token": "mine"})
-    says(await rival.create("mine"), *INVALID)
+    assert_error(await rival.create("mine"), *INVALID)
     one, other = await shop.create("sbx-1"), await rival.create("sbx-1")
     assert one.json()["order_id"] != other.json()["order_id"]
 
@@ -118,8 +118,8 @@ SNAPSHOT = purchase(lines=[line(600, reference="A"), line(400, reference="B")], 
 async def test_what_the_customer_did_not_authorize_does_not_match(shop: Shop, body: JSON, fields: str) -> None:
     made = await shop.control("POST", "tokens", {"account": "shop", "snapshot": SNAPSHOT})
     token = made["authorization_token"]
-    says(await shop.create(token, body), 409, "BAD_VALUE", f"Not matching fields: [{fields}]")
-    says(await shop.create(token, SNAPSHOT), 409, "BAD_VALUE", f"Not matching fields: [{fields}]")
+    assert_error(await shop.create(token, body), 409, "BAD_VALUE", f"Not matching fields: [{fields}]")
+    assert_error(await shop.create(token, SNAPSHOT), 409, "BAD_VALUE", f"Not matching fields: [{fields}]")
 
 
 async def test_what_the_customer_authorized_matches(shop: Shop) -> None:

@@ -1,52 +1,51 @@
-"""The authorization from its beginning to its end: update, extend, decide, cancel, release, close.
+"""The life cycle of an authorization: authorize, update, extend, fraud decision, cancel, release, close.
 
-Refusals carry the texts of docs.klarna.com "Error codes and messages for Order Management" and of the OpenAPI document;
-the wording for states that those don't name is modelled on them.
+Error messages are those of docs.klarna.com "Error codes and messages for Order Management" and of the OpenAPI document;
+messages for statuses that they don't mention are modelled on them.
 """
 
 from typing import Final
 
 from ordersaga_sandbox.clock import DAY, midnight_after
-from ordersaga_sandbox.http import Refused
-from ordersaga_sandbox.klarna import expiry
-from ordersaga_sandbox.klarna.capturing import take
-from ordersaga_sandbox.klarna.hand import Hand, limited
+from ordersaga_sandbox.http import ApiError
+from ordersaga_sandbox.klarna import capturing, expiry
+from ordersaga_sandbox.klarna.actor import Actor, check_operation_limit
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody
+from ordersaga_sandbox.state import SandboxState
 from ordersaga_sandbox.switches import Decision
-from ordersaga_sandbox.world import World
 
-GRACE: Final = 4 * 3_600.0
-"""How long a rejected order waits for a capture at the merchant's own risk (docs.klarna.com, "Pending orders")."""
-EXTENSION_LIMIT: Final = 180 * DAY
+REJECTED_GRACE_SECONDS: Final = 4 * 3_600.0
+"""How long the merchant may capture a rejected order at its own risk (docs.klarna.com, "Pending orders")."""
+MAX_EXTENSION_SECONDS: Final = 180 * DAY
 
 
-def authorize(hand: Hand, order: Order) -> None:
-    """The order comes into being: its expiry and, for a pending one, its decision are put on the clock."""
-    world = hand.world
-    world.orders[order.order_id] = order
-    hand.record(order, "authorize", order.order_amount)
-    expiry.watch(world, order)
-    after = world.switches.pending_decision_after
+def authorize(actor: Actor, order: Order) -> None:
+    """Creates the order and schedules its expiry and, if it is pending, its fraud decision."""
+    state = actor.state
+    state.orders[order.order_id] = order
+    actor.record(order, "authorize", order.order_amount)
+    expiry.schedule(state, order)
+    after = state.switches.pending_decision_after
     if order.fraud_status == "PENDING" and after is not None:
-        decision = world.switches.pending_decision
-        world.at(hand.at + after, lambda due: _decide_pending(world, order, decision, due))
-    _capture_at_once(hand, order)
+        decision = state.switches.pending_decision
+        state.schedule(actor.at + after, lambda due: _decide_pending(state, order, decision, due))
+    _auto_capture(actor, order)
 
 
-def _capture_at_once(hand: Hand, order: Order) -> None:
+def _auto_capture(actor: Actor, order: Order) -> None:
     if order.auto_capture and order.fraud_status == "ACCEPTED" and order.status in OPEN and order.remaining:
-        take(hand, order, CaptureBody(captured_amount=order.remaining, order_lines=list(order.lines)))
+        capturing.execute(actor, order, CaptureBody(captured_amount=order.remaining, order_lines=list(order.lines)))
 
 
-def update(hand: Hand, order: Order, body: AuthorizationBody) -> None:
-    """Order lines left out are deleted (docs.klarna.com, "View and change orders")."""
-    limited(hand, order, "NOT_ALLOWED")
+def update(actor: Actor, order: Order, body: AuthorizationBody) -> None:
+    """Order lines that are left out are deleted (docs.klarna.com, "View and change orders")."""
+    check_operation_limit(actor, order, "NOT_ALLOWED")
     grows = body.order_amount > order.order_amount
-    if order.status not in OPEN or (grows and (hand.world.switches.risk_refuses_increase or not order.may_grow)):
-        raise Refused(403, "NOT_ALLOWED", "Update not allowed.")
+    if order.status not in OPEN or (grows and (actor.state.switches.risk_refuses_increase or not order.may_grow)):
+        raise ApiError(403, "NOT_ALLOWED", "Update not allowed.")
     if body.order_amount < order.captured:
-        raise Refused(
+        raise ApiError(
             403,
             "NOT_ALLOWED",
             f"Resulting authorization amount {body.order_amount} cannot be less than the captured amount {order.captured} "
@@ -57,79 +56,85 @@ def update(hand: Hand, order: Order, body: AuthorizationBody) -> None:
     order.lines = body.order_lines or []
     if order.captures and not order.remaining:
         order.status = "CAPTURED"
-    hand.record(order, "update", body.order_amount)
+    actor.record(order, "update", body.order_amount)
 
 
-def extend(hand: Hand, order: Order) -> None:
-    switches = hand.world.switches
-    limited(hand, order, "NOT_ALLOWED")
+def extend(actor: Actor, order: Order) -> None:
+    switches = actor.state.switches
+    check_operation_limit(actor, order, "NOT_ALLOWED")
     if order.status not in switches.extend_statuses:
-        state = {"EXPIRED": "expired", "CANCELLED": "cancelled", "CLOSED": "closed"}.get(order.status, "fully captured")
-        raise Refused(403, "NOT_ALLOWED", f"Order is {state}. Authorization time cannot be extended.")
-    if hand.at > order.created_at + EXTENSION_LIMIT:
-        raise Refused(403, "NOT_ALLOWED", "Order is older than 180 days. Authorization time cannot be extended.")
+        status = {"EXPIRED": "expired", "CANCELLED": "cancelled", "CLOSED": "closed"}.get(
+            order.status, "fully captured"
+        )
+        raise ApiError(403, "NOT_ALLOWED", f"Order is {status}. Authorization time cannot be extended.")
+    if actor.at > order.created_at + MAX_EXTENSION_SECONDS:
+        raise ApiError(403, "NOT_ALLOWED", "Order is older than 180 days. Authorization time cannot be extended.")
     days = switches.authorization_days + switches.extension_extra_days
-    expiry.renew(hand.world, order, midnight_after(hand.at, days))
-    hand.record(order, "extend")
+    expiry.renew(actor.state, order, midnight_after(actor.at, days))
+    actor.record(order, "extend")
 
 
-def _decide_pending(world: World, order: Order, decision: Decision, due: float) -> None:
+def _decide_pending(state: SandboxState, order: Order, decision: Decision, due: float) -> None:
     if order.fraud_status == "PENDING":
-        decide(Hand(world, due, "klarna"), order, decision)
+        decide(Actor(state, due, "klarna"), order, decision)
 
 
-def decide(hand: Hand, order: Order, decision: Decision) -> None:
-    """A rejected order that isn't captured within four hours is cancelled."""
+def decide(actor: Actor, order: Order, decision: Decision) -> None:
+    """A rejected order is cancelled unless it is captured within four hours."""
     order.fraud_status = decision
-    order.decided_at = hand.at
-    hand.record(order, "fraud_decision", reference=decision)
+    order.decided_at = actor.at
+    actor.record(order, "fraud_decision", reference=decision)
     if decision == "ACCEPTED":
-        _capture_at_once(hand, order)
+        _auto_capture(actor, order)
     else:
-        hand.world.at(hand.at + GRACE, lambda due: _cancel_rejected(hand.world, order, due))
+        actor.state.schedule(actor.at + REJECTED_GRACE_SECONDS, lambda due: _cancel_rejected(actor.state, order, due))
 
 
-def _cancel_rejected(world: World, order: Order, due: float) -> None:
-    if order.fraud_status == "REJECTED" and order.decided_at + GRACE <= due and order.status == "AUTHORIZED":
-        _cancel(Hand(world, due, "klarna"), order)
+def _cancel_rejected(state: SandboxState, order: Order, due: float) -> None:
+    if (
+        order.fraud_status == "REJECTED"
+        and order.decided_at + REJECTED_GRACE_SECONDS <= due
+        and order.status == "AUTHORIZED"
+    ):
+        _cancel(Actor(state, due, "klarna"), order)
 
 
-def cancel(hand: Hand, order: Order) -> None:
-    switches = hand.world.switches
-    limited(hand, order, "CANCEL_NOT_ALLOWED")
+def cancel(actor: Actor, order: Order) -> None:
+    switches = actor.state.switches
+    check_operation_limit(actor, order, "CANCEL_NOT_ALLOWED")
     if order.captures:
-        raise Refused(403, "CANCEL_NOT_ALLOWED", "Order has previous captures. Cancel not possible.")
+        raise ApiError(403, "CANCEL_NOT_ALLOWED", "Order has previous captures. Cancel not possible.")
     if order.status == "CANCELLED" and switches.second_cancel == 204:
         return
     if order.status != "AUTHORIZED" and not (order.status == "EXPIRED" and switches.cancel_when_expired):
-        raise Refused(403, "CANCEL_NOT_ALLOWED", f"Order is {order.status.lower()}. Cancel not possible.")
-    _cancel(hand, order)
+        raise ApiError(403, "CANCEL_NOT_ALLOWED", f"Order is {order.status.lower()}. Cancel not possible.")
+    _cancel(actor, order)
 
 
-def _cancel(hand: Hand, order: Order) -> None:
+def _cancel(actor: Actor, order: Order) -> None:
     order.status = "CANCELLED"
-    gone, order.remaining = order.remaining, 0
-    hand.record(order, "cancel", gone)
+    released, order.remaining = order.remaining, 0
+    actor.record(order, "cancel", released)
 
 
-def release(hand: Hand, order: Order) -> None:
-    """What remains is let go; `order_amount` stays."""
-    limited(hand, order, "NOT_ALLOWED")
-    if order.released and hand.world.switches.second_release == 204:
+def release(actor: Actor, order: Order) -> None:
+    """Releases the remaining amount; `order_amount` stays."""
+    check_operation_limit(actor, order, "NOT_ALLOWED")
+    if order.released and actor.state.switches.second_release == 204:
         return
     if order.status != "PART_CAPTURED":
-        state = {
+        status = {
             "AUTHORIZED": "Order has no captures.",
             "CAPTURED": "Order is fully captured.",
         }.get(order.status, f"Order is {order.status.lower()}.")
-        raise Refused(403, "NOT_ALLOWED", f"{state} Remaining authorization cannot be released.")
-    gone, order.remaining = order.remaining, 0
+        raise ApiError(403, "NOT_ALLOWED", f"{status} Remaining authorization cannot be released.")
+    released, order.remaining = order.remaining, 0
     order.released = True
     order.status = "CAPTURED"
-    hand.record(order, "release", gone)
+    actor.record(order, "release", released)
 
 
-def close(hand: Hand, order: Order) -> None:
+def close(actor: Actor, order: Order) -> None:
     order.status = "CLOSED"
-    lapsed, order.remaining = order.remaining, 0
-    hand.record(order, "close", lapsed)
+    released, order.remaining = order.remaining, 0
+    actor.record(order, "close", released)

@@ -1,4 +1,4 @@
-"""Bodies read and refused: shape and limits, then the formulae of lines.
+"""Decoding and validation of bodies: structure and limits, then the formulae of lines.
 
 Sources: OpenAPI descriptions of Payments v1 (total_amount, total_tax_amount within 1); messages of docs.klarna.com "Error
 codes" and of raw answers in krokedil/klarna-payments-for-woocommerce#155, #217, #318.
@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from ordersaga_sandbox.http import Refused
+from ordersaga_sandbox.http import ApiError
 from ordersaga_sandbox.klarna.schema import MAY_BE_NEGATIVE, Line, Purchase
 
 T = TypeVar("T")
@@ -22,46 +22,46 @@ _INDEX: Final = re.compile(r"\[\d+\]")
 _MAXIMA: Final = {"shipping_info": 500, "order_lines": 1000}
 
 
-def payments_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Refused: 400 BAD_REQUEST for what isn't a JSON object, 400 BAD_VALUE with the path of the first bad field."""
+def decode_payments_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Raises ApiError: 400 BAD_REQUEST if it isn't a JSON object, 400 BAD_VALUE with the path of the first bad field."""
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError as bad:
-        path = _path(str(bad))
+    except msgspec.ValidationError as error:
+        path = _path(str(error))
         if not path:
             raise _malformed() from None
-        raise Refused(400, "BAD_VALUE", f"Bad value: {path}") from None
+        raise ApiError(400, "BAD_VALUE", f"Bad value: {path}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _malformed() from None
 
 
-def management_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Refused: 400 BAD_REQUEST for what isn't a JSON object, 422 for a field out of its limits."""
+def decode_management_body(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """Raises ApiError: 400 BAD_REQUEST if it isn't a JSON object, 422 for a field that breaks its limits."""
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError as bad:
-        text = str(bad)
+    except msgspec.ValidationError as error:
+        text = str(error)
         path = _path(text)
         if not path:
             raise _malformed() from None
         if "address" in path:
-            raise Refused(422, "INVALID_ADDRESS", "The shipping and/or billing address is invalid") from None
-        raise Refused(422, "UNPROCESSABLE_ENTITY", _size(text, path)) from None
+            raise ApiError(422, "INVALID_ADDRESS", "The shipping and/or billing address is invalid") from None
+        raise ApiError(422, "UNPROCESSABLE_ENTITY", _size_message(text, path)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _malformed() from None
 
 
-def _malformed() -> Refused:
-    return Refused(400, "BAD_REQUEST", "The request body is malformed")
+def _malformed() -> ApiError:
+    return ApiError(400, "BAD_REQUEST", "The request body is malformed")
 
 
 def _path(text: str) -> str:
-    """`order_lines[0].name` from msgspec's message; empty: the whole body."""
+    """`order_lines[0].name` from msgspec's message; empty if it is about the whole body."""
     found, missing = _AT.search(text), _MISSING.match(text)
     return ".".join(part for part in (found and found["path"], missing and missing["field"]) if part)
 
 
-def _size(text: str, path: str) -> str:
+def _size_message(text: str, path: str) -> str:
     slashed = _INDEX.sub("", path).replace(".", "/")
     if (length := _LENGTH.search(text)) is None:
         return f"The {slashed} value is invalid"
@@ -71,44 +71,44 @@ def _size(text: str, path: str) -> str:
 
 
 def check_purchase(purchase: Purchase) -> None:
-    """Refused: every line whose formula doesn't hold, then the sums, all in one BAD_VALUE."""
+    """Raises ApiError: BAD_VALUE that names every wrong line, then the wrong sums."""
     bad = [*_bad_lines(purchase.order_lines)]
     if sum(line.total_amount for line in purchase.order_lines) != purchase.order_amount:
         bad.append("order_amount")
     if purchase.order_tax_amount is not None and order_tax(purchase.order_lines) != purchase.order_tax_amount:
         bad.append("order_tax_amount")
-    _refuse(bad)
+    _raise_bad_values(bad)
 
 
 def check_lines(lines: Sequence[Line], *, return_fee: bool = False) -> None:
-    """Refused: BAD_VALUE for lines whose formula doesn't hold, or a return fee where there is none."""
+    """Raises ApiError: BAD_VALUE for lines that break a formula, or for a return fee where none is allowed."""
     bad = [*_bad_lines(lines)]
     if not return_fee:
         bad += [f"order_lines[{index}].type" for index, line in enumerate(lines) if line.type == "return_fee"]
-    _refuse(bad)
+    _raise_bad_values(bad)
 
 
 def check_sum(lines: Sequence[Line], amount: int) -> None:
     if lines and sum(line.total_amount for line in lines) != amount:
-        _refuse(["order_lines"])
+        _raise_bad_values(["order_lines"])
 
 
 def order_tax(lines: Sequence[Line]) -> int:
-    """The tax of lines; a line of type sales_tax is tax itself (United States)."""
+    """The total tax; a line of type sales_tax is tax itself (United States)."""
     return sum(line.total_amount if line.type == "sales_tax" else line.total_tax_amount or 0 for line in lines)
 
 
-def _refuse(bad: Sequence[str]) -> None:
+def _raise_bad_values(bad: Sequence[str]) -> None:
     if bad:
-        raise Refused(400, "BAD_VALUE", *(f"Bad value: {path}" for path in bad))
+        raise ApiError(400, "BAD_VALUE", *(f"Bad value: {path}" for path in bad))
 
 
 def _bad_lines(lines: Sequence[Line]) -> Iterator[str]:
     for index, line in enumerate(lines):
         if line.unit_price < 0 and line.type not in MAY_BE_NEGATIVE:
             yield f"order_lines[{index}].unit_price"
-        worth = line.quantity * line.unit_price - (line.total_discount_amount or 0)
-        if line.total_amount != worth or (worth < 0 and line.type not in MAY_BE_NEGATIVE):
+        expected = line.quantity * line.unit_price - (line.total_discount_amount or 0)
+        if line.total_amount != expected or (expected < 0 and line.type not in MAY_BE_NEGATIVE):
             yield f"order_lines[{index}].total_amount"
         if line.total_tax_amount is not None and not _tax_fits(line, line.total_tax_amount):
             yield f"order_lines[{index}].total_tax_amount"

@@ -1,4 +1,4 @@
-"""An order with its books, and what its state allows (providers' state table as data)."""
+"""An order with its amounts, captures and refunds."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -7,7 +7,7 @@ from ordersaga_sandbox.klarna.schema import Address, Line, ShippingInfo
 from ordersaga_sandbox.switches import PaymentMethod, Status
 
 OPEN: Final[frozenset[Status]] = frozenset({"AUTHORIZED", "PART_CAPTURED"})
-"""States in which something may still be captured."""
+"""Statuses in which the order can still be captured."""
 
 INCREASABLE: Final = frozenset({"invoice", "b2b_invoice", "base_account"})
 DIRECT_DEBIT_EXCEPT: Final = frozenset({"CH"})
@@ -38,12 +38,12 @@ class Refund:
     lines: list[Line]
     credit_invoice: bool | None
     allocated_to: str | None
-    """The capture it was allocated to."""
+    """The id of the capture that it was allocated to."""
 
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """Amounts in minor units; captured + remaining <= order_amount always, the rest was released, cancelled or has expired."""
+    """Amounts in minor units; captured + remaining <= order_amount always; the rest was released or cancelled or has expired."""
 
     account: str
     order_id: str
@@ -86,7 +86,7 @@ class Order:
 
     @property
     def may_grow(self) -> bool:
-        """Whether its payment method and market let an authorization be increased (docs.klarna.com, "View and change orders")."""
+        """Whether its payment method and market allow the authorization to be increased (docs.klarna.com, "View and change orders")."""
         country = self.country.upper()
         return (
             self.payment_method in INCREASABLE

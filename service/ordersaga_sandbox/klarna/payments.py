@@ -8,9 +8,9 @@ import msgspec
 
 from ordersaga_sandbox.call import Call
 from ordersaga_sandbox.clock import iso, midnight_after
-from ordersaga_sandbox.http import NO_CONTENT, Answer, Refused, error, json
+from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, error_response, json_response
 from ordersaga_sandbox.klarna import authorizing, checks, tokens
-from ordersaga_sandbox.klarna.hand import hand
+from ordersaga_sandbox.klarna.actor import merchant
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.klarna.schema import Line, Purchase
 from ordersaga_sandbox.klarna.session import SESSION_SECONDS, Session, Token
@@ -32,11 +32,11 @@ _ALPHABET: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZ"
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def create_session(call: Call) -> Answer:
-    checks.check_purchase(checks.payments_body(_PURCHASE, call.body))
-    session = Session(call.world.new_id(), call.account, msgspec.json.decode(call.body), call.at)
-    call.world.sessions[session.session_id] = session
-    return json(
+def create_session(call: Call) -> Response:
+    checks.check_purchase(checks.decode_payments_body(_PURCHASE, call.body))
+    session = Session(call.state.new_id(), call.account, msgspec.json.decode(call.body), call.at)
+    call.state.sessions[session.session_id] = session
+    return json_response(
         {
             "session_id": session.session_id,
             "client_token": _client_token(session),
@@ -45,38 +45,38 @@ def create_session(call: Call) -> Answer:
     )
 
 
-def update_session(call: Call) -> Answer:
-    """Fields sent replace those of the session; the whole is checked anew."""
+def update_session(call: Call) -> Response:
+    """Fields that are sent replace those of the session; the whole purchase is checked again."""
     session = _session(call)
     try:
         changes = msgspec.json.decode(call.body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused(400, "BAD_REQUEST", "The request body is malformed") from None
+        raise ApiError(400, "BAD_REQUEST", "The request body is malformed") from None
     content = session.content | changes
-    checks.check_purchase(checks.payments_body(_PURCHASE, msgspec.json.encode(content)))
+    checks.check_purchase(checks.decode_payments_body(_PURCHASE, msgspec.json.encode(content)))
     session.content = content
     return NO_CONTENT
 
 
-def read_session(call: Call) -> Answer:
+def read_session(call: Call) -> Response:
     session = _session(call, completed=True)
-    own = {
+    session_fields = {
         "client_token": _client_token(session),
         "payment_method_categories": _CATEGORIES,
         "status": "complete" if session.completed else "incomplete",
         "expires_at": iso(session.created_at + SESSION_SECONDS),
     }
     if session.token is not None:
-        own["authorization_token"] = session.token
-    return json(session.content | own)
+        session_fields["authorization_token"] = session.token
+    return json_response(session.content | session_fields)
 
 
 def _session(call: Call, *, completed: bool = False) -> Session:
-    session = call.world.sessions.get(call.params["session_id"])
+    session = call.state.sessions.get(call.params["session_id"])
     if session is None or session.account != call.account or call.at >= session.created_at + SESSION_SECONDS:
-        raise Refused(404, "NOT_FOUND", "Invalid session id")
+        raise ApiError(404, "NOT_FOUND", "Invalid session id")
     if session.completed and not completed:
-        raise Refused(404, "SESSION_COMPLETED", "The session has been completed")
+        raise ApiError(404, "SESSION_COMPLETED", "The session has been completed")
     return session
 
 
@@ -87,65 +87,65 @@ def _client_token(session: Session) -> str:
 # -- authorizations ---------------------------------------------------------------------------------------------------
 
 
-def create_order(call: Call) -> Answer:
-    """Idempotent by token: after success the same body gets the same order, after an error the error stays.
+def create_order(call: Call) -> Response:
+    """Idempotent per token: after success the same body returns the same order, after an error the same error.
 
     Source: docs.klarna.com "Error codes" of Payments, krokedil/klarna-payments-for-woocommerce#31.
     """
-    switches = call.world.switches
-    token = tokens.usable(call.world, call.account, call.params["authorization_token"], call.at)
-    if token.order_answer is not None:
-        return _again(call, token, token.order_answer)
+    switches = call.state.switches
+    token = tokens.require_usable(call.state, call.account, call.params["authorization_token"], call.at)
+    if token.order_response is not None:
+        return _replay(call, token, token.order_response)
     if token.failure is not None and switches.sticky_token_errors:
         call.entry.replay = True
         return token.failure
     try:
-        purchase = _authorized(call, token)
-    except Refused as refused:
-        token.failure = error(refused, call.correlation_id)
+        purchase = _checked_purchase(call, token)
+    except ApiError as error:
+        token.failure = error_response(error, call.correlation_id)
         return token.failure
     order = _order(call, token, purchase)
-    token.order_answer = json(_created(call, order, purchase))
+    token.order_response = json_response(_create_order_body(call, order, purchase))
     token.order_digest = _digest(call.body)
     if token.session is not None:
         token.session.completed = True
-    authorizing.authorize(hand(call), order)
-    return token.order_answer
+    authorizing.authorize(merchant(call), order)
+    return token.order_response
 
 
-def _authorized(call: Call, token: Token) -> Purchase:
-    """Refused: limits and formulae, what the customer didn't authorize, a customer who is refused."""
-    purchase = checks.payments_body(_PURCHASE, call.body)
+def _checked_purchase(call: Call, token: Token) -> Purchase:
+    """Raises ApiError: limits or formulae broken, not what the customer authorized, customer rejected."""
+    purchase = checks.decode_payments_body(_PURCHASE, call.body)
     checks.check_purchase(purchase)
     if token.snapshot is not None:
         tokens.check_snapshot(token.snapshot, msgspec.json.decode(call.body))
     if token.outcome == "reject":
-        raise Refused(403, "REJECTED", "Rejected")
+        raise ApiError(403, "REJECTED", "Rejected")
     return purchase
 
 
-def _again(call: Call, token: Token, answer: Answer) -> Answer:
-    if call.world.switches.replayed_create == "consumed":
-        raise Refused(403, "INVALID_OPERATION", "Authorization token already consumed")
+def _replay(call: Call, token: Token, response: Response) -> Response:
+    if call.state.switches.replayed_create == "consumed":
+        raise ApiError(403, "INVALID_OPERATION", "Authorization token already consumed")
     if _digest(call.body) != token.order_digest:
-        raise Refused(409, "BAD_VALUE", "The order has been already completed with different request body")
+        raise ApiError(409, "BAD_VALUE", "The order has been already completed with different request body")
     call.entry.replay = True
-    return answer
+    return response
 
 
 def _digest(body: bytes) -> bytes:
-    """Of what the body means: white space and the order of fields don't count."""
+    """Of the content of the body: white space and the order of fields are ignored."""
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         body = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
 def _order(call: Call, token: Token, purchase: Purchase) -> Order:
-    world = call.world
+    state = call.state
     return Order(
         account=call.account,
-        order_id=world.new_id(),
-        klarna_reference=_reference(len(world.orders) + 1),
+        order_id=state.new_id(),
+        klarna_reference=_reference(len(state.orders) + 1),
         token=token.token,
         country=purchase.purchase_country,
         currency=purchase.purchase_currency,
@@ -153,10 +153,10 @@ def _order(call: Call, token: Token, purchase: Purchase) -> Order:
         order_amount=purchase.order_amount,
         original_order_amount=purchase.order_amount,
         remaining=purchase.order_amount,
-        payment_method=world.switches.payment_method,
+        payment_method=state.switches.payment_method,
         fraud_status="PENDING" if token.outcome == "pending" else "ACCEPTED",
         created_at=call.at,
-        expires_at=midnight_after(call.at, world.switches.authorization_days),
+        expires_at=midnight_after(call.at, state.switches.authorization_days),
         lines=list[Line](purchase.order_lines),
         billing_address=purchase.billing_address,
         shipping_address=purchase.shipping_address or purchase.billing_address,
@@ -164,37 +164,37 @@ def _order(call: Call, token: Token, purchase: Purchase) -> Order:
         merchant_data=purchase.merchant_data,
         merchant_reference1=purchase.merchant_reference1,
         merchant_reference2=purchase.merchant_reference2,
-        auto_capture=bool(purchase.auto_capture) and world.switches.auto_capture_allowed,
+        auto_capture=bool(purchase.auto_capture) and state.switches.auto_capture_allowed,
     )
 
 
 def _reference(number: int) -> str:
-    """Seven letters and digits: what a customer is told on the telephone."""
+    """Seven letters and digits: a reference that can be told on the phone."""
     return "K" + "".join(_ALPHABET[number // len(_ALPHABET) ** place % len(_ALPHABET)] for place in reversed(range(6)))
 
 
-def _created(call: Call, order: Order, purchase: Purchase) -> dict[str, Any]:
+def _create_order_body(call: Call, order: Order, purchase: Purchase) -> dict[str, Any]:
     method = order.payment_method
-    told: dict[str, Any] = {
+    body: dict[str, Any] = {
         "order_id": order.order_id,
         "fraud_status": order.fraud_status,
         "authorized_payment_method": method
-        if call.world.switches.authorized_payment_method == "string"
+        if call.state.switches.authorized_payment_method == "string"
         else {"type": method, "number_of_days": 30},
     }
     if purchase.merchant_urls is not None and purchase.merchant_urls.confirmation:
-        told["redirect_url"] = f"{call.base_url}/payments/v1/redirects/{order.order_id}"
-    return told
+        body["redirect_url"] = f"{call.base_url}/payments/v1/redirects/{order.order_id}"
+    return body
 
 
-def cancel_authorization(call: Call) -> Answer:
-    """204 proves that no order was made by the token and none will be."""
-    token = tokens.find(call.world, call.account, call.params["authorization_token"])
-    if token is None or token.deleted or token.completed or tokens.expired(call.world, token, call.at):
-        raise Refused(404, "NOT_FOUND", "Authorization cannot be deleted")
+def cancel_authorization(call: Call) -> Response:
+    """204 proves that no order was created with the token and none will be."""
+    token = tokens.find(call.state, call.account, call.params["authorization_token"])
+    if token is None or token.deleted or token.completed or tokens.expired(call.state, token, call.at):
+        raise ApiError(404, "NOT_FOUND", "Authorization cannot be deleted")
     token.deleted = True
     effect = Effect(at=call.at, account=call.account, kind="cancel_authorization", token=token.token)
-    call.entry.effect_seq = call.world.ledger.add(effect)
+    call.entry.effect_seq = call.state.ledger.add(effect)
     return NO_CONTENT
 
 

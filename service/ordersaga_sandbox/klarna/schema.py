@@ -1,4 +1,4 @@
-"""Bodies with their limits. Sources: OpenAPI documents of Klarna Payments v1 and Order Management v1.
+"""Request bodies with their limits. Sources: OpenAPI documents of Klarna Payments v1 and Order Management v1.
 
 Unknown fields are ignored. Amounts are integers in minor units, `tax_rate` has two implied decimals.
 """
@@ -52,7 +52,7 @@ class ProductIdentifiers(Struct, omit_defaults=True, kw_only=True):
 
 
 class Line(Struct, omit_defaults=True, kw_only=True):
-    """A line as Order Management takes it."""
+    """An order line of Order Management."""
 
     name: Text255
     quantity: Annotated[int, Meta(ge=0)]
@@ -72,7 +72,7 @@ class Line(Struct, omit_defaults=True, kw_only=True):
 
 
 class PaymentsLine(Line, omit_defaults=True, kw_only=True):
-    """A line as Payments takes it."""
+    """An order line of Payments."""
 
     name: Annotated[str, Meta(min_length=1, max_length=255)]
     type: PaymentsLineType | None = None

@@ -1,10 +1,10 @@
-"""A session, and the authorization token that comes of it."""
+"""Sessions and authorization tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ordersaga_sandbox.http import Answer
+from ordersaga_sandbox.http import Response
 
 Outcome = Literal["authorize", "reject", "pending"]
 
@@ -13,7 +13,7 @@ SESSION_SECONDS: Final = 48 * 3_600.0
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """`content`: the purchase as last sent."""
+    """`content`: the purchase as it was last sent."""
 
     session_id: str
     account: str
@@ -28,14 +28,14 @@ class Token:
     token: str
     account: str
     outcome: Outcome
-    seen_at: float
+    first_seen_at: float
     snapshot: Mapping[str, Any] | None = None
     session: Session | None = None
     deleted: bool = False
-    failure: Answer | None = None
-    order_answer: Answer | None = None
+    failure: Response | None = None
+    order_response: Response | None = None
     order_digest: bytes = b""
 
     @property
     def completed(self) -> bool:
-        return self.order_answer is not None
+        return self.order_response is not None

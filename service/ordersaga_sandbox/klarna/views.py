@@ -1,4 +1,4 @@
-"""Orders, captures and refunds as Order Management shows them. There is no `order_tax_amount`: it exists at creation only."""
+"""Orders, captures and refunds as Order Management returns them. `order_tax_amount` exists only at creation."""
 
 from typing import Any, Final
 
@@ -11,11 +11,11 @@ _INITIAL: Final = {
     "direct_bank_transfer": "BANK_TRANSFER",
     "slice_it_by_card": "FIXED_AMOUNT_BY_CARD",
 }
-"""Where Order Management names a payment method otherwise than Payments does."""
+"""Payment methods that Order Management and Payments name differently."""
 
 
 def order_view(order: Order) -> dict[str, Any]:
-    return _present(
+    return _without_nulls(
         {
             "order_id": order.order_id,
             "status": order.status,
@@ -50,7 +50,7 @@ def order_view(order: Order) -> dict[str, Any]:
 
 
 def capture_view(order: Order, capture: Capture) -> dict[str, Any]:
-    return _present(
+    return _without_nulls(
         {
             "capture_id": capture.capture_id,
             "klarna_reference": capture.klarna_reference,
@@ -68,7 +68,7 @@ def capture_view(order: Order, capture: Capture) -> dict[str, Any]:
 
 
 def refund_view(refund: Refund) -> dict[str, Any]:
-    return _present(
+    return _without_nulls(
         {
             "refund_id": refund.refund_id,
             "refunded_amount": refund.amount,
@@ -82,7 +82,7 @@ def refund_view(refund: Refund) -> dict[str, Any]:
 
 
 def control_view(order: Order) -> dict[str, Any]:
-    """The order for the control plane: what the provider knows beside what it shows."""
+    """The order for the control plane: also what the API doesn't return."""
     return {
         **order_view(order),
         "account": order.account,
@@ -93,5 +93,5 @@ def control_view(order: Order) -> dict[str, Any]:
     }
 
 
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,17 +1,17 @@
-"""Klarna's published rate limits: requests a second by account and operation (docs.klarna.com/api/rate-limit)."""
+"""Klarna's published rate limits: requests per second, by account and operation (docs.klarna.com/api/rate-limit)."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
 
 from ordersaga_sandbox.http import Headers
 
-_CREATION: Final = "/payments/v1/sessions"
+_SESSIONS: Final = "/payments/v1/sessions"
 _LIMITS: Final[Mapping[str, tuple[int, int]]] = {"playground": (5, 50), "live": (40, 200)}
-"""Session-like calls and others."""
+"""Requests per second: of session creation, of any other operation."""
 
 
-class Limiter:
-    """A window of one second of the virtual clock for each account and route."""
+class RateLimiter:
+    """A fixed window of one virtual second per account and operation."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
@@ -19,9 +19,9 @@ class Limiter:
     def take(
         self, limits: Literal["playground", "live"], account: str, operation: str, now: float
     ) -> tuple[bool, Headers]:
-        """Whether the request is within the limit, and the headers that tell of it."""
+        """Whether the request is within the limit, and the rate limit headers."""
         session, other = _LIMITS[limits]
-        limit = session if operation.endswith(_CREATION) else other
+        limit = session if operation.endswith(_SESSIONS) else other
         second = int(now)
         window, used = self._windows.get((account, operation), (second, 0))
         used = used + 1 if window == second else 1

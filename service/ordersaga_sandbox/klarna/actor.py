@@ -1,25 +1,25 @@
-"""Who acts on an order, and the record of what came of it."""
+"""Who acts on an order; writes the effects to the ledger."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from ordersaga_sandbox.call import Call
-from ordersaga_sandbox.http import Refused
+from ordersaga_sandbox.http import ApiError
 from ordersaga_sandbox.klarna.order import Order
-from ordersaga_sandbox.ledger import By, Effect, Kind
+from ordersaga_sandbox.ledger import CausedBy, Effect, Kind
+from ordersaga_sandbox.state import SandboxState
 from ordersaga_sandbox.switches import Status
-from ordersaga_sandbox.world import World
 
-MOST_OPERATIONS: Final = 500
+MAX_OPERATIONS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class Actor:
     """Who acts, and when (virtual seconds since the epoch)."""
 
-    world: World
+    state: SandboxState
     at: float
-    by: By = "merchant"
+    by: CausedBy = "merchant"
     call: Call | None = None
 
     def record(
@@ -44,23 +44,23 @@ class Hand:
             token=order.token,
             by=self.by,
         )
-        seq = self.world.ledger.add(effect)
+        seq = self.state.ledger.add(effect)
         if self.call is not None:
             self.call.entry.effect_seq = seq
         order.operations += 1
 
 
-def hand(call: Call) -> Hand:
-    return Hand(call.world, call.at, "merchant", call)
+def merchant(call: Call) -> Actor:
+    return Actor(call.state, call.at, "merchant", call)
 
 
-def limited(hand: Hand, order: Order, code: str, *, full: bool = False) -> None:
-    """Refused when the order has used up its operations (or, `full`, those of a kind), where that is switched on."""
-    if hand.world.switches.order_limits and (full or order.operations >= MOST_OPERATIONS):
-        raise Refused(403, code, "Too many operations on this order")
+def check_operation_limit(actor: Actor, order: Order, code: str, *, full: bool = False) -> None:
+    """Raises ApiError if the order has reached its limit of operations (`full`: of one kind), where limits are switched on."""
+    if actor.state.switches.order_limits and (full or order.operations >= MAX_OPERATIONS):
+        raise ApiError(403, code, "Too many operations on this order")
 
 
-def require(order: Order, allowed: tuple[Status, ...], message: str) -> None:
-    """Refused: 403 NOT_ALLOWED where the order's state isn't among those."""
+def require_status(order: Order, allowed: tuple[Status, ...], message: str) -> None:
+    """Raises ApiError: 403 NOT_ALLOWED in any other status."""
     if order.status not in allowed:
-        raise Refused(403, "NOT_ALLOWED", message)
+        raise ApiError(403, "NOT_ALLOWED", message)

@@ -1,4 +1,4 @@
-"""Everything that the sandbox holds, in memory, and what comes about by time alone."""
+"""The in-memory state of the sandbox, with its timers."""
 
 import heapq
 import itertools
@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.faults import Faults
-from ordersaga_sandbox.idempotency import Keys
+from ordersaga_sandbox.idempotency import IdempotencyKeys
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.klarna.session import Session, Token
 from ordersaga_sandbox.ledger import Ledger
-from ordersaga_sandbox.limiter import Limiter
-from ordersaga_sandbox.requests import RequestLog
+from ordersaga_sandbox.rate_limiter import RateLimiter
+from ordersaga_sandbox.request_log import RequestLog
 from ordersaga_sandbox.switches import Switches
 
 
-class World:
-    """A reset makes a new one: a request that was under way ends in the old."""
+class SandboxState:
+    """A reset creates a new one; a request in progress finishes on the old one."""
 
     def __init__(self, clock: Clock, switches: Switches | None = None) -> None:
         self.clock = clock
@@ -25,8 +25,8 @@ class World:
         self.ledger = Ledger()
         self.log = RequestLog()
         self.faults = Faults()
-        self.keys = Keys(clock)
-        self.limiter = Limiter()
+        self.keys = IdempotencyKeys(clock)
+        self.rate_limiter = RateLimiter()
         self.orders: dict[str, Order] = {}
         self.tokens: dict[tuple[str, str], Token] = {}
         self.sessions: dict[str, Session] = {}
@@ -36,13 +36,13 @@ class World:
     def new_id(self) -> str:
         return str(uuid.uuid4())
 
-    def at(self, due: float, act: Callable[[float], None]) -> None:
-        """`act(due)` once the virtual clock has passed it."""
-        heapq.heappush(self._timers, (due, next(self._numbers), act))
+    def schedule(self, due: float, action: Callable[[float], None]) -> None:
+        """Calls `action(due)` once the virtual clock has reached `due`."""
+        heapq.heappush(self._timers, (due, next(self._numbers), action))
 
     def run_due(self) -> None:
-        """What time has brought about since it was last asked."""
+        """Runs the timers that have become due."""
         now = self.clock.now()
         while self._timers and self._timers[0][0] <= now:
-            due, _, act = heapq.heappop(self._timers)
-            act(due)
+            due, _, action = heapq.heappop(self._timers)
+            action(due)
