@@ -164,8 +164,8 @@ def _tell_if_slow(builder: DecisionBuilder) -> None:
     operation = builder.order.operations[0]
     if operation.attention or builder.now - operation.opened < builder.rules.attention_after:
         return
-    summary_of = replace(operation, attention=True)
-    builder.replace_current(summary_of)
+    raised = replace(operation, attention=True)
+    builder.replace_current(raised)
     reason = "answer_unknown" if operation.unknown else "provider_unavailable"
     builder.raise_attention(
         summary_of, reason, "it is tried again by itself; look at the provider's state and the journal"
