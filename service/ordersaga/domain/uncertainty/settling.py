@@ -167,6 +167,4 @@ def _tell_if_slow(builder: DecisionBuilder) -> None:
     raised = replace(operation, attention=True)
     builder.replace_current(raised)
     reason = "answer_unknown" if operation.unknown else "provider_unavailable"
-    builder.raise_attention(
-        summary_of, reason, "it is tried again by itself; look at the provider's state and the journal"
-    )
+    builder.raise_attention(raised, reason, "it is tried again by itself; look at the provider's state and the journal")
