@@ -1,4 +1,4 @@
-"""Intake, worker, settler and relay put together on a real database, with a provider in this process."""
+"""Intake, worker, settler and relay on a real database, with a provider in this process."""
 
 import asyncio
 import json
@@ -29,10 +29,9 @@ from ordersaga.providers.breaker import Breaker, Gate
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
-from ordersaga.store.claims import Bulkhead as ClaimLane
-from ordersaga.store.claims import Claimed
+from ordersaga.store.claims import Claimed, FreeSlots
 from ordersaga.store.engine import Engine
-from ordersaga.store.reads import Shown
+from ordersaga.store.reads import OrderView
 from ordersaga.store.settings import Database
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
@@ -40,7 +39,7 @@ from ordersaga.telemetry.logs import safe_exception
 from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
 from ordersaga.worker.leases import LeaseClock
 from ordersaga.worker.settler import Settler, SettlerSettings
-from ordersaga.worker.worker import Reach, Worker, WorkerSettings
+from ordersaga.worker.worker import ProviderEndpoint, Worker, WorkerSettings
 
 TOPIC: Final = "shop.orders"
 OnCall = Callable[[Call], Awaitable[Result | None]]
@@ -51,7 +50,7 @@ def key(subject: str = "1", merchant: str = "default") -> Key:
 
 
 class Shop:
-    """Makes records of one partition, with one offset after the other."""
+    """Makes records of one partition, with consecutive offsets."""
 
     def __init__(self, partition: int = 0, topic: str = TOPIC) -> None:
         self.partition = partition
@@ -86,11 +85,11 @@ class Shop:
             "merchant": merchant,
         }
         value = data if isinstance(data, bytes) else json.dumps(data).encode()
-        told = (
+        all_headers = (
             *((f"ce_{word}", text.encode()) for word, text in headers.items()),
             ("content-type", b"application/json"),
         )
-        made = Record(self.topic, self.partition, self.next, time.time(), subject.encode(), value, told)
+        made = Record(self.topic, self.partition, self.next, time.time(), subject.encode(), value, all_headers)
         self.next += 1
         return replace(made, **record)
 
@@ -157,7 +156,7 @@ class Options:
 
 
 class Roles:
-    """One process's roles; settlers run from the start, the worker claims when it is told to (or by `claiming`)."""
+    """One process's roles. Settlers run from the start; the worker claims by `worker.claim` or after `start_claiming`."""
 
     def __init__(self, database: str, options: Options) -> None:
         self.options = options
@@ -168,7 +167,7 @@ class Roles:
             (merchant, "klarna"): Gate(slots, time.monotonic, breaker=options.breaker)
             for merchant, slots in options.slots.items()
         }
-        bulkheads = {place: Bulkhead(gate.slots, gate) for place, gate in self.gates.items()}
+        bulkheads = {account: Bulkhead(gate.slots, gate) for account, gate in self.gates.items()}
         unplaced: dict[AccountKey, Bulkhead] = {(merchant, ""): Bulkhead(64) for merchant in options.slots}
         self.bulkheads = Bulkheads({**bulkheads, **unplaced})
         rules = Rules({"klarna": provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})
@@ -185,7 +184,7 @@ class Roles:
         )
         self.worker = Worker(
             self.store,
-            {place: Reach(provider, options.deadline) for place in self.gates},
+            {account: ProviderEndpoint(provider, options.deadline) for account in self.gates},
             self.bulkheads,
             self.settler,
             self.rulebook,
@@ -201,8 +200,8 @@ class Roles:
         self.woken += 1
 
     @property
-    def held(self) -> int:
-        return sum(bulkhead.held for _, bulkhead in self.bulkheads)
+    def slots_in_use(self) -> int:
+        return sum(bulkhead.in_use for _, bulkhead in self.bulkheads)
 
     @property
     def under_way(self) -> int:
@@ -211,25 +210,25 @@ class Roles:
     def start(self, *roles: Callable[[], Any]) -> None:
         self.tasks += [asyncio.create_task(role()) for role in roles]
 
-    def claiming(self) -> None:
+    def start_claiming(self) -> None:
         self.start(self.worker.run)
 
     async def take(self, *records: Record) -> None:
         await self.intake.take(records, {})
 
-    async def at_rest(self) -> None:
-        """Nothing is in this process's hands any more."""
-        await until(lambda: not self.held and not self.worker._acting)
+    async def until_idle(self) -> None:
+        """Until this process acts for no order."""
+        await until(lambda: not self.slots_in_use and not self.worker._acting)
         await self.settler.drained()
 
-    async def free(self) -> None:
-        """No slot is held and no call counted: not for ever by a leak. (A claim under way holds some.)"""
-        await until(lambda: (self.held, self.under_way) == (0, 0))
+    async def until_slots_free(self) -> None:
+        """Until no slot is in use and no call counted, which a leak would prevent. (A claim under way uses slots.)"""
+        await until(lambda: (self.slots_in_use, self.under_way) == (0, 0))
 
     async def order(self, subject: str = "1", merchant: str = "default") -> Order:
         return (await self.shown(subject, merchant)).order
 
-    async def shown(self, subject: str = "1", merchant: str = "default") -> Shown:
+    async def shown(self, subject: str = "1", merchant: str = "default") -> OrderView:
         shown = await self.store.show_order(key(subject, merchant))
         assert shown is not None
         return shown
@@ -249,16 +248,15 @@ class Roles:
         ]
         return sorted(found, key=lambda one: (one["subject"], one["sequence"]))
 
-    async def told(self, subject: str = "1") -> list[str]:
+    async def outcome_types(self, subject: str = "1") -> list[str]:
         return [one["type"] for one in await self.outcomes(subject)]
 
-    async def letters(self) -> list[str]:
-        return sorted(letter.code for letter in await self.store.list_dead_letters(limit=1_000))
+    async def dead_letter_codes(self) -> list[str]:
+        return sorted(one.code for one in await self.store.list_dead_letters(limit=1_000))
 
-    async def claimable(self, owner: str = "other", lease: float = 30.0) -> Claimed:
-        """Claims in another's name."""
-        bulkheads = [ClaimLane(*place, 100) for place, _ in self.bulkheads]
-        return await self.store.claim(bulkheads, owner, lease)
+    async def claim_as(self, owner: str = "other", lease: float = 30.0) -> Claimed:
+        """Claims what is due, as another worker."""
+        return await self.store.claim([FreeSlots(*account, 100) for account, _ in self.bulkheads], owner, lease)
 
 
 @asynccontextmanager
@@ -269,7 +267,7 @@ async def roles(database: str, **options: Any) -> AsyncIterator[Roles]:
     try:
         yield made
     finally:
-        made.worker._open = made.settler.open = False
+        made.worker._open = made.settler.keep_leases = False
         for task in (*made.tasks, *made.worker._acting):
             task.cancel()
         await asyncio.gather(*made.tasks, *made.worker._acting, return_exceptions=True)
@@ -282,19 +280,19 @@ async def until(true: Callable[[], bool], seconds: float = 45.0) -> None:
     """Waits; AssertionError when it takes longer."""
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, "it didn't come about in time"
+        assert time.monotonic() < deadline, "it took too long"
         await asyncio.sleep(0.005)
 
 
-async def until_told(true: Callable[[], Awaitable[bool]], seconds: float = 45.0) -> None:
+async def until_async(true: Callable[[], Awaitable[bool]], seconds: float = 45.0) -> None:
     deadline = time.monotonic() + seconds
     while not await true():
-        assert time.monotonic() < deadline, "it didn't come about in time"
+        assert time.monotonic() < deadline, "it took too long"
         await asyncio.sleep(0.02)
 
 
 async def run_sql(database: str, sql: str, *arguments: Any) -> list[Any]:
-    """As another hand on the database."""
+    """On a connection of its own."""
     connection = await asyncpg.connect(database)
     try:
         return await connection.fetch(sql, *arguments)
@@ -304,7 +302,7 @@ async def run_sql(database: str, sql: str, *arguments: Any) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def plain_logs() -> Iterator[None]:
-    """As they are in production: structlog's own default draws each exception with all its variables, which takes seconds."""
+    """As in production: structlog's default renders each exception with all its variables, which takes seconds."""
     structlog.configure([safe_exception, structlog.processors.KeyValueRenderer(key_order=["event"])])
     yield
     structlog.reset_defaults()
@@ -328,7 +326,7 @@ async def publish(bootstrap: str, *records: Record) -> None:
 
 @asynccontextmanager
 async def listening(r: Roles, bootstrap: str, topic: str, group: str) -> AsyncIterator[Consumer]:
-    """Takes in what Kafka brings, from where the database says."""
+    """Takes in what comes from Kafka, from the offsets in the database on."""
 
     async def take(batch: Batch) -> None:
         await r.intake.take(batch.records, {place: 1.0 for place in batch.places if batch.at_end(place)})

@@ -1,4 +1,4 @@
-"""From a decided outcome to the row that the relay publishes."""
+"""From an outcome to the row that the relay publishes."""
 
 from ordersaga.bus.outcomes import encode
 from ordersaga.domain.model.order import Key

@@ -48,12 +48,12 @@ class StuckOrder:
 
     def put(self, order: Order, *ids: str, lease: bool = False, entries: tuple[Entry, ...] = ()) -> None:
         async def put(store: Store) -> None:
-            told = AppendedRows(
+            appended = AppendedRows(
                 [(order.key, entry) for entry in entries],
-                ids=[ProviderId(order.key, "klarna", name, "capture") for name in ids],
+                provider_ids=[ProviderId(order.key, "klarna", name, "capture") for name in ids],
             )
             async with store.intake_transaction() as tx:
-                await tx.write([Change(order, None, 0.0 if lease else None, lease)], "worker", 30.0, told)
+                await tx.write([Change(order, None, 0.0 if lease else None, lease)], "worker", 30.0, appended)
 
         within(self.database, put)
 

@@ -101,9 +101,9 @@ def order(stored: str) -> Order:
     made = an_order()
 
     async def put(store: Store) -> None:
-        async with store.taking_in() as tx:
+        async with store.intake_transaction() as tx:
             await tx.write([Change(made, None, 1.7e9, False)], "", 0.0)
-            await tx.write(told=AppendedRows(entries=journal(made.key)))
+            await tx.write(appended=AppendedRows(entries=journal(made.key)))
 
     within(stored, put)
     return made
@@ -115,8 +115,8 @@ def letters(stored: str) -> list[DeadLetter]:
 
     async def bury(store: Store) -> None:
         for number, one in enumerate(made):
-            async with store.taking_in() as tx:
-                await tx.write(told=AppendedRows(letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
+            async with store.intake_transaction() as tx:
+                await tx.write(appended=AppendedRows(dead_letters=[DeadLetter(one.topic, one.partition, number, one.content, one.code, one.reason,
                                           one.fingerprint, one.merchant, one.subject)]))  # fmt: skip
 
     within(stored, bury)
@@ -250,7 +250,7 @@ def test_postgres_away_or_a_setting_that_it_refuses_is_one_line(
     monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@127.0.0.1:1/orders?speed=high")
     refused = run("dead-letters", "list")
     assert refused.code == 2
-    assert refused.err == "ORDERSAGA_DATABASE: the database URL has parameters that aren't known: speed\n"
+    assert refused.err == "ORDERSAGA_DATABASE: unknown parameters in the database URL: speed\n"
     assert "hunter2" not in said.err + refused.err
 
 
@@ -258,7 +258,7 @@ def test_another_master_key_is_told(run: Run, order: Order, monkeypatch: pytest.
     monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
     said = run("order", "show", "536365")
     assert said.code == 1
-    assert said.err.startswith("the master key given as '1' isn't the one that this database knows")
+    assert said.err.startswith("the master key '1' isn't the one that this database knows")
 
 
 def test_a_discard_that_nobody_answers_discards_nothing(

@@ -42,11 +42,11 @@ def fail_because_of_another() -> None:
 
 
 def test_a_line_says_when_where_and_what(lines: Lines) -> None:
-    structlog.get_logger("ordersaga.intake").warning("store away", reason="refused", records=3)
+    structlog.get_logger("ordersaga.intake").warning("store unavailable", reason="refused", records=3)
     [line] = lines()
     assert line.pop("timestamp").endswith("Z")
     assert line == {
-        "event": "store away",
+        "event": "store unavailable",
         "logger": "ordersaga.intake",
         "level": "warning",
         "reason": "refused",

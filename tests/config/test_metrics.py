@@ -13,7 +13,7 @@ from ordersaga.domain.model.order import Operation, Request
 from ordersaga.domain.model.outcomes import Outcome, Read, Revoke, Send
 from ordersaga.domain.model.results import Unknown
 from ordersaga.providers.breaker import Gate
-from ordersaga.store.reads import Count, Figures
+from ordersaga.store.reads import Count, Statistics
 from ordersaga.store.session import Counts
 from ordersaga.telemetry.metrics import INVARIANTS
 from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
@@ -53,7 +53,7 @@ def test_every_invariant_has_a_counter_from_the_start() -> None:
 def test_an_intake_batch_is_counted() -> None:
     taken, again = Before("ordersaga_events_taken_in_total"), Before("ordersaga_events_duplicate_total")
     letters = Before("ordersaga_dead_letters_total", {"code": "not_json"})
-    telemetry.taken_in(10, 6, 2, ["not_json", "not_json"])
+    telemetry.count_intake(10, 6, 2, ["not_json", "not_json"])
     assert (taken.risen(), again.risen(), letters.risen()) == (6, 2, 2)
 
 
@@ -72,18 +72,18 @@ def test_a_call_is_counted_by_operation_and_result(call: Send | Read | Revoke, o
         Before("ordersaga_calls_total", labels),
         Before("ordersaga_call_seconds_count", {"provider": "klarna"}),
     )
-    telemetry.called("klarna", call, Unknown("timeout"), 0.2)
+    telemetry.count_call("klarna", call, Unknown("timeout"), 0.2)
     assert (calls.risen(), seconds.risen()) == (1, 1)
 
 
 def test_outcomes_are_counted_by_what_came_of_it() -> None:
     captured = Before("ordersaga_outcomes_total", {"outcome": "captured"})
-    telemetry.decided([Outcome("captured", 1, 0.0, final=True), Outcome("captured", 2, 0.0, final=True)])
+    telemetry.count_outcomes([Outcome("captured", 1, 0.0, final=True), Outcome("captured", 2, 0.0, final=True)])
     assert captured.risen() == 2
 
 
-def figures(stuck: Sequence[Count] = ()) -> Figures:
-    return Figures(
+def statistics(stuck: Sequence[Count] = ()) -> Statistics:
+    return Statistics(
         outbox_rows=3,
         outbox_age=1.5,
         overdue=[Count("default", "klarna", 4)],
@@ -91,42 +91,42 @@ def figures(stuck: Sequence[Count] = ()) -> Figures:
         attentions=[Count("default", "slow", 2)],
         stuck=list(stuck),
         dead_letters=[Count("not_json", "open", 5)],
-        unheard=0.7,
+        intake_lag=0.7,
     )
 
 
-def test_the_stores_figures_become_gauges_and_vanish_with_their_cause() -> None:
-    telemetry.figures(figures())
+def test_the_stores_statistics_become_gauges_and_vanish_with_their_cause() -> None:
+    telemetry.set_gauges(statistics())
     assert value("ordersaga_outbox_rows") == 3
     assert value("ordersaga_outbox_age_seconds") == 1.5
     assert value("ordersaga_heard_age_seconds") == 0.7
     assert value("ordersaga_orders_overdue", {"merchant": "default", "provider": "klarna"}) == 4
     assert value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) == 2
     assert value("ordersaga_dead_letters_open", {"code": "not_json"}) == 5
-    telemetry.figures(Figures(0, 0.0, [], [], [], [], [], 0.0))
+    telemetry.set_gauges(Statistics(0, 0.0, [], [], [], [], [], 0.0))
     assert REGISTRY.get_sample_value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) is None
 
 
 def test_an_order_that_becomes_stuck_breaks_an_invariant_once() -> None:
-    telemetry.figures(figures())
+    telemetry.set_gauges(statistics())
     broken = Before("ordersaga_invariant_violations_total", {"invariant": "I8"})
-    telemetry.figures(figures([Count("default", "", 2)]))
-    telemetry.figures(figures([Count("default", "", 2)]))
+    telemetry.set_gauges(statistics([Count("default", "", 2)]))
+    telemetry.set_gauges(statistics([Count("default", "", 2)]))
     assert broken.risen() == 2
-    telemetry.figures(figures())
-    telemetry.figures(figures([Count("gifts", "", 1)]))
+    telemetry.set_gauges(statistics())
+    telemetry.set_gauges(statistics([Count("gifts", "", 1)]))
     assert broken.risen() == 3
-    telemetry.figures(figures())
+    telemetry.set_gauges(statistics())
 
 
 def test_a_constraint_that_keeps_an_invariant_counts_for_it() -> None:
     books, sequence = (Before("ordersaga_invariant_violations_total", {"invariant": name}) for name in ("I2", "I5"))
-    telemetry.refused("the database refuses it: CheckViolationError (orders_books_balance)")
-    telemetry.refused("the database refuses it: DataError")
+    telemetry.count_refused_write("the database rejects it: CheckViolationError (orders_books_balance)")
+    telemetry.count_refused_write("the database rejects it: DataError")
     assert (books.risen(), sequence.risen()) == (1, 0)
 
 
-def test_lanes_gates_and_statements_are_read_at_the_scrape() -> None:
+def test_bulkheads_gates_and_statements_are_read_at_the_scrape() -> None:
     registry = CollectorRegistry()
     gate = Gate(8, lambda: 0.0)
     bulkhead = Bulkhead(8, gate)
@@ -134,7 +134,7 @@ def test_lanes_gates_and_statements_are_read_at_the_scrape() -> None:
     telemetry.watch_bulkheads(Bulkheads({KEY: bulkhead}), registry)
     telemetry.watch_gates({KEY: gate}, registry)
     telemetry.watch_store(counts, registry)
-    bulkhead.take(3)
+    bulkhead.acquire(3)
     counts["intake"].statements, counts["intake"].commits = 9, 1
     labels = {"merchant": "default", "provider": "klarna"}
     assert value("ordersaga_slots", labels, registry) == 8

@@ -23,9 +23,9 @@ def _freeze(place: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _outlasts(self: LeaseClock, held: LeasedOrder, seconds: float) -> bool:
+def _outlasts(self: LeaseClock, leased: LeasedOrder, seconds: float) -> bool:
     _freeze("before the check")
-    return _OUTLASTS(self, held, seconds)
+    return _OUTLASTS(self, leased, seconds)
 
 
 async def _call(self: Klarna, call: Call, deadline: float) -> Result:

@@ -79,14 +79,14 @@ class Play:
         finally:
             await connection.close()
 
-    async def letters(self) -> Counter[str]:
+    async def dead_letter_codes(self) -> Counter[str]:
         return Counter(row["code"] for row in await self.rows("SELECT code FROM dead_letters"))
 
     async def inconsistencies(self, expected: accounts.Expected) -> list[str]:
         """All that isn't as it must be, the three columns of money too."""
         effects = self.sandbox.effects()
         columns = (expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(self.books))
-        problems = demo.problems(expected, self.books, effects, await self.letters())
+        problems = demo.problems(expected, self.books, effects, await self.dead_letter_codes())
         for merchant in columns[0]:
             for name in accounts.COLUMNS:
                 figures = [column.get(merchant, {}).get(name, 0) for column in columns]
@@ -224,14 +224,14 @@ def slice_of_sample(each: int) -> tuple[list[Json], accounts.Expected]:
             subjects.add(order["subject"])
     chosen = [line for line in lines if _subject(line) in subjects]
     orders = [order for order in whole["orders"] if order["subject"] in subjects]
-    return chosen, accounts.Expected({"events": len(chosen), "dead_letters": _letters(chosen), "orders": orders})
+    return chosen, accounts.Expected({"events": len(chosen), "dead_letters": _dead_letters(chosen), "orders": orders})
 
 
 def _subject(line: Json) -> str:
     return str(line["raw"]["key"] if "raw" in line else line.get("subject", ""))
 
 
-def _letters(lines: Sequence[Json]) -> dict[str, int]:
+def _dead_letters(lines: Sequence[Json]) -> dict[str, int]:
     """Worked out by the maker of the sample, which knows nothing of the service."""
     if str(ROOT) not in sys.path:  # `sample` is a folder of scripts, no installed package
         sys.path.insert(0, str(ROOT))

@@ -70,7 +70,7 @@ async def test_bad_input_is_kept_and_stalls_nobody(opened: Opening) -> None:
         foreign = record(placed("keyed"))
         await play.publish([{"raw": foreign | {"key": b"another key", "headers": dict(foreign["headers"])}}])
         await play.ended(2 * 22 + 1)
-        assert await play.letters() == Counter(
+        assert await play.dead_letter_codes() == Counter(
             invalid_event=len(INVALID), invalid_envelope=len(NO_EVENTS), unknown_merchant=1, too_large=1
         )
         told = Counter((one.what, one.data["final"]) for one in play.books.seen.values())

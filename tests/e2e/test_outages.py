@@ -65,7 +65,7 @@ async def test_parts_that_go_away_under_load_and_come_back_lose_and_double_nothi
         await play.publish(life(map(str, range(300, 320))))
         await play.ended(640, 60)
         assert await play.lives_amiss(320) == []
-        assert "store away" in service.text()
+        assert "store unavailable" in service.text()
         assert "Unable connect to node" in service.text()
 
 

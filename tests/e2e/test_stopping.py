@@ -14,7 +14,7 @@ WHERE (operation ->> 'unknown')::boolean
 """
 
 
-async def test_a_service_told_to_stop_under_load_leaves_nothing_in_doubt_and_the_next_one_finishes(
+async def test_a_service_stopped_under_load_leaves_no_uncertain_call_and_the_next_one_finishes(
     opened: Opening,
 ) -> None:
     async with opened() as play:

@@ -133,5 +133,5 @@ def test_every_metric_of_an_alert_is_one_and_of_the_job() -> None:
 
 
 def test_each_promise_is_explained_to_the_operators() -> None:
-    explained = [cells[0].strip("`") for cells in rows(OPERATORS, "Broken promises")][1:]
+    explained = [cells[0].strip("`") for cells in rows(OPERATORS, "Invariant violations")][1:]
     assert explained == list(INVARIANTS)

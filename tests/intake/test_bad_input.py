@@ -18,10 +18,10 @@ async def test_the_same_event_again_is_dropped_within_a_batch_and_later(database
         before = counted("ordersaga_events_duplicate_total")
         await r.take(shop.placed(), shop.placed(), shop.shipped(name="s"))
         await r.take(shop.placed(), shop.shipped(name="s"))
-        await r.at_rest()
-        assert await r.told() == ["authorized", "captured"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized", "captured"]
         assert r.fake.made == ["Send create_order", "Send capture"]
-        assert await r.letters() == []
+        assert await r.dead_letter_codes() == []
         assert counted("ordersaga_events_duplicate_total") == before + 3
 
 
@@ -30,9 +30,9 @@ async def test_another_event_under_an_id_that_was_used_is_a_dead_letter(database
         shop = Shop()
         await r.take(shop.placed(), shop.shipped(name="s"), shop.shipped(name="s", quantity=2))
         await r.take(shop.placed("2", name="s"))
-        await r.at_rest()
-        assert await r.told() == ["authorized", "captured"]
-        assert await r.letters() == ["id_reused", "id_reused"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized", "captured"]
+        assert await r.dead_letter_codes() == ["id_reused", "id_reused"]
         assert await r.store.show_order(key("2")) is None
 
 
@@ -42,9 +42,9 @@ async def test_another_event_under_the_id_of_a_dead_letter_is_one_too_and_the_sa
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.event("placed", "1", {"bad": 1}, name="a"), shop.event("placed", "1", {"bad": 1}, name="a"))
-        assert await r.letters() == ["invalid_event"]
+        assert await r.dead_letter_codes() == ["invalid_event"]
         await r.take(shop.placed(name="a"))
-        assert await r.letters() == ["id_reused", "invalid_event"]
+        assert await r.dead_letter_codes() == ["id_reused", "invalid_event"]
         assert r.fake.made == []
 
 
@@ -52,10 +52,10 @@ async def test_a_record_older_than_what_the_inbox_remembers_moves_no_money(datab
     async with roles(database, retention=3600.0) as r:
         shop = Shop()
         await r.take(shop.placed(timestamp=time.time() - 3700), shop.placed("2", timestamp=time.time() - 3500))
-        await r.at_rest()
-        assert await r.letters() == ["too_old"]
-        assert await r.told("1") == []
-        assert await r.told("2") == ["authorized"]
+        await r.until_idle()
+        assert await r.dead_letter_codes() == ["too_old"]
+        assert await r.outcome_types("1") == []
+        assert await r.outcome_types("2") == ["authorized"]
 
 
 async def test_an_old_record_that_the_inbox_still_knows_is_a_duplicate(database: str) -> None:
@@ -63,17 +63,17 @@ async def test_an_old_record_that_the_inbox_still_knows_is_a_duplicate(database:
         shop = Shop()
         await r.take(shop.placed())
         await r.take(shop.placed(timestamp=time.time() - 3700))
-        assert await r.letters() == []
+        assert await r.dead_letter_codes() == []
 
 
 async def test_an_event_of_a_merchant_that_is_not_configured_waits_as_a_dead_letter(database: str) -> None:
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.placed("1", merchant="stranger"), shop.placed("2"))
-        assert await r.letters() == ["unknown_merchant"]
+        assert await r.dead_letter_codes() == ["unknown_merchant"]
         assert await r.outcomes("1") == []
-        await r.at_rest()
-        assert await r.told("2") == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types("2") == ["authorized"]
 
 
 async def test_an_invalid_event_is_rejected_not_finally_and_names_its_dead_letter(database: str) -> None:
@@ -101,15 +101,15 @@ async def test_a_record_over_a_mebibyte_is_kept_whole_as_a_dead_letter(database:
         assert found is not None
         assert found[1].value == large.value
         assert await r.outcomes("1") == []
-        await r.at_rest()
-        assert await r.told("2") == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types("2") == ["authorized"]
 
 
 async def test_a_record_that_is_no_event_is_a_dead_letter_without_an_outcome(database: str) -> None:
     async with roles(database) as r:
         shop = Shop()
         await r.take(replace(shop.placed(), headers=()), replace(shop.placed(), key=None, value=None, headers=()))
-        assert await r.letters() == ["invalid_envelope", "invalid_envelope"]
+        assert await r.dead_letter_codes() == ["invalid_envelope", "invalid_envelope"]
         assert await r.outcomes() == []
         assert await r.store.offsets(TOPIC) == {0: 2}
 
@@ -129,17 +129,17 @@ async def test_a_nul_and_a_twenty_digit_amount_stall_only_their_own_order(databa
             replace(shop.placed("3\0"), key=b"3\0"),
             shop.placed("4"),
         )
-        await r.at_rest()
-        assert await r.letters() == ["invalid_envelope", "invalid_event", "invalid_event"]
-        assert await r.told("4") == ["authorized"]
-        assert await r.told("1") == await r.told("2") == ["rejected"]
+        await r.until_idle()
+        assert await r.dead_letter_codes() == ["invalid_envelope", "invalid_event", "invalid_event"]
+        assert await r.outcome_types("4") == ["authorized"]
+        assert await r.outcome_types("1") == await r.outcome_types("2") == ["rejected"]
 
 
 async def test_a_nul_in_a_record_that_nobody_can_read_is_kept_too(database: str) -> None:
     async with roles(database) as r:
         shop = Shop()
         await r.take(replace(shop.placed(), key=b"\0", headers=(("ce_id", b"\0"), ("ce_\0", b"x")), value=b"\0"))
-        assert await r.letters() == ["invalid_envelope"]
+        assert await r.dead_letter_codes() == ["invalid_envelope"]
 
 
 async def test_a_record_key_that_is_not_the_order_id_is_counted(database: str) -> None:
@@ -148,8 +148,8 @@ async def test_a_record_key_that_is_not_the_order_id_is_counted(database: str) -
         before = counted("ordersaga_events_foreign_key_total")
         await r.take(shop.placed(), shop.placed("2", key=b"else"), shop.placed("3", key=None))
         assert counted("ordersaga_events_foreign_key_total") == before + 2
-        await r.at_rest()
-        assert await r.told("2") == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types("2") == ["authorized"]
 
 
 async def test_what_is_read_again_adds_no_dead_letter(database: str) -> None:
@@ -162,4 +162,4 @@ async def test_what_is_read_again_adds_no_dead_letter(database: str) -> None:
         await run_sql(database, "DELETE FROM intake_offsets")
         await r.take(bad, strange)
         assert await r.store.list_dead_letters() == letters
-        assert await r.told() == ["rejected"]
+        assert await r.outcome_types() == ["rejected"]

@@ -14,7 +14,7 @@ from ordersaga.providers.port import Provider
 from ordersaga_local.admin import create_database, create_topics, drop_database
 from ordersaga_local.parts import Kafka, Postgres
 from ordersaga_sandbox import running
-from roles_harness import Roles, Shop, listening, publish, roles, until, until_told
+from roles_harness import Roles, Shop, listening, publish, roles, until, until_async
 
 
 async def shop_at(kafka: Kafka, topic_name: Callable[[str], str]) -> Shop:
@@ -46,12 +46,12 @@ async def test_what_the_shop_aborted_is_never_acted_on(
         assert {one["subject"] for one in await r.outcomes()} == {"kept"}, "what isn't committed isn't read either"
         await producer.commit_transaction()
         await until(lambda: len(r.fake.calls) == 2)
-        await r.at_rest()
+        await r.until_idle()
         assert [(one["subject"], one["type"]) for one in await r.outcomes()] == [
             ("kept", "authorized"),
             ("open", "authorized"),
         ]
-        assert await r.letters() == []
+        assert await r.dead_letter_codes() == []
     await producer.stop()
 
 
@@ -67,9 +67,9 @@ async def test_after_a_failed_batch_the_same_records_come_again(
     async with roles(database) as r, listening(r, kafka.bootstrap, shop.topic, f"g-{shop.topic}"):
         await publish(kafka.bootstrap, shop.placed(), shop.shipped(quantity=3))
         await until(lambda: len(r.fake.calls) == 2)
-        await r.at_rest()
+        await r.until_idle()
         assert left == []
-        assert await r.told() == ["authorized", "captured"]
+        assert await r.outcome_types() == ["authorized", "captured"]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ async def finished(r: Roles, final: int) -> None:
     async def told() -> bool:
         return len([one for one in await r.outcomes() if one["final"]]) == final
 
-    await until_told(told, 30.0)
+    await until_async(told, 30.0)
 
 
 async def test_a_database_from_before_reads_its_input_again_and_doubles_nothing(
@@ -123,14 +123,14 @@ async def test_a_database_from_before_reads_its_input_again_and_doubles_nothing(
     since += [shop.event("closed", f"a{number}", {}) for number in (8, 9)]
     since += [record for number in range(10) for record in (_placed(shop, f"b{number}"), shop.shipped(f"b{number}", 3))]
     async with roles(database, provider=klarna(sandbox), rules=rules) as r:
-        r.claiming()
+        r.start_claiming()
         async with listening(r, kafka.bootstrap, shop.topic, f"g-{shop.topic}"):
             await publish(kafka.bootstrap, *before)
             await finished(r, 20)
         await r.worker.stop(5.0)
     await create_database(postgres.url(), name, template=urlsplit(database).path[1:])
     async with roles(database, provider=klarna(sandbox), rules=rules) as r:
-        r.claiming()
+        r.start_claiming()
         async with listening(r, kafka.bootstrap, shop.topic, f"g-{shop.topic}"):
             await publish(kafka.bootstrap, *since)
             await finished(r, 20 + len(since))
@@ -138,8 +138,8 @@ async def test_a_database_from_before_reads_its_input_again_and_doubles_nothing(
         expected = {subject: (await r.order(subject)).captured_amount for subject in ("a0", "a9", "b0", "b9")}
     happened, asked = await effects(sandbox), await money_calls(sandbox)
     async with roles(postgres.url(name), provider=klarna(sandbox), rules=rules) as r:
-        assert await r.store.restored() == 2
-        r.claiming()
+        assert await r.store.raise_epoch() == 2
+        r.start_claiming()
         async with listening(r, kafka.bootstrap, shop.topic, f"g-{shop.topic}"):
             await finished(r, 20 + len(since))
         await r.worker.stop(5.0)

@@ -130,9 +130,9 @@ async def test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome
             shop.shipped("1", 3),
             personal(shop, "3", name="bug"),
         )
-        await r.at_rest()
-        assert await r.told("1") == ["authorized", "captured"]
-        assert await r.letters() == ["internal_error", "invalid_event"]
+        await r.until_idle()
+        assert await r.outcome_types("1") == ["authorized", "captured"]
+        assert await r.dead_letter_codes() == ["internal_error", "invalid_event"]
         texts = [str(await run_sql(database, f"SELECT t::text FROM {table} AS t")) for table in TABLES]
         texts.append(str(await run_sql(database, "SELECT state::text, attention FROM orders")))
         texts.append(str(await run_sql(database, "SELECT code, reason, fingerprint FROM dead_letters")))

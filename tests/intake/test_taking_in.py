@@ -22,9 +22,9 @@ from ordersaga.store.errors import (
     OffsetsMovedError,
     SchemaMissingError,
     StoreUnavailableError,
-    TopicAnewError,
+    TopicRecreatedError,
 )
-from ordersaga.store.intake import Change, Intake, Progress
+from ordersaga.store.intake import Change, IntakeTransaction, OffsetProgress
 from roles_harness import TOPIC, Roles, Shop, key, roles, run_sql, until
 
 
@@ -34,15 +34,15 @@ def violated(invariant: str) -> float:
 
 def failing(monkeypatch: pytest.MonkeyPatch, method: str, errors: Sequence[Exception]) -> list[Exception]:
     """The first calls of a method of the transaction raise these, after their work; those that are left."""
-    left, right = list(errors), getattr(Intake, method)
+    left, right = list(errors), getattr(IntakeTransaction, method)
 
-    async def fail(tx: Intake, *arguments: Any) -> Any:
+    async def fail(tx: IntakeTransaction, *arguments: Any) -> Any:
         done = await right(tx, *arguments)
         if left:
             raise left.pop(0)
         return done
 
-    monkeypatch.setattr(Intake, method, fail)
+    monkeypatch.setattr(IntakeTransaction, method, fail)
     return left
 
 
@@ -60,7 +60,7 @@ async def test_a_batch_and_its_offsets_are_one_transaction(database: str, monkey
         await r.take(*batch)
         assert await r.store.offsets(TOPIC) == {0: 2}
         assert (await r.order()).operations
-        assert await r.letters() == ["invalid_event"]
+        assert await r.dead_letter_codes() == ["invalid_event"]
 
 
 async def test_offsets_move_for_each_partition_of_the_batch(database: str) -> None:
@@ -83,16 +83,16 @@ async def test_a_bug_in_accept_stalls_only_its_order(database: str, monkeypatch:
             *(shop.placed(str(number)) for number in range(2, 9)),
             *(shop.shipped(str(number), 3) for number in range(2, 9)),
         )
-        await r.at_rest()
+        await r.until_idle()
         (letter,) = await r.store.list_dead_letters()
         assert (letter.code, letter.subject) == ("internal_error", "1")
         assert "ZeroDivisionError" in letter.reason
         stalled = await r.order("1")
         assert stalled.blocked == str(letter.id)
         assert [one.cause.id for one in stalled.pending] == ["later"]
-        assert await r.told("1") == ["authorized"], "what was under way goes on"
+        assert await r.outcome_types("1") == ["authorized"], "what was under way goes on"
         for number in range(2, 9):
-            assert await r.told(str(number)) == ["authorized", "captured"]
+            assert await r.outcome_types(str(number)) == ["authorized", "captured"]
         await r.take(shop.shipped("1", name="later still"), shop.shipped("8"))
         assert [one.cause.id for one in (await r.order("1")).pending] == ["later", "later still"]
         assert await r.store.offsets(TOPIC) == {0: shop.next}
@@ -109,16 +109,16 @@ async def test_an_event_that_takes_too_long_stands_alone_in_the_end(
         return accept(order, event, now, rules)
 
     monkeypatch.setattr(saga, "accept", slow)
-    monkeypatch.setattr(intake, "_LONGEST", 0.4)
+    monkeypatch.setattr(intake, "_MAX_DECIDING", 0.4)
     async with roles(database) as r:
         shop = Shop()
         first = [shop.placed(str(number)) for number in range(2)]
         slow_one = shop.shipped("1", name="slow")
         await r.take(*first, slow_one, *[shop.placed(str(number)) for number in range(2, 4)])
-        await r.at_rest()
-        assert await r.letters() == ["internal_error"]
+        await r.until_idle()
+        assert await r.dead_letter_codes() == ["internal_error"]
         for number in range(4):
-            assert await r.told(str(number)) == ["authorized"]
+            assert await r.outcome_types(str(number)) == ["authorized"]
         assert await r.store.offsets(TOPIC) == {0: shop.next}
 
 
@@ -141,7 +141,7 @@ async def test_a_write_that_the_database_refuses_is_narrowed_down_to_its_input(
     async with roles(database) as r:
         shop, before = Shop(), violated("I2")
         await r.take(*(shop.placed(str(number)) for number in range(8)))
-        await r.at_rest()
+        await r.until_idle()
         (letter,) = await r.store.list_dead_letters()
         assert (letter.code, letter.subject, letter.offset) == ("internal_error", "3", 3)
         assert "orders_books_balance" in letter.reason
@@ -156,7 +156,7 @@ async def test_a_failure_that_does_not_come_again_buries_nothing(
     async with roles(database, dispatcher=False) as r:
         failing(monkeypatch, "write", [ValueError("once"), ValueError("twice")])
         await r.take(Shop().placed())
-        assert await r.letters() == []
+        assert await r.dead_letter_codes() == []
         assert (await r.order()).operations
 
 
@@ -164,14 +164,14 @@ async def test_an_order_that_cannot_be_read_stalls_nobody_else(database: str) ->
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.placed("1"), shop.placed("2"))
-        await r.at_rest()
+        await r.until_idle()
         await run_sql(
             database, "UPDATE orders SET state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = '1'"
         )
         await r.take(shop.shipped("1"), shop.shipped("2"))
-        await r.at_rest()
-        assert await r.letters() == ["internal_error"]
-        assert await r.told("2") == ["authorized", "captured"]
+        await r.until_idle()
+        assert await r.dead_letter_codes() == ["internal_error"]
+        assert await r.outcome_types("2") == ["authorized", "captured"]
         assert await r.store.offsets(TOPIC) == {0: 4}
 
 
@@ -199,7 +199,7 @@ async def test_a_batch_that_is_always_beaten_is_given_back_and_not_dropped(
                 with pytest.raises(type(error)):
                     await r.take(shop.placed("1"), shop.placed("2"))
         assert await r.store.offsets(TOPIC) == {}
-        assert await r.letters() == []
+        assert await r.dead_letter_codes() == []
 
 
 async def test_a_topic_made_anew_loses_nothing(database: str) -> None:
@@ -209,13 +209,13 @@ async def test_a_topic_made_anew_loses_nothing(database: str) -> None:
         await r.take(shop.placed("old"))
         anew = Shop()
         batch = [shop.placed("old", offset=0), anew.placed("1"), anew.event("closed", "1", b"{")]
-        with pytest.raises(TopicAnewError):
+        with pytest.raises(TopicRecreatedError):
             await r.take(*batch)
         await run_sql(database, "DELETE FROM intake_offsets")
         await r.take(*batch)
-        await r.at_rest()
-        assert await r.told("old") == ["authorized"]
-        assert await r.told("1") == ["rejected", "authorized"]
+        await r.until_idle()
+        assert await r.outcome_types("old") == ["authorized"]
+        assert await r.outcome_types("1") == ["rejected", "authorized"]
 
 
 async def test_a_race_for_the_same_new_order_is_run_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ async def test_two_intakes_that_meet_in_the_same_orders_both_get_through(databas
                 await intake.take(*records[at : at + 10])
 
         await asyncio.gather(feed(r, placed), feed(other, shipped))
-        assert await r.letters() == []
+        assert await r.dead_letter_codes() == []
         for name in names:
             order = await r.order(name)
             assert [one.cause.id for one in order.pending] == [f"s-{name}"]
@@ -250,14 +250,14 @@ async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with roles(database, dispatcher=False) as r:
-        shop, right = Shop(), Intake.look
+        shop, right = Shop(), IntakeTransaction.look_up
         began = time.time()
 
-        async def slow(tx: Intake, *given: Any) -> Any:
+        async def slow(tx: IntakeTransaction, *given: Any) -> Any:
             await asyncio.sleep(0.3)
             return await right(tx, *given)
 
-        monkeypatch.setattr(Intake, "look", slow)
+        monkeypatch.setattr(IntakeTransaction, "look_up", slow)
         failing(monkeypatch, "write", [ConflictError("beaten")])
         await r.intake.take([shop.placed()], {Place(TOPIC, 0): 0.5})
         ((at,),) = await run_sql(database, "SELECT extract(epoch FROM caught_up_at)::float8 FROM intake_offsets")
@@ -268,15 +268,15 @@ async def test_an_event_for_a_leased_order_leaves_the_lease(database: str) -> No
     async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed())
-        (leased,) = (await r.claimable()).leases
+        (leased,) = (await r.claim_as()).orders
         await r.take(shop.shipped())
-        async with r.store.taking_in() as tx:
-            _, rows = await tx.look([], [key()])
+        async with r.store.intake_transaction() as tx:
+            _, rows = await tx.look_up([], [key()])
             row = rows[key()]
             assert (row.token, row.leased) == (leased.token, True)
             await tx.write([Change(row.order, row, None)], "", 0.0)
-            await tx.write(moved=[Progress(TOPIC, 0, 2, 2)])
-        assert (await r.claimable()).leases == []
+            await tx.write(progress=[OffsetProgress(TOPIC, 0, 2, 2)])
+        assert (await r.claim_as()).orders == []
 
 
 async def test_an_order_that_waits_for_a_dead_letter_is_still_read_at_the_provider(
@@ -288,10 +288,10 @@ async def test_an_order_that_waits_for_a_dead_letter_is_still_read_at_the_provid
         placed = shop.placed()
         assert placed.value
         await r.take(replace(placed, value=placed.value.replace(b"token-1", b"pending-1")))
-        await r.at_rest()
+        await r.until_idle()
         await r.take(shop.shipped(name="bad"))
         r.fake.klarna.decide("ACCEPTED")
-        r.claiming()
+        r.start_claiming()
         await until(lambda: "Read refresh" in r.fake.made)
-        await r.at_rest()
-        assert await r.told() == ["review_pending", "authorized"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["review_pending", "authorized"]

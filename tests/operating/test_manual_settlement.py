@@ -9,7 +9,7 @@ from ordersaga.domain.model.results import Result, Unknown
 from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect, TryAgain
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.manual_settlement import ManualSettlement
-from roles_harness import Roles, Shop, key, roles, until_told
+from roles_harness import Roles, Shop, key, roles, until_async
 
 NO_REPEATS = {"create_repeats": 0}
 
@@ -28,9 +28,9 @@ async def stuck_create(r: Roles) -> str:
     r.fake.on_call = lost
     shop = Shop()
     await r.take(shop.placed(), shop.shipped(name="s"))
-    r.claiming()
-    await until_told(lambda: is_told(r, "attention_required"))
-    await r.at_rest()
+    r.start_claiming()
+    await until_async(lambda: is_told(r, "attention_required"))
+    await r.until_idle()
     r.fake.on_call = None
     operation = (await r.order()).operations[0]
     assert operation.stage == "stuck"
@@ -38,15 +38,15 @@ async def stuck_create(r: Roles) -> str:
 
 
 async def is_told(r: Roles, what: str) -> bool:
-    return what in await r.told()
+    return what in await r.outcome_types()
 
 
 async def test_an_order_that_was_made_is_read_and_its_events_go_on(database: str) -> None:
     async with roles(database, rules=NO_REPEATS) as r:
         operation = await stuck_create(r)
         await manual(r).settle(key(), operation, TookEffect("order-token-1"), "grace")
-        await until_told(lambda: is_told(r, "captured"))
-        assert await r.told() == ["attention_required", "authorized", "captured"]
+        await until_async(lambda: is_told(r, "captured"))
+        assert await r.outcome_types() == ["attention_required", "authorized", "captured"]
         assert r.fake.klarna.orders["order-token-1"].captured == (await r.order()).captured_amount == 1000
 
 
@@ -62,7 +62,7 @@ async def test_a_create_that_is_sent_again_is_the_same_order(database: str) -> N
     async with roles(database, rules=NO_REPEATS) as r:
         operation = await stuck_create(r)
         await manual(r).settle(key(), operation, TryAgain(), "grace")
-        await until_told(lambda: is_told(r, "captured"))
+        await until_async(lambda: is_told(r, "captured"))
         assert r.fake.klarna.effects["create token-1"] == 1
 
 
@@ -83,8 +83,8 @@ async def test_an_id_is_given_to_one_of_two_orders_that_are_settled_at_once(data
         first = await stuck_create(r)
         r.fake.on_call = lost_for_good
         await r.take(Shop(1).placed("2"))
-        await until_told(lambda: is_stuck(r, "2"))
-        await r.at_rest()
+        await until_async(lambda: is_stuck(r, "2"))
+        await r.until_idle()
         second = (await r.order("2")).operations[0].id
         verdict = TookEffect("order-token-1")
         done = await asyncio.gather(

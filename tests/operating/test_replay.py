@@ -34,13 +34,13 @@ async def test_once_the_bug_is_mended_a_replay_lets_the_order_go_on_in_its_order
             bug_in_accept(patch, "bad")
             await r.take(shop.placed(), shop.shipped(quantity=1, name="bad"), shop.shipped(quantity=2, name="later"))
             await r.take(shop.shipped(quantity=1, name="bad"))
-        await r.at_rest()
+        await r.until_idle()
         (dead_letter,) = await r.store.list_dead_letters()
         replaying = replay_of(r)
         await replaying.replay(dead_letter.id)
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 3)
-        await r.at_rest()
+        await r.until_idle()
         assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
         with pytest.raises(OperatingError):
             await replaying.replay(dead_letter.id)
@@ -52,7 +52,7 @@ async def test_a_repaired_event_keeps_its_names(database: str, monkeypatch: pyte
         with monkeypatch.context() as patch:
             bug_in_accept(patch, "bad")
             await r.take(shop.placed(), structured(shop.shipped(name="bad")), shop.shipped(name="later"))
-        await r.at_rest()
+        await r.until_idle()
         (dead_letter,) = await r.store.list_dead_letters()
         replaying = replay_of(r)
         for other in (shop.shipped("2", name="bad"), shop.shipped("1", name="good")):
@@ -61,9 +61,9 @@ async def test_a_repaired_event_keeps_its_names(database: str, monkeypatch: pyte
         with pytest.raises(OperatingError, match="without a new id"):
             await replaying.replay(dead_letter.id, new_id="good")
         await replaying.replay(dead_letter.id, structured(shop.shipped("1", 2, name="bad")).value)
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 3)
-        await r.at_rest()
+        await r.until_idle()
         assert [one["cause"]["id"] for one in await r.outcomes()] == ["placed-1", "bad", "later"]
 
 
@@ -75,7 +75,7 @@ async def test_discarding_what_can_be_read_by_now_ends_it_all_the_same(
         with monkeypatch.context() as patch:
             patch.delitem(TYPES, "shop.order.closed.v1")
             await r.take(shop.placed(), shop.event("closed", "1", {}, name="c"))
-        await r.at_rest()
+        await r.until_idle()
         (dead_letter,) = await r.store.list_dead_letters()
         await replay_of(r).discard(dead_letter.id)
         told = [(one["type"], one["final"]) for one in await r.outcomes() if one["cause"]["id"] == "c"]
@@ -99,7 +99,7 @@ async def test_what_was_taken_in_before_the_inbox_forgot_it_is_not_replayed(data
     async with roles(database, retention=3600.0) as r:
         shop = Shop()
         await r.take(shop.placed())
-        await r.at_rest()
+        await r.until_idle()
         cancelled = {"order_lines": [{"reference": "A", "quantity": 1}]}
         for _ in range(2):
             await r.take(shop.event("cancelled", "1", cancelled, name="c", timestamp=time.time() - 3700))
@@ -107,9 +107,9 @@ async def test_what_was_taken_in_before_the_inbox_forgot_it_is_not_replayed(data
         two, one = await r.store.list_dead_letters()
         replaying = replay_of(r)
         await replaying.replay(one.id)
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 2)
-        await r.at_rest()
+        await r.until_idle()
         with pytest.raises(OperatingError, match="already taken in"):
             await replaying.replay(two.id)
         assert (await r.order()).released_amount == 1000

@@ -20,7 +20,7 @@ from ordersaga.store.outbox import shard_of
 from ordersaga.store.tables import SHARDS
 from ordersaga_local.admin import create_topics
 from ordersaga_local.parts import Kafka
-from roles_harness import FakeProducer, Roles, Shop, key, roles, run_sql, until, until_told
+from roles_harness import FakeProducer, Roles, Shop, key, roles, run_sql, until, until_async
 
 TOPIC = "payments.orders"
 ROWS = "SELECT count(*) AS n FROM outbox"
@@ -212,7 +212,7 @@ async def test_two_relays_share_the_work_on_real_kafka_and_keep_each_orders_orde
             for number, producer in enumerate(producers)
         ]
         r.start(*(relay.run for relay in relays))
-        await until_told(lambda: _both(relays))
+        await until_async(lambda: _both(relays))
         shop = Shop()
         for number in range(10):
             await r.take(*(shop.event("placed", str(n), {}, name=f"{number}-{n}") for n in range(50)))
@@ -223,7 +223,7 @@ async def test_two_relays_share_the_work_on_real_kafka_and_keep_each_orders_orde
         async def empty() -> bool:
             return await left(database) == 0
 
-        await until_told(empty)
+        await until_async(empty)
         published = await _read(kafka, topic, 750)
         for numbers in by_order(published).values():
             seen = list(dict.fromkeys(numbers))

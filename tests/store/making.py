@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from ordersaga.domain.model.events import Cause, OrderLine
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Details, Key, Line, Operation, Order, Request
 from ordersaga.domain.model.outcomes import Entry
-from ordersaga.store.claims import Bulkhead, Claimed
-from ordersaga.store.intake import Change, Heard, InboxRow, Intake
+from ordersaga.store.claims import Claimed, FreeSlots
+from ordersaga.store.intake import Change, InboxLookup, InboxRow, IntakeTransaction
 from ordersaga.store.rows import Known, Lease, OutboxRow, Row
 from ordersaga.store.store import Store
 
 OWNER = "worker-1"
 LEASE = 30.0
-LANE = Bulkhead("default", "klarna", 1_000)
+FREE = FreeSlots("default", "klarna", 1_000)
 SECRET = "Ada Lovelace, 12 St James's Square"
 
 
@@ -56,22 +57,20 @@ def order(subject: str = "1", *, lines: int = 2, **fields: object) -> Order:
 
 async def put(store: Store, *orders: Order, due_at: float | None = 0.0, lease: bool = False) -> list[Lease]:
     """New orders, in one batch."""
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         return await tx.write([Change(one, None, due_at, lease) for one in orders], OWNER, LEASE)
 
 
-async def claim(
-    store: Store, owner: str = OWNER, lease: float = LEASE, bulkheads: Sequence[Bulkhead] = (LANE,)
-) -> Claimed:
-    return await store.claim(bulkheads, owner, lease)
+async def claim(store: Store, owner: str = OWNER, lease: float = LEASE, free: Sequence[FreeSlots] = (FREE,)) -> Claimed:
+    return await store.claim(free, owner, lease)
 
 
-async def remember(tx: Intake, rows: Sequence[InboxRow]) -> Heard:
-    return (await tx.look(rows))[0]
+async def look_up_inbox(tx: IntakeTransaction, rows: Sequence[InboxRow]) -> InboxLookup:
+    return (await tx.look_up(rows))[0]
 
 
-async def locked(tx: Intake, keys: Iterable[Key]) -> dict[Key, Row]:
-    return (await tx.look([], keys))[1]
+async def locked(tx: IntakeTransaction, keys: Iterable[Key]) -> dict[Key, Row]:
+    return (await tx.look_up([], keys))[1]
 
 
 def unknown(*keys: Key) -> list[Known]:

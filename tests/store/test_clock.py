@@ -8,11 +8,11 @@ import pytest
 
 import ordersaga.store.store
 from ordersaga.store.claims import Claimed
-from ordersaga.store.settle import Settled
+from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, order, put, remember, unknown
+from .making import LEASE, OWNER, claim, inbox, key, look_up_inbox, order, put, unknown
 
 
 @pytest.fixture(params=[-10 * 365 * 86_400, 10 * 365 * 86_400])
@@ -25,19 +25,19 @@ def shifted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.usefixtures("shifted")
 async def test_an_application_whose_clock_is_wrong_changes_nothing(store: Store, eyes: Eyes) -> None:
     truth = await eyes.fetchval("SELECT extract(epoch FROM now())::float8")
-    async with store.taking_in() as tx:
-        now = (await remember(tx, [inbox("a")])).clock.now
+    async with store.intake_transaction() as tx:
+        now = (await look_up_inbox(tx, [inbox("a")])).clock.now
     assert now == pytest.approx(truth, abs=10)
     await put(store, order("due"), due_at=now)
     await put(store, order("later"), due_at=now + 60)
     claimed: Claimed = await claim(store)
-    [leased] = claimed.leases
+    [leased] = claimed.orders
     assert leased.order.key == key("due")
     assert leased.until == pytest.approx(truth + LEASE, abs=10)
-    async with store.settling() as tx:
+    async with store.settle_transaction() as tx:
         clock, rows = await tx.lock(unknown(key("due")))
         kept = await tx.write(
-            [Settled(rows[key("due")].order, rows[key("due")], leased.token, None, keep=True)], OWNER, LEASE
+            [SettledOrder(rows[key("due")].order, rows[key("due")], leased.token, None, keep=True)], OWNER, LEASE
         )
     assert clock.now == pytest.approx(truth, abs=10)
     lease = kept[key("due")]

@@ -11,10 +11,10 @@ from ordersaga.store.appended import AppendedRows
 from ordersaga.store.claims import HandBack
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
-from ordersaga.store.intake import Change, Progress
+from ordersaga.store.intake import Change, OffsetProgress
 from ordersaga.store.rows import ProviderId, Row
 from ordersaga.store.settings import Database
-from ordersaga.store.settle import Settled
+from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 from ordersaga.store.tables import SHARDS
 from ordersaga.store.vault import Vault
@@ -56,8 +56,8 @@ async def log(one: Store) -> Log:
 async def take_in(store: Store, size: int) -> None:
     names = [str(number) for number in range(size)]
     letters = [DeadLetter("t", 0, number, Content(None, b"x"), "code", "reason", "f") for number in range(size)]
-    async with store.taking_in() as tx:
-        _, rows = await tx.look([inbox(name) for name in names], [key(name) for name in names])
+    async with store.intake_transaction() as tx:
+        _, rows = await tx.look_up([inbox(name) for name in names], [key(name) for name in names])
         assert len(rows) in {0, size // 2}
         changes = [
             Change(replace(rows[key(n)].order, sequence=2) if key(n) in rows else order(n), rows.get(key(n)), 0.0)
@@ -69,14 +69,14 @@ async def take_in(store: Store, size: int) -> None:
             letters,
             [ProviderId(key(name), "klarna", name, "order") for name in names],
         )
-        moved = [Progress("t", partition, 0, size) for partition in range(min(size, 12))]
+        moved = [OffsetProgress("t", partition, 0, size) for partition in range(min(size, 12))]
         assert await tx.write(changes, OWNER, LEASE, told, moved) == []
 
 
 @pytest.mark.parametrize("size", [1, 500])
 async def test_intake_is_three_statements_and_a_commit(one: Store, log: Log, size: int) -> None:
     if size > 1:
-        async with one.taking_in() as tx:
+        async with one.intake_transaction() as tx:
             await tx.write([Change(order(str(n)), None, None) for n in range(size // 2)], OWNER, LEASE)
         await log.taken()
     before = counted(one, "intake")
@@ -91,24 +91,24 @@ async def test_intake_is_three_statements_and_a_commit(one: Store, log: Log, siz
 async def test_claim_is_one_and_settle_is_three_and_a_commit(one: Store, log: Log, size: int) -> None:
     await take_in(one, size)
     await log.taken()
-    leases = (await claim(one)).leases
+    leases = (await claim(one)).orders
     assert len(leases) == size
     assert len(await log.taken()) == 1
     tokens = {leased.order.key: leased.token for leased in leases}
-    async with one.settling() as tx:
+    async with one.settle_transaction() as tx:
         _, rows = await tx.lock([leased.known for leased in leases])
         told = AppendedRows(
             [(name, entry()) for name in rows],
             [outcome(name, 2) for name in rows],
-            ids=[ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows],
+            provider_ids=[ProviderId(name, "klarna", f"c-{name.subject}", "capture") for name in rows],
         )
-        settled = [Settled(row.order, row, tokens[name], 0.0) for name, row in rows.items()]
+        settled = [SettledOrder(row.order, row, tokens[name], 0.0) for name, row in rows.items()]
         await tx.write(settled, OWNER, LEASE, told)
     sent = await log.taken()
     assert len(sent) == 3 + 1
     assert (sent[0], sent[-1]) == ("BEGIN", "COMMIT")
     assert counted(one, "settle") == (3, 1)
-    again = (await claim(one)).leases
+    again = (await claim(one)).orders
     await log.taken()
     await one.hand_back([HandBack(leased.order.key, leased.token) for leased in again])
     assert len(await log.taken()) == 1
@@ -137,22 +137,22 @@ async def test_plans_that_were_made_of_empty_tables_still_reach_rows_by_their_ke
     before = await scans()
     for round_ in range(1, 8):
         names = [f"{round_}-{number}" for number in range(50)]
-        async with one.taking_in() as tx:
-            await tx.look([inbox(name) for name in names], [key(name) for name in names])
+        async with one.intake_transaction() as tx:
+            await tx.look_up([inbox(name) for name in names], [key(name) for name in names])
             await tx.write([Change(order(name), None, 0.0) for name in names])
-        leases = (await claim(one)).leases
+        leases = (await claim(one)).orders
         settled = [
-            Settled(leased.order, Row(leased.known, leased.token, None), leased.token, None) for leased in leases
+            SettledOrder(leased.order, Row(leased.known, leased.token, None), leased.token, None) for leased in leases
         ]
-        assert (await one.settle(settled, OWNER, LEASE, AppendedRows(), 1))[1] is not None
+        assert (await one.settle_if_unchanged(settled, OWNER, LEASE, AppendedRows(), 1))[1] is not None
     assert await scans() == before
 
 
 async def test_what_holds_nothing_costs_nothing_more(one: Store, log: Log) -> None:
-    async with one.taking_in() as tx:
-        await tx.look([inbox("a")])
+    async with one.intake_transaction() as tx:
+        await tx.look_up([inbox("a")])
         assert await tx.write() == []
-    async with one.settling() as settling:
+    async with one.settle_transaction() as settling:
         assert await settling.write([], OWNER, LEASE) == {}
     assert await log.taken() == ["BEGIN", "WITH", "COMMIT", "BEGIN", "COMMIT"]
 

@@ -11,7 +11,7 @@ from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
 
 from .conftest import Eyes
-from .making import SECRET, inbox, remember
+from .making import SECRET, inbox, look_up_inbox
 
 CONTENT = Content(b"536365", f'{{"name":"{SECRET}"}}'.encode(), (("ce_id", b"e-1"), ("ce_id", b"\xff\0")))
 LETTER = DeadLetter(
@@ -20,8 +20,8 @@ LETTER = DeadLetter(
 
 
 async def bury(store: Store, *letters: DeadLetter) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(told=AppendedRows(letters=letters))
+    async with store.intake_transaction() as tx:
+        await tx.write(appended=AppendedRows(dead_letters=letters))
 
 
 async def test_an_input_is_kept_whole_and_sealed(store: Store, eyes: Eyes) -> None:
@@ -75,27 +75,27 @@ async def test_a_list_goes_page_by_page_newest_first(store: Store) -> None:
 
 async def test_a_replayed_input_is_new_to_the_inbox(store: Store) -> None:
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
-    async with store.taking_in() as tx:
-        await remember(tx, [event])
-        await tx.write(told=AppendedRows(letters=[LETTER]))
-    async with store.taking_in() as tx:
-        assert (await remember(tx, [event])).verdicts == ["same"]
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
+        await look_up_inbox(tx, [event])
+        await tx.write(appended=AppendedRows(dead_letters=[LETTER]))
+    async with store.intake_transaction() as tx:
+        assert (await look_up_inbox(tx, [event])).matches == ["same"]
+    async with store.intake_transaction() as tx:
         assert await tx.resolve(LETTER.id, "replayed")
-        assert (await remember(tx, [inbox("e-1")])).verdicts == ["new"]
-    async with store.taking_in() as tx:
+        assert (await look_up_inbox(tx, [inbox("e-1")])).matches == ["new"]
+    async with store.intake_transaction() as tx:
         assert not await tx.resolve(LETTER.id, "replayed")
     assert [listed.state for listed in await store.list_dead_letters("replayed")] == ["replayed"]
 
 
 async def test_a_discarded_input_is_still_known_to_the_inbox(store: Store) -> None:
     event = replace(inbox("e-1"), dead_letter=LETTER.id)
-    async with store.taking_in() as tx:
-        await remember(tx, [event])
-        await tx.write(told=AppendedRows(letters=[LETTER]))
+    async with store.intake_transaction() as tx:
+        await look_up_inbox(tx, [event])
+        await tx.write(appended=AppendedRows(dead_letters=[LETTER]))
         assert await tx.resolve(LETTER.id, "discarded")
-    async with store.taking_in() as tx:
-        assert (await remember(tx, [event])).verdicts == ["same"]
+    async with store.intake_transaction() as tx:
+        assert (await look_up_inbox(tx, [event])).matches == ["same"]
         assert not await tx.resolve(LETTER.id, "replayed")
 
 

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 from ordersaga.domain.model.order import Attention, Capture, Order
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.errors import ConflictError, InputRefusedError, OffsetsMovedError
-from ordersaga.store.intake import Change, Progress
+from ordersaga.store.intake import Change, OffsetProgress
 from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, locked, order, outcome, put, remember
+from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, locked, look_up_inbox, order, outcome, put
 
 
 class CallerError(Exception):
@@ -34,7 +34,7 @@ async def test_an_order_comes_back_as_it_was_written(store: Store) -> None:
         blocked="a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
     )
     await put(store, written)
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         rows = await locked(tx, [key(), key("absent")])
     assert rows.keys() == {key()}
     assert rows[key()].order == written
@@ -53,11 +53,11 @@ async def test_what_may_be_personal_is_nowhere_in_plain_text(store: Store, eyes:
 async def test_details_are_sealed_again_only_when_they_changed(store: Store, eyes: Eyes) -> None:
     await put(store, order())
     before = await eyes.fetchrow("SELECT sealed, sealed_key FROM orders")
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(replace(row.order, sequence=2), row, None)], OWNER, LEASE)
     assert await eyes.fetchrow("SELECT sealed, sealed_key FROM orders") == before
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         fewer = replace(row.order, details=replace(row.order.details, requests={}))
         await tx.write([Change(fewer, row, None)], OWNER, LEASE)
@@ -68,7 +68,7 @@ async def test_details_are_sealed_again_only_when_they_changed(store: Store, eye
 async def test_details_that_are_gone_are_gone_from_the_row(store: Store, eyes: Eyes) -> None:
     await put(store, order())
     bare = Order(key(), provider="klarna")
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(bare, row, None)], OWNER, LEASE)
     assert await eyes.fetchval("SELECT length(sealed) + length(sealed_key) FROM orders") == 0
@@ -77,10 +77,10 @@ async def test_details_that_are_gone_are_gone_from_the_row(store: Store, eyes: E
 
 async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
     async def fail() -> None:
-        async with store.taking_in() as tx:
-            await remember(tx, [inbox("a")])
+        async with store.intake_transaction() as tx:
+            await look_up_inbox(tx, [inbox("a")])
             await tx.write([Change(order(), None, 0.0)], OWNER, LEASE)
-            await tx.write(told=AppendedRows(entries=[(key(), entry())]))
+            await tx.write(appended=AppendedRows(entries=[(key(), entry())]))
             raise CallerError
 
     with pytest.raises(CallerError):
@@ -90,31 +90,31 @@ async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
 
 
 async def test_the_inbox_tells_new_same_and_other_in_the_order_given(store: Store) -> None:
-    async with store.taking_in() as tx:
-        heard = await remember(tx, [inbox("b"), inbox("a"), inbox("b"), inbox("b", b"else")])
-        assert heard.verdicts == ["new", "new", "same", "other"]
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
+        lookup = await look_up_inbox(tx, [inbox("b"), inbox("a"), inbox("b"), inbox("b", b"else")])
+        assert lookup.matches == ["new", "new", "same", "other"]
+    async with store.intake_transaction() as tx:
         given = [inbox("c"), inbox("b"), inbox("a", b"else"), inbox("a", b"else"), inbox("a"), inbox("a", b"third")]
-        heard = await remember(tx, given)
-        assert heard.verdicts == ["new", "same", "other", "other", "same", "other"]
-    async with store.taking_in() as tx:
-        assert (await remember(tx, [])).verdicts == []
+        lookup = await look_up_inbox(tx, given)
+        assert lookup.matches == ["new", "same", "other", "other", "same", "other"]
+    async with store.intake_transaction() as tx:
+        assert (await look_up_inbox(tx, [])).matches == []
 
 
 async def test_the_same_id_of_another_source_or_merchant_is_new(store: Store) -> None:
-    async with store.taking_in() as tx:
-        await remember(tx, [inbox("a")])
+    async with store.intake_transaction() as tx:
+        await look_up_inbox(tx, [inbox("a")])
         others = [replace(inbox("a"), source="/other"), replace(inbox("a"), merchant="m2")]
-        assert (await remember(tx, others)).verdicts == ["new", "new"]
+        assert (await look_up_inbox(tx, others)).matches == ["new", "new"]
 
 
 async def test_an_id_that_another_transaction_takes_in_meanwhile_is_never_new_twice(store: Store, eyes: Eyes) -> None:
-    async with store.taking_in() as first:
-        await remember(first, [inbox("a")])
+    async with store.intake_transaction() as first:
+        await look_up_inbox(first, [inbox("a")])
 
         async def second() -> list[str]:
-            async with store.taking_in() as tx:
-                return list((await remember(tx, [inbox("a"), inbox("b")])).verdicts)
+            async with store.intake_transaction() as tx:
+                return list((await look_up_inbox(tx, [inbox("a"), inbox("b")])).matches)
 
         racing = asyncio.create_task(second())
         await waiting_for_a_lock(eyes)
@@ -124,7 +124,7 @@ async def test_an_id_that_another_transaction_takes_in_meanwhile_is_never_new_tw
 
 
 async def test_two_transactions_make_the_same_order_once(store: Store, eyes: Eyes) -> None:
-    async with store.taking_in() as first:
+    async with store.intake_transaction() as first:
         await first.write([Change(order(), None, 0.0)], OWNER, LEASE)
         racing = asyncio.create_task(put(store, order(sequence=7)))
         await waiting_for_a_lock(eyes)
@@ -141,7 +141,7 @@ async def test_orders_named_in_any_order_are_locked_in_one(store: Store) -> None
     await put(store, *(order(name) for name in NAMES))
 
     async def rewrite(wanted: list[str]) -> None:
-        async with store.taking_in() as tx:
+        async with store.intake_transaction() as tx:
             rows = await locked(tx, [key(name) for name in wanted])
             assert len(rows) == len(NAMES)
             await tx.write([Change(row.order, row, 0.0) for row in rows.values()], OWNER, LEASE)
@@ -154,21 +154,21 @@ async def test_orders_named_in_any_order_are_locked_in_one(store: Store) -> None
 
 async def test_new_ids_and_orders_in_any_order_never_deadlock(store: Store) -> None:
     async def make(wanted: list[str], round_: int) -> None:
-        async with store.taking_in() as tx:
-            await remember(tx, [inbox(f"{name}-{round_}") for name in wanted])
+        async with store.intake_transaction() as tx:
+            await look_up_inbox(tx, [inbox(f"{name}-{round_}") for name in wanted])
             await tx.write([Change(order(f"{name}-{round_}"), None, 0.0) for name in wanted], OWNER, LEASE)
 
     for round_ in range(5):
         ended = await asyncio.gather(*(make(turn, round_) for turn in TURNS), return_exceptions=True)
         assert sum(one is None for one in ended) == 1
-        assert all("just now" in str(one) for one in ended if one is not None)
+        assert all("has just" in str(one) for one in ended if one is not None)
 
 
 async def test_a_lease_is_given_with_the_write_and_not_twice(store: Store) -> None:
     [lease] = await put(store, order(), lease=True)
     assert (lease.key, lease.token) == (key(), 1)
-    assert (await claim(store)).leases == []
-    async with store.taking_in() as tx:
+    assert (await claim(store)).orders == []
+    async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         assert (row.leased, row.token) == (True, 1)
         assert await tx.write([Change(row.order, row, 0.0, lease=True)], "worker-2", LEASE) == []
@@ -178,20 +178,20 @@ async def test_a_lease_is_given_with_the_write_and_not_twice(store: Store) -> No
 
 
 async def test_a_lease_that_ended_unsettled_stays_to_be_found_out(store: Store) -> None:
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         [lost] = await tx.write([Change(order(), None, 0.0, lease=True)], OWNER, 0.0)
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         assert row.leased
         assert await tx.write([Change(row.order, row, None, lease=True)], "worker-2", LEASE) == []
-    [found] = (await claim(store, "worker-2")).leases
+    [found] = (await claim(store, "worker-2")).orders
     assert found.previous_since is not None
     assert found.previous_until == lost.until
     assert found.token == lost.token + 1
 
 
 async def test_only_what_was_asked_for_is_leased(store: Store) -> None:
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         leases = await tx.write(
             [Change(order("2"), None, 0.0, lease=True), Change(order("1"), None, 0.0)], OWNER, LEASE
         )
@@ -232,8 +232,8 @@ async def test_nul_in_details_and_in_notes_of_others_is_no_obstacle(store: Store
     made = order()
     requests = {"operation-1": replace(made.details.requests["operation-1"], body='{"name":"\0"}')}
     await put(store, replace(made, details=replace(made.details, requests=requests)))
-    async with store.taking_in() as tx:
-        await tx.write(told=AppendedRows(entries=[(key(), entry(note="said \0", correlation_id="c\0"))]))
+    async with store.intake_transaction() as tx:
+        await tx.write(appended=AppendedRows(entries=[(key(), entry(note="said \0", correlation_id="c\0"))]))
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.order.details.requests == requests
@@ -242,8 +242,8 @@ async def test_nul_in_details_and_in_notes_of_others_is_no_obstacle(store: Store
 
 async def test_half_a_surrogate_pair_is_refused(store: Store) -> None:
     with pytest.raises(InputRefusedError):
-        async with store.taking_in() as tx:
-            await remember(tx, [inbox("\ud800")])
+        async with store.intake_transaction() as tx:
+            await look_up_inbox(tx, [inbox("\ud800")])
 
 
 async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
@@ -251,50 +251,57 @@ async def test_a_journal_keeps_its_order_and_every_field(store: Store) -> None:
         "capture", event_id="e", operation_id="o", amount=5, note="n", correlation_id="c", status=201, duration=0.25
     )
     await put(store, order())
-    async with store.taking_in() as tx:
-        await tx.write(told=AppendedRows(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))]))
+    async with store.intake_transaction() as tx:
+        await tx.write(
+            appended=AppendedRows(entries=[(key(), told), (key("2"), entry("other")), (key(), entry("refund"))])
+        )
     shown = await store.show_order(key())
     assert shown is not None
     assert shown.journal == [told, entry("refund")]
 
 
 async def test_a_sequence_is_published_once(store: Store) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(told=AppendedRows(outcomes=[outcome(key())]))
+    async with store.intake_transaction() as tx:
+        await tx.write(appended=AppendedRows(outcomes=[outcome(key())]))
     with pytest.raises(InputRefusedError, match="outbox_merchant_kind_subject_sequence_key"):
-        async with store.taking_in() as tx:
-            await tx.write(told=AppendedRows(outcomes=[outcome(key())]))
+        async with store.intake_transaction() as tx:
+            await tx.write(appended=AppendedRows(outcomes=[outcome(key())]))
 
 
 async def test_an_order_is_found_by_an_id_of_the_provider(store: Store) -> None:
-    async with store.taking_in() as tx:
+    async with store.intake_transaction() as tx:
         await tx.write(
-            told=AppendedRows(
-                ids=[ProviderId(key("2"), "klarna", "c-1", "capture"), ProviderId(key(), "klarna", "o-1", "order")]
+            appended=AppendedRows(
+                provider_ids=[
+                    ProviderId(key("2"), "klarna", "c-1", "capture"),
+                    ProviderId(key(), "klarna", "o-1", "order"),
+                ]
             )
         )
-        await tx.write(told=AppendedRows(ids=[ProviderId(key("3"), "klarna", "c-1", "capture")]))
+        await tx.write(appended=AppendedRows(provider_ids=[ProviderId(key("3"), "klarna", "c-1", "capture")]))
     assert await store.find("default", "klarna", "c-1") == key("2")
     assert await store.find("m2", "klarna", "c-1") is None
 
 
 async def test_offsets_go_on_from_where_the_batch_began(store: Store) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("shop.orders", 1, 0, 10), Progress("shop.orders", 0, 5, 7)])
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("shop.orders", 1, 12, 20)])  # records of aborted transactions leave gaps
+    async with store.intake_transaction() as tx:
+        await tx.write(progress=[OffsetProgress("shop.orders", 1, 0, 10), OffsetProgress("shop.orders", 0, 5, 7)])
+    async with store.intake_transaction() as tx:
+        await tx.write(
+            progress=[OffsetProgress("shop.orders", 1, 12, 20)]
+        )  # records of aborted transactions leave gaps
     assert await store.offsets("shop.orders") == {0: 7, 1: 20}
     assert await store.offsets("other") == {}
 
 
 async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, eyes: Eyes) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
+    async with store.intake_transaction() as tx:
+        await tx.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
 
     async def take_in_from_nine() -> None:
-        async with store.taking_in() as tx:
-            await remember(tx, [inbox("a")])
-            await tx.write(moved=[Progress("shop.orders", 0, 9, 20), Progress("shop.orders", 1, 0, 1)])
+        async with store.intake_transaction() as tx:
+            await look_up_inbox(tx, [inbox("a")])
+            await tx.write(progress=[OffsetProgress("shop.orders", 0, 9, 20), OffsetProgress("shop.orders", 1, 0, 1)])
 
     with pytest.raises(OffsetsMovedError, match=r"shop.orders\[0\] .* beyond offset 9"):
         await take_in_from_nine()
@@ -304,11 +311,11 @@ async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, e
 
 async def test_two_consumers_with_the_same_batch_write_it_once(store: Store, eyes: Eyes) -> None:
     async def take() -> None:
-        async with store.taking_in() as tx:
-            await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
+        async with store.intake_transaction() as tx:
+            await tx.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
 
-    async with store.taking_in() as first:
-        await first.write(moved=[Progress("shop.orders", 0, 0, 10)])
+    async with store.intake_transaction() as first:
+        await first.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
         racing = asyncio.create_task(take())
         await waiting_for_a_lock(eyes)
     with pytest.raises(OffsetsMovedError):

@@ -16,7 +16,7 @@ from ordersaga_local.postgres import LocalPostgres
 from ordersaga_local.process import free_port
 
 from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, locked, order, put, remember
+from .making import LEASE, OWNER, claim, inbox, key, locked, look_up_inbox, order, put
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ async def test_a_server_that_stops_in_the_middle_of_a_transaction(server: LocalP
     async with Store(Engine(server.url()), vault) as store:
 
         async def take_in() -> None:
-            async with store.taking_in() as tx:
-                await remember(tx, [inbox("a")])
+            async with store.intake_transaction() as tx:
+                await look_up_inbox(tx, [inbox("a")])
                 server.restart()
                 await tx.write([Change(order("lost"), None, 0.0)], OWNER, LEASE)
 
@@ -74,13 +74,16 @@ async def test_a_statement_that_takes_too_long_is_given_up(database: str, vault:
         async with eyes.transaction():
             await eyes.execute("SELECT FROM orders FOR UPDATE")
             with pytest.raises(StoreUnavailableError, match="statement timeout"):
-                async with store.taking_in() as tx:
+                async with store.intake_transaction() as tx:
                     await locked(tx, [key()])
-        assert len((await claim(store)).leases) == 1
+        assert len((await claim(store)).orders) == 1
 
 
 async def test_no_connection_free_is_told_after_the_wait(database: str, vault: Vault) -> None:
-    async with Store(Engine(Database(url=database, pool_size=1, pool_wait=0.1)), vault) as store, store.taking_in():
+    async with (
+        Store(Engine(Database(url=database, pool_size=1, pool_wait=0.1)), vault) as store,
+        store.intake_transaction(),
+    ):
         with pytest.raises(StoreUnavailableError, match="QueuePool"):
             await claim(store)
 
@@ -92,8 +95,8 @@ async def test_work_that_is_cancelled_leaves_nothing_and_gives_its_connection_ba
         await put(store, order())
 
         async def stand_in_line() -> None:
-            async with store.taking_in() as tx:
-                await remember(tx, [inbox("a")])
+            async with store.intake_transaction() as tx:
+                await look_up_inbox(tx, [inbox("a")])
                 await locked(tx, [key()])
 
         async with eyes.transaction():
@@ -103,11 +106,11 @@ async def test_work_that_is_cancelled_leaves_nothing_and_gives_its_connection_ba
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-        assert len((await claim(store)).leases) == 1
+        assert len((await claim(store)).orders) == 1
         assert await eyes.fetchval("SELECT count(*) FROM inbox") == 0
 
 
 async def test_an_error_of_the_callers_stays_what_it_is(store: Store) -> None:
     with pytest.raises(TimeoutError):
-        async with store.taking_in():
+        async with store.intake_transaction():
             raise TimeoutError

@@ -13,8 +13,8 @@ ALL = range(SHARDS)
 
 
 async def publish(store: Store, *rows: OutboxRow) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(told=AppendedRows(outcomes=rows))
+    async with store.intake_transaction() as tx:
+        await tx.write(appended=AppendedRows(outcomes=rows))
 
 
 async def test_a_lone_relay_takes_all_shards(store: Store) -> None:
@@ -71,11 +71,11 @@ async def test_rows_come_in_the_order_in_which_an_order_decided(store: Store) ->
 
 
 async def test_a_row_that_becomes_visible_late_is_not_left_out(store: Store) -> None:
-    async with store.taking_in() as late:
-        await late.write(told=AppendedRows(outcomes=[outcome(key("late"))]))
+    async with store.intake_transaction() as late:
+        await late.write(appended=AppendedRows(outcomes=[outcome(key("late"))]))
         await publish(store, outcome(key("early")))
         [early] = await store.read_outbox(ALL, 100)
-    [found] = await store.read_outbox(ALL, 100, sent=[early.id])
+    [found] = await store.read_outbox(ALL, 100, published=[early.id])
     assert found.row.key == key("late")
     assert found.id < early.id
 

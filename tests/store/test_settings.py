@@ -48,7 +48,7 @@ async def encrypted(database: Database | str) -> bool:
 
 async def test_the_words_of_the_url_are_enough(secured: LocalPostgres, vault: Vault) -> None:
     async with Store(Engine(secured.url()), vault) as store:
-        assert (await claim(store)).leases == []
+        assert (await claim(store)).orders == []
     assert await encrypted(secured.url())
 
 
@@ -89,9 +89,9 @@ async def test_a_wrong_password_is_told_without_it(secured: LocalPostgres) -> No
     ("given", "message"),
     [
         (Database(url="mysql://localhost/x"), "mysql://"),
-        (Database(url="nonsense"), "can't be read"),
+        (Database(url="nonsense"), "invalid database URL"),
         (Database(url="postgresql://localhost/x?sslmode=maybe"), "'maybe' isn't one of disable, prefer"),
-        (Database(url="postgresql://localhost/x?pool=3"), "aren't known: pool"),
+        (Database(url="postgresql://localhost/x?pool=3"), "unknown parameters in the database URL: pool"),
         (Database(url="postgresql://h/x", sslmode="verify-full", ca=Path("/absent.pem")), "/absent.pem"),
         (Database(url="postgresql://h/x", sslmode="require", certificate=Path("/absent.pem")), "/absent.pem"),
     ],

@@ -4,24 +4,24 @@ from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.engine import Engine
 from ordersaga.store.errors import MasterKeyError
-from ordersaga.store.intake import Progress
+from ordersaga.store.intake import OffsetProgress
 from ordersaga.store.reads import Count
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
-from ordersaga.store.upkeep import AtEnd
+from ordersaga.store.upkeep import PartitionEnd
 from ordersaga.store.vault import Vault
 
 from .conftest import Eyes
-from .making import claim, inbox, key, order, outcome, put, remember
+from .making import claim, inbox, key, look_up_inbox, order, outcome, put
 
 
 async def clock(store: Store) -> Clock:
-    return (await claim(store, bulkheads=[])).clock
+    return (await claim(store, free=[])).clock
 
 
 async def test_a_wrong_master_key_stops_the_start(store: Store, database: str) -> None:
     wrong = Store(Engine(database), Vault({"k1": bytes(32)}, "k1"))
-    with pytest.raises(MasterKeyError, match="given as 'k1' isn't the one that this database knows by that id"):
+    with pytest.raises(MasterKeyError, match="the master key 'k1' isn't the one that this database knows by that id"):
         await wrong.open()
     await wrong.close()
 
@@ -43,52 +43,54 @@ async def test_a_known_master_key_that_is_not_given_is_told_at_the_start(store: 
 async def test_a_restore_raises_the_epoch(store: Store) -> None:
     before = await clock(store)
     assert (before.epoch, before.raised_at) == (1, 0.0)
-    assert await store.restored() == 2
+    assert await store.raise_epoch() == 2
     after = await clock(store)
     assert after.epoch == 2
     assert before.now <= after.raised_at <= after.now
 
 
-async def test_heard_is_what_every_partition_has_heard(store: Store) -> None:
+async def test_the_watermark_is_that_of_the_slowest_partition(store: Store) -> None:
     assert (await clock(store)).input_watermark == 0.0
-    await store.caught_up([AtEnd("shop.orders", 0, 0), AtEnd("shop.orders", 1, 5)], 2.0)
-    heard = await clock(store)
-    assert heard.now - heard.input_watermark == pytest.approx(2.0, abs=1.0)
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("shop.orders", 2, 0, 10)])
+    await store.record_caught_up([PartitionEnd("shop.orders", 0, 0), PartitionEnd("shop.orders", 1, 5)], 2.0)
+    lookup = await clock(store)
+    assert lookup.now - lookup.input_watermark == pytest.approx(2.0, abs=1.0)
+    async with store.intake_transaction() as tx:
+        await tx.write(progress=[OffsetProgress("shop.orders", 2, 0, 10)])
     assert (await clock(store)).input_watermark == 0.0
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("shop.orders", 2, 10, 11, caught_up=0.5), Progress("shop.orders", 1, 5, 6)])
-        told = await remember(tx, [])
-    assert told.clock.input_watermark == pytest.approx(heard.input_watermark, abs=0.01)
+    async with store.intake_transaction() as tx:
+        await tx.write(
+            progress=[OffsetProgress("shop.orders", 2, 10, 11, caught_up=0.5), OffsetProgress("shop.orders", 1, 5, 6)]
+        )
+        told = await look_up_inbox(tx, [])
+    assert told.clock.input_watermark == pytest.approx(lookup.input_watermark, abs=0.01)
     assert await store.offsets("shop.orders") == {0: 0, 1: 6, 2: 11}
 
 
 async def test_a_topic_that_is_no_longer_taken_in_holds_nothing_back(store: Store, database: str) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("old.topic", 0, 0, 10)])
-    await store.caught_up([AtEnd("shop.orders", 0, 0)], 0.0)
+    async with store.intake_transaction() as tx:
+        await tx.write(progress=[OffsetProgress("old.topic", 0, 0, 10)])
+    await store.record_caught_up([PartitionEnd("shop.orders", 0, 0)], 0.0)
     assert (await clock(store)).input_watermark == 0.0
     async with Store(Engine(database), Vault({"k1": bytes(range(32))}, "k1"), ["shop.orders"]) as other:
         assert (await clock(other)).input_watermark > 0
 
 
 async def test_who_has_lost_a_partition_cannot_say_that_it_is_at_its_end(store: Store) -> None:
-    async with store.taking_in() as tx:
-        await tx.write(moved=[Progress("shop.orders", 0, 0, 10)])
-    await store.caught_up([AtEnd("shop.orders", 0, 9)], 0.0)
+    async with store.intake_transaction() as tx:
+        await tx.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
+    await store.record_caught_up([PartitionEnd("shop.orders", 0, 9)], 0.0)
     assert (await clock(store)).input_watermark == 0.0
     assert await store.offsets("shop.orders") == {0: 10}
 
 
 async def test_the_inbox_forgets_in_batches_what_is_old(store: Store, eyes: Eyes) -> None:
-    async with store.taking_in() as tx:
-        await remember(tx, [inbox(str(number)) for number in range(5)])
+    async with store.intake_transaction() as tx:
+        await look_up_inbox(tx, [inbox(str(number)) for number in range(5)])
     await eyes.execute("UPDATE inbox SET taken_at = now() - interval '8 days' WHERE id <> '0'")
     week = 7 * 86_400
-    assert [await store.forget_inbox(week, 3) for _ in range(3)] == [3, 1, 0]
-    async with store.taking_in() as tx:
-        assert (await remember(tx, [inbox("0"), inbox("1")])).verdicts == ["same", "new"]
+    assert [await store.prune_inbox(week, 3) for _ in range(3)] == [3, 1, 0]
+    async with store.intake_transaction() as tx:
+        assert (await look_up_inbox(tx, [inbox("0"), inbox("1")])).matches == ["same", "new"]
 
 
 async def test_an_open_order_that_is_not_due_is_found(store: Store, eyes: Eyes) -> None:
@@ -103,24 +105,26 @@ async def test_an_open_order_that_is_not_due_is_found(store: Store, eyes: Eyes) 
     assert "orders_stuck_idx" in str(plan)
 
 
-async def test_figures_tell_what_waits_and_what_is_wrong(store: Store, eyes: Eyes) -> None:
-    empty = await store.figures()
-    assert (empty.outbox_rows, empty.outbox_age, empty.overdue, empty.unheard) == (0, 0.0, [], 0.0)
+async def test_statistics_show_what_waits_and_what_is_wrong(store: Store, eyes: Eyes) -> None:
+    empty = await store.statistics()
+    assert (empty.outbox_rows, empty.outbox_age, empty.overdue, empty.intake_lag) == (0, 0.0, [], 0.0)
     await put(store, order("stuck"), due_at=None)
     await put(store, order("overdue"))
-    async with store.taking_in() as tx:
-        await tx.write(told=AppendedRows(outcomes=[outcome(key(str(number))) for number in range(3)]))
-        await tx.write(told=AppendedRows(letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")]))
-    figures = await store.figures()
-    assert figures.outbox_rows == 3
-    assert 0 <= figures.outbox_age < 5
-    assert figures.overdue == [Count("default", "klarna", 1)]
-    assert figures.stuck == [Count("default", "", 1)]
-    assert figures.dead_letters == [Count("too_old", "open", 1)]
-    assert figures.leases_lost == []
+    async with store.intake_transaction() as tx:
+        await tx.write(appended=AppendedRows(outcomes=[outcome(key(str(number))) for number in range(3)]))
+        await tx.write(
+            appended=AppendedRows(dead_letters=[DeadLetter("t", 0, 0, Content(None, None), "too_old", "…", "f")])
+        )
+    statistics = await store.statistics()
+    assert statistics.outbox_rows == 3
+    assert 0 <= statistics.outbox_age < 5
+    assert statistics.overdue == [Count("default", "klarna", 1)]
+    assert statistics.stuck == [Count("default", "", 1)]
+    assert statistics.dead_letters == [Count("too_old", "open", 1)]
+    assert statistics.leases_lost == []
     await claim(store)
     await lose_lease_of(eyes)
-    assert (await store.figures()).leases_lost == [Count("default", "klarna", 1)]
+    assert (await store.statistics()).leases_lost == [Count("default", "klarna", 1)]
 
 
 async def lose_lease_of(eyes: Eyes) -> None:

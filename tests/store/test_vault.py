@@ -61,12 +61,12 @@ def test_keys_rotate_the_old_one_opens_and_the_new_one_seals() -> None:
     before = Vault({"k1": OLD}, "k1")
     after = Vault({"k1": OLD, "k2": NEW}, "k2")
     assert after.open(before.seal(PAYLOAD, PLACE), PLACE) == PAYLOAD
-    with pytest.raises(MasterKeyError, match="needs the master key 'k2'; given are: k1"):
+    with pytest.raises(MasterKeyError, match="needs the master key 'k2'; there are: k1"):
         before.open(after.seal(PAYLOAD, PLACE), PLACE)
 
 
 def test_a_wrong_key_under_a_known_id_is_one_clear_error() -> None:
-    with pytest.raises(MasterKeyError, match="given as 'k1' isn't the one that sealed it"):
+    with pytest.raises(MasterKeyError, match="master key 'k1' isn't the one that encrypted it"):
         Vault({"k1": NEW}, "k1").open(Vault({"k1": OLD}, "k1").seal(PAYLOAD, PLACE), PLACE)
 
 

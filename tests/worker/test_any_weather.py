@@ -80,7 +80,7 @@ async def test_no_slot_is_lost_and_nothing_is_done_twice(
         two.fake.klarna = one.fake.klarna
         for each in (one, two):
             each.fake.on_call = weather.at_the_provider(each)
-            each.claiming()
+            each.start_claiming()
         shop = Shop()
         for number in range(12):
             await _until_taken((one, two)[number % 2], _batch(shop, number))
@@ -88,7 +88,7 @@ async def test_no_slot_is_lost_and_nothing_is_done_twice(
         weather.calm = True
         await _until_all_rest(database)
         for each in (one, two):
-            await _no_slot_is_held(each)
+            await _no_slot_is_in_use(each)
         assert set(one.fake.klarna.effects.values()) == {1}
         await _outcomes_are_gapless(one)
 
@@ -118,10 +118,10 @@ async def _until_all_rest(database: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _no_slot_is_held(r: Roles) -> None:
+async def _no_slot_is_in_use(r: Roles) -> None:
     await r.worker.stop(5.0)
     await until(lambda: not r.worker._acting)
-    assert [(place, bulkhead.held) for place, bulkhead in r.bulkheads if bulkhead.held] == []
+    assert [(place, bulkhead.in_use) for place, bulkhead in r.bulkheads if bulkhead.in_use] == []
     assert [(place, gate.under_way) for place, gate in r.gates.items() if gate.under_way] == []
 
 

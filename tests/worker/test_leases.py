@@ -33,14 +33,14 @@ class Clocks:
 def stopped_before_the_send(r: Roles) -> tuple[asyncio.Event, asyncio.Event]:
     """The worker stands between next_call and the send until the second event; the first says that it does."""
     reached, go_on = asyncio.Event(), asyncio.Event()
-    right = r.worker._acted
+    right = r.worker._call_or_hand_back
 
-    async def act(held: object) -> object:
+    async def act(leased: object) -> object:
         reached.set()
         await go_on.wait()
-        return await right(held)  # type: ignore[arg-type]  # passed on
+        return await right(leased)  # type: ignore[arg-type]  # passed on
 
-    r.worker._acted = act  # type: ignore[method-assign,assignment]  # a pause, as the scheduler may make one
+    r.worker._call_or_hand_back = act  # type: ignore[method-assign,assignment]  # a pause, as the scheduler may make one
     return reached, go_on
 
 
@@ -54,11 +54,11 @@ async def test_a_lease_that_does_not_outlast_the_call_sends_nothing(database: st
         await reached.wait()
         setattr(clocks, clock, 20.5)
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         assert r.fake.calls == []
-        assert (r.held, r.under_way) == (0, 0)
-        (again,) = (await r.claimable()).leases
-        assert again.previous_since is None, "nothing was sent, so there is no doubt"
+        assert (r.slots_in_use, r.under_way) == (0, 0)
+        (again,) = (await r.claim_as()).orders
+        assert again.previous_since is None, "nothing was sent, so nothing is uncertain"
 
 
 async def test_a_lease_that_outlasts_the_call_sends(database: str) -> None:
@@ -69,7 +69,7 @@ async def test_a_lease_that_outlasts_the_call_sends(database: str) -> None:
         await reached.wait()
         clocks.awake = 19.0
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         assert r.fake.made == ["Send create_order"]
 
 
@@ -82,13 +82,13 @@ async def test_a_worker_that_was_held_up_leaves_the_call_to_the_one_that_has_the
         await reached.wait()
         await run_sql(database, LOSE)
         await other.worker.claim()
-        await other.at_rest()
+        await other.until_idle()
         clocks.awake = 31.0
         go_on.set()
-        await frozen.at_rest()
+        await frozen.until_idle()
         assert (frozen.fake.calls, other.fake.made) == ([], ["Send create_order"])
-        assert await other.told() == ["authorized"]
-        assert (frozen.held, frozen.under_way) == (0, 0)
+        assert await other.outcome_types() == ["authorized"]
+        assert (frozen.slots_in_use, frozen.under_way) == (0, 0)
 
 
 async def test_an_answer_after_the_lease_was_lost_is_evidence_and_nothing_else(database: str) -> None:
@@ -106,18 +106,18 @@ async def test_an_answer_after_the_lease_was_lost_is_evidence_and_nothing_else(d
         await sent.wait()
         await run_sql(database, LOSE)
         await other.worker.claim()
-        await other.at_rest()
+        await other.until_idle()
         before = await other.shown()
         answer.set()
-        await late.at_rest()
+        await late.until_idle()
         after = await other.shown()
         assert (after.order, after.version, after.due_at) == (before.order, before.version, before.due_at)
-        assert await other.told() == ["authorized"]
+        assert await other.outcome_types() == ["authorized"]
         calls = [entry.note for entry in after.journal if entry.what == "call"]
         assert len(calls) == 2
         assert len(after.journal) == len(before.journal) + 1
         assert sum(late.fake.klarna.effects.values()) == 1
-        assert (late.held, late.under_way) == (0, 0)
+        assert (late.slots_in_use, late.under_way) == (0, 0)
 
 
 async def test_an_answer_after_the_lease_had_ended_counts_while_nobody_else_has_the_order(database: str) -> None:
@@ -129,8 +129,8 @@ async def test_an_answer_after_the_lease_had_ended_counts_while_nobody_else_has_
 
         r.fake.on_call = slow
         await r.take(Shop().placed())
-        await r.at_rest()
-        assert await r.told() == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized"]
 
 
 async def test_after_an_expired_lease_the_call_is_repeated_as_it_was(database: str) -> None:
@@ -138,13 +138,13 @@ async def test_after_an_expired_lease_the_call_is_repeated_as_it_was(database: s
         shop = Shop()
         await r.take(shop.placed())
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         await r.take(shop.shipped(quantity=3))
-        (crashed,) = (await r.claimable("gone", 0.0)).leases
+        (crashed,) = (await r.claim_as("gone", 0.0)).orders
         assert crashed.order.operations[0].type == "capture"
         r.fake.klarna.call(Send(crashed.order.operations[0], _request(crashed.order)), time.time())
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         sent = r.fake.calls[-1]
         assert isinstance(sent, Send)
         assert (sent.request, sent.operation.unknown) == (_request(crashed.order), True)
@@ -166,30 +166,30 @@ async def test_an_answer_that_is_settled_late_does_not_make_the_key_younger(data
         await until(lambda: len(r.fake.calls) == 1)
         await run_sql(database, "UPDATE orders SET calling_since = calling_since - interval '2 hours'")
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         (operation,) = (await r.order()).operations
         assert operation.first_sent is not None
         assert operation.first_sent < time.time() - 7_000
 
 
-async def test_after_a_doubt_a_refusal_is_no_refusal_and_is_read_first(database: str) -> None:
+async def test_after_an_uncertain_call_a_refusal_is_not_final_and_the_order_is_read_first(database: str) -> None:
     async with roles(database, dispatcher=False) as r:
         shop = Shop()
         await r.take(shop.placed())
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         await r.take(shop.shipped(quantity=3))
-        (crashed,) = (await r.claimable("gone", 0.0)).leases
+        (crashed,) = (await r.claim_as("gone", 0.0)).orders
         r.fake.klarna.call(Send(crashed.order.operations[0], _request(crashed.order)), time.time())
 
         async def refuse_sends(call: Call) -> Result | None:
             return Rejected("CAPTURE_NOT_ALLOWED", status=403) if isinstance(call, Send) else None
 
         r.fake.on_call = refuse_sends
-        r.claiming()
+        r.start_claiming()
         await until(lambda: isinstance(r.fake.calls[-1], Read))
-        await r.at_rest()
-        assert await r.told() == ["authorized", "captured"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized", "captured"]
 
 
 async def test_a_lost_answer_is_unknown_until_there_is_evidence(database: str) -> None:
@@ -204,12 +204,12 @@ async def test_a_lost_answer_is_unknown_until_there_is_evidence(database: str) -
 
         r.fake.on_call = lose
         await r.take(Shop().placed())
-        await r.at_rest()
+        await r.until_idle()
         assert (await r.order()).operations[0].unknown
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 3)
-        await r.at_rest()
-        assert await r.told() == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized"]
         assert sum(r.fake.klarna.effects.values()) == 1
 
 
@@ -235,11 +235,11 @@ async def test_two_workers_never_hold_the_same_order(database: str) -> None:
         shop = Shop()
         await one.take(*(shop.placed(str(number)) for number in range(120)))
         await one.take(*(shop.shipped(str(number), 3) for number in range(120)))
-        one.claiming()
-        two.claiming()
+        one.start_claiming()
+        two.start_claiming()
         await until(lambda: len(one.fake.calls) + len(two.fake.calls) == 240)
-        await one.at_rest()
-        await two.at_rest()
+        await one.until_idle()
+        await two.until_idle()
         assert most == 1
         assert len(one.fake.calls) > 20
         assert len(two.fake.calls) > 20
@@ -262,23 +262,23 @@ async def test_an_order_in_two_hands_of_one_worker_goes_on_in_one(database: str)
         await run_sql(database, LOSE)
         await r.worker.claim()
         await until(lambda: len(r.fake.calls) == 2)
-        assert r.held == 2
+        assert r.slots_in_use == 2
         answers.set()
         await until(lambda: r.settler._queue.qsize() == 2)
         batch = [r.settler._queue.get_nowait() for _ in range(2)]
-        following = await r.settler.settle_batch(batch)
-        assert [held.order.operations[0].type for held in following] == ["capture"]
-        assert (r.held, r.under_way) == (1, 1)
+        continued = await r.settler.settle_batch(batch)
+        assert [leased.order.operations[0].type for leased in continued] == ["capture"]
+        assert (r.slots_in_use, r.under_way) == (1, 1)
 
 
-async def test_what_was_handed_back_with_a_doubt_keeps_it(database: str) -> None:
+async def test_an_order_that_is_handed_back_keeps_its_uncertain_call(database: str) -> None:
     async with roles(database, dispatcher=False, lease=30.0, deadline=40.0) as r:
         await r.take(Shop().placed())
-        (crashed,) = (await r.claimable("gone", 0.0)).leases
+        (crashed,) = (await r.claim_as("gone", 0.0)).orders
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         assert r.fake.calls == []
-        (again,) = (await r.claimable()).leases
+        (again,) = (await r.claim_as()).orders
         assert again.previous_since is not None
         assert again.previous_until == pytest.approx(crashed.until)
         await r.store.hand_back([HandBack(key(), again.token, again.previous_since, again.previous_until)])
@@ -294,8 +294,8 @@ async def test_an_order_that_cannot_be_handed_back_waits_for_its_lease(
 
         monkeypatch.setattr(r.store, "hand_back", away)
         await r.take(Shop().placed())
-        await r.at_rest()
-        assert (r.held, r.under_way, r.fake.calls) == (0, 0, [])
+        await r.until_idle()
+        assert (r.slots_in_use, r.under_way, r.fake.calls) == (0, 0, [])
         assert (await r.shown()).lease_owner == "w1"
 
 
@@ -311,14 +311,14 @@ async def test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect(data
 
         r.fake.on_call = fail
         await r.take(Shop().placed())
-        await r.at_rest()
-        assert (r.held, r.under_way) == (0, 0)
+        await r.until_idle()
+        assert (r.slots_in_use, r.under_way) == (0, 0)
         assert (await r.order()).operations[0].unknown
         assert not r.gates["default", "klarna"].breaker._last, "it says nothing of the provider"
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 2)
-        await r.at_rest()
-        assert await r.told() == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized"]
 
 
 def _request(order: Order) -> Request:

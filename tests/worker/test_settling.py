@@ -18,7 +18,7 @@ from ordersaga.domain.model.terms import Rules
 from ordersaga.store.errors import ConflictError, StoreUnavailableError
 from ordersaga.store.migrations import upgrade
 from ordersaga.store.session import Session
-from ordersaga.store.settle import Settlement as Transaction
+from ordersaga.store.settle import SettleTransaction
 from ordersaga.worker.violations import violations
 from ordersaga_local.postgres import LocalPostgres
 from roles_harness import Roles, Shop, roles, run_sql, until
@@ -64,8 +64,8 @@ async def test_an_event_that_arrives_while_a_call_is_in_flight_is_not_overwritte
         await r.take(shop.shipped(name="meanwhile"))
         assert [one.cause.id for one in (await r.order()).pending] == ["meanwhile"]
         go_on.set()
-        await r.at_rest()
-        assert await r.told() == ["authorized", "captured"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized", "captured"]
         assert (await r.order()).captured_amount == 1000
 
 
@@ -74,18 +74,18 @@ async def test_a_bug_in_settle_stalls_only_its_order(database: str, monkeypatch:
     async with roles(database) as r:
         shop = Shop()
         await r.take(*(shop.placed(str(number)) for number in range(8)))
-        await r.at_rest()
-        assert await r.told("3") == ["attention_required"]
+        await r.until_idle()
+        assert await r.outcome_types("3") == ["attention_required"]
         stalled = await r.order("3")
         assert (stalled.operations[0].stage, stalled.attention and stalled.attention.reason) == (
             "stuck",
             "internal_error",
         )
         for number in (0, 1, 2, 4, 5, 6, 7):
-            assert await r.told(str(number)) == ["authorized"]
-        assert (r.held, r.under_way) == (0, 0)
+            assert await r.outcome_types(str(number)) == ["authorized"]
+        assert (r.slots_in_use, r.under_way) == (0, 0)
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         assert len(r.fake.calls) == 8, "nothing of it is repeated"
         notes = [entry.note for entry in (await r.shown("3")).journal if entry.what == "call"]
         assert notes == ["send: succeeded order-token-3"], "what the provider said is kept for the person"
@@ -103,11 +103,11 @@ async def test_a_bug_in_next_call_stalls_only_its_order(database: str, monkeypat
 
         monkeypatch.setattr(saga, "next_call", next_call)
         await r.worker.claim()
-        await r.at_rest()
-        assert await r.told("3") == ["attention_required"]
+        await r.until_idle()
+        assert await r.outcome_types("3") == ["attention_required"]
         assert len(r.fake.calls) == 4
-        assert (r.held, r.under_way) == (0, 0)
-        assert (await r.claimable()).leases == []
+        assert (r.slots_in_use, r.under_way) == (0, 0)
+        assert (await r.claim_as()).orders == []
 
 
 async def test_an_order_that_fails_in_every_way_is_set_aside_for_a_person(
@@ -122,11 +122,11 @@ async def test_an_order_that_fails_in_every_way_is_set_aside_for_a_person(
         await r.take(Shop().placed())
         monkeypatch.setattr(saga, "next_call", broken)
         await r.worker.claim()
-        await r.at_rest()
-        assert (r.held, r.under_way) == (0, 0)
+        await r.until_idle()
+        assert (r.slots_in_use, r.under_way) == (0, 0)
         shown = await r.shown()
         assert (shown.attention, shown.due_at) == ("settle: ZeroDivisionError", None)
-        assert (await r.claimable()).leases == []
+        assert (await r.claim_as()).orders == []
 
 
 async def test_books_that_the_database_refuses_call_a_person_and_are_counted(
@@ -136,9 +136,9 @@ async def test_books_that_the_database_refuses_call_a_person_and_are_counted(
     async with roles(database) as r:
         shop, before = Shop(), violated("I2")
         await r.take(*(shop.placed(str(number)) for number in range(8)))
-        await r.at_rest()
+        await r.until_idle()
         assert violated("I2") == before + 1
-        assert await r.told("3") == ["attention_required"]
+        assert await r.outcome_types("3") == ["attention_required"]
         assert (await r.order("3")).captured_amount == 0
         assert {one["subject"] for one in await r.outcomes() if one["type"] == "authorized"} == set("0124567")
 
@@ -154,9 +154,9 @@ async def test_an_outcome_whose_number_was_given_before_is_counted(
         before = violated("I5")
         shop = Shop()
         await r.take(shop.event("placed", "1", {}, name="bad"), shop.placed())
-        await r.at_rest()
+        await r.until_idle()
         assert violated("I5") == before + 1
-        assert await r.told() == ["rejected", "attention_required"]
+        assert await r.outcome_types() == ["rejected", "attention_required"]
 
 
 async def test_an_order_that_cannot_be_read_is_set_aside_and_its_batch_goes_on(database: str) -> None:
@@ -169,11 +169,11 @@ async def test_an_order_that_cannot_be_read_is_set_aside_and_its_batch_goes_on(d
             "UPDATE orders SET version = 2, state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = '2'",
         )
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         assert {one["subject"] for one in await r.outcomes()} == set("013")
         ((attention, due_at),) = await run_sql(database, "SELECT attention, due_at FROM orders WHERE subject = '2'")
         assert (attention, due_at) == ("settle: UnreadableError", None)
-        assert (r.held, r.under_way) == (0, 0)
+        assert (r.slots_in_use, r.under_way) == (0, 0)
 
 
 async def test_a_claimed_row_that_cannot_be_read_is_set_aside(database: str) -> None:
@@ -184,11 +184,11 @@ async def test_a_claimed_row_that_cannot_be_read_is_set_aside(database: str) -> 
             database, "UPDATE orders SET state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = '1'"
         )
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         ((attention, due_at),) = await run_sql(database, "SELECT attention, due_at FROM orders WHERE subject = '1'")
         assert (attention, due_at) == ("unreadable", None)
-        assert await r.told("2") == ["authorized"]
-        assert (r.held, r.under_way) == (0, 0)
+        assert await r.outcome_types("2") == ["authorized"]
+        assert (r.slots_in_use, r.under_way) == (0, 0)
 
 
 @pytest.mark.parametrize("size", [1, 200])
@@ -200,34 +200,37 @@ async def test_a_settle_is_three_statements_and_a_commit(database: str, size: in
         await until(lambda: r.settler._queue.qsize() == size)
         log = await Log.of(r)
         batch = [r.settler._queue.get_nowait() for _ in range(size)]
-        following = await r.settler.settle_batch(batch)
+        continued = await r.settler.settle_batch(batch)
         await asyncio.sleep(0)
-        assert len(following) == size, "each goes on to its capture, by the same transaction"
+        assert len(continued) == size, "each continues with its capture, by the same transaction"
         assert (log.sent[0], log.sent[-1], len(log.sent)) == ("BEGIN", "COMMIT", 3 + 1)
         counts = r.store.engine.counts["settle"]
         assert (counts.statements, counts.commits) == (3, 1)
-        assert r.held == r.under_way == size
+        assert r.slots_in_use == r.under_way == size
 
 
 async def test_a_settle_that_is_beaten_is_run_again_and_calls_nobody(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, left = Transaction.write, [ConflictError("deadlock"), StoreUnavailableError("away"), ConflictError("again")]
+    right, left = (
+        SettleTransaction.write,
+        [ConflictError("deadlock"), StoreUnavailableError("away"), ConflictError("again")],
+    )
 
-    async def write(tx: Transaction, *arguments: Any) -> Any:
+    async def write(tx: SettleTransaction, *arguments: Any) -> Any:
         done = await right(tx, *arguments)
         if left:
             raise left.pop()
         return done
 
-    monkeypatch.setattr(Transaction, "write", write)
+    monkeypatch.setattr(SettleTransaction, "write", write)
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.placed(), shop.shipped())
-        await r.at_rest()
+        await r.until_idle()
         assert left == []
-        assert await r.told() == ["authorized", "captured"]
-        assert (r.held, r.under_way) == (0, 0)
+        assert await r.outcome_types() == ["authorized", "captured"]
+        assert (r.slots_in_use, r.under_way) == (0, 0)
 
 
 @pytest.mark.parametrize("events", [1, 2])
@@ -249,16 +252,16 @@ async def test_a_commit_whose_answer_was_lost_is_not_done_twice(
     async with roles(database, lease=1.0, deadline=0.4) as r:
         shop = Shop()
         await r.take(shop.placed(), *([shop.shipped()] if events == 2 else []))
-        await r.at_rest()
+        await r.until_idle()
         assert lost
-        assert await r.told() == ["authorized"]
-        assert (r.held, r.under_way) == (0, 0)
-        r.claiming()
+        assert await r.outcome_types() == ["authorized"]
+        assert (r.slots_in_use, r.under_way) == (0, 0)
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == events)
-        await r.at_rest()
-        assert await r.told() == ["authorized", "captured"][:events], "its lease in our name runs out"
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized", "captured"][:events], "its lease in our name runs out"
         assert set(r.fake.klarna.effects.values()) == {1}
-        await r.free()
+        await r.until_slots_free()
 
 
 async def test_only_as_many_go_on_as_the_gate_has_room_for(database: str) -> None:
@@ -269,10 +272,10 @@ async def test_only_as_many_go_on_as_the_gate_has_room_for(database: str) -> Non
         await until(lambda: r.settler._queue.qsize() == 20)
         r.gates["default", "klarna"].breaker._ramp = 3
         batch = [r.settler._queue.get_nowait() for _ in range(20)]
-        following = await r.settler.settle_batch(batch)
-        assert len(following) == 3
-        assert (r.held, r.under_way) == (3, 3)
-        assert len((await r.claimable()).leases) == 17
+        continued = await r.settler.settle_batch(batch)
+        assert len(continued) == 3
+        assert (r.slots_in_use, r.under_way) == (3, 3)
+        assert len((await r.claim_as()).orders) == 17
 
 
 async def test_calls_that_were_counted_for_a_settle_that_failed_are_given_back(
@@ -288,12 +291,12 @@ async def test_calls_that_were_counted_for_a_settle_that_failed_are_given_back(
 
         settlement = r.settler._queue.get_nowait()
         with monkeypatch.context() as patch:
-            patch.setattr(Transaction, "write", fail)
+            patch.setattr(SettleTransaction, "write", fail)
             with pytest.raises(StoreUnavailableError):
                 await r.settler.settle_batch([settlement])
-        assert (r.held, r.under_way) == (1, 0), "the result still has its slot"
+        assert (r.slots_in_use, r.under_way) == (1, 0), "the result still has its slot"
         await r.settler.settle_batch([settlement])
-        assert (r.held, r.under_way) == (1, 1)
+        assert (r.slots_in_use, r.under_way) == (1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -309,17 +312,17 @@ async def test_results_wait_for_a_store_that_is_away(server: LocalPostgres) -> N
         await r.take(*(shop.placed(str(number)) for number in range(10)))
         await r.take(*(shop.shipped(str(number), 3) for number in range(10)))
         await until(lambda: len(r.fake.calls) == 10)
-        r.claiming()
+        r.start_claiming()
         server.stop()
         go_on.set()
         await asyncio.sleep(0.5)
-        assert r.held == 10
+        assert r.slots_in_use == 10
         server.start()
         await until(lambda: len(r.fake.calls) >= 20)
-        await r.at_rest()
+        await r.until_idle()
         assert set(r.fake.klarna.effects.values()) == {1}
         assert [one["type"] for one in await r.outcomes()] == ["authorized", "captured"] * 10
-        await r.free()
+        await r.until_slots_free()
 
 
 async def test_results_wait_for_a_store_whose_disk_fails(database: str) -> None:
@@ -336,9 +339,9 @@ async def test_results_wait_for_a_store_whose_disk_fails(database: str) -> None:
         go_on.set()
         await asyncio.sleep(0.5)
         await run_sql(database, "DROP TRIGGER broken ON outbox")
-        await r.at_rest()
+        await r.until_idle()
         for number in range(3):
-            assert await r.told(str(number)) == ["authorized"]
+            assert await r.outcome_types(str(number)) == ["authorized"]
             assert (await r.order(str(number))).attention is None
 
 
@@ -346,13 +349,13 @@ async def test_ids_that_the_provider_gave_lead_to_the_order(database: str) -> No
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.placed(), shop.shipped())
-        await r.at_rest()
+        await r.until_idle()
         order = await r.order()
         for name in (order.provider_order_id, order.captures[0].id):
             assert await r.store.find("default", "klarna", name or "") == order.key
 
 
-async def test_a_refusal_at_the_door_is_tried_again_later_and_not_in_doubt(database: str) -> None:
+async def test_a_call_that_is_turned_away_is_retried_later_and_not_unknown(database: str) -> None:
     async with roles(database) as r:
         refusals = [Retryable("503", status=503)] * 3
 
@@ -360,11 +363,11 @@ async def test_a_refusal_at_the_door_is_tried_again_later_and_not_in_doubt(datab
             return refusals.pop() if refusals else None
 
         r.fake.on_call = refuse
-        r.claiming()
+        r.start_claiming()
         await r.take(Shop().placed())
         await until(lambda: len(r.fake.calls) == 4)
-        await r.at_rest()
-        assert await r.told() == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types() == ["authorized"]
         assert all(not call.operation.unknown for call in r.fake.calls if call.operation)
 
 
@@ -374,13 +377,20 @@ async def test_a_request_that_is_not_the_frozen_one_and_a_second_effect_are_seen
         await until(lambda: r.settler._queue.qsize() == 1)
         one = r.settler._queue.get_nowait()
         assert not isinstance(one.call, Elapsed)
-        before, call = one.held.order, one.call
+        before, call = one.leased.order, one.call
         told = Decision(before)
         assert list(violations(before, call, one.result, told, r.rulebook.of("default"))) == []
         changed = replace(call, request=replace(call.request, body="{}"))  # type: ignore[union-attr]  # it is a Send
         assert list(violations(before, changed, one.result, told, r.rulebook.of("default"))) == ["I4"]
         done = replace(before, operations=(), provider_order_id="another")
         assert list(violations(done, call, Succeeded("order-token-1"), told, r.rulebook.of("default"))) == ["I1"]
-        assert list(violations(replace(done, provider_order_id="order-token-1"), call, one.result, told, r.rulebook.of("default"))) == []
+        assert (
+            list(
+                violations(
+                    replace(done, provider_order_id="order-token-1"), call, one.result, told, r.rulebook.of("default")
+                )
+            )
+            == []
+        )
         expired = replace(told, outcomes=(Outcome("expired", 1, 0.0, final=True),))
         assert list(violations(before, Elapsed(), None, expired, r.rulebook.of("default"))) == ["I9"]

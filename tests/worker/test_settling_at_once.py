@@ -14,7 +14,7 @@ from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.rows import Known
 from ordersaga.worker.leases import LeasedOrder, UncertainCall
 from ordersaga.worker.settlement_batch import Settlement
-from ordersaga.worker.settler import _plain
+from ordersaga.worker.settler import _simple_successes
 from roles_harness import Roles, Shop, roles, run_sql, until
 
 from .test_settling import hold_calls
@@ -23,7 +23,7 @@ from .test_settling import hold_calls
 async def claimed(r: Roles) -> None:
     """What is due is claimed once, and settled."""
     await r.worker.claim()
-    await r.at_rest()
+    await r.until_idle()
 
 
 async def test_plain_answers_are_settled_in_one_statement(database: str) -> None:
@@ -35,10 +35,10 @@ async def test_plain_answers_are_settled_in_one_statement(database: str) -> None
         assert before == (3, 1), "its first settle learns the epoch"
         go_on = await hold_calls(r)
         await r.take(*(shop.placed(str(number)) for number in range(20)))
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 1 + 20)
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         assert (counts.statements, counts.commits) <= (before[0] + 2, before[1] + 2), "at most one for each settler"
         assert len(await r.outcomes()) == 21
 
@@ -47,18 +47,18 @@ async def test_of_a_batch_only_orders_with_news_are_looked_at(database: str) -> 
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.placed("first"))
-        await r.at_rest()
+        await r.until_idle()
         go_on = await hold_calls(r)
         await r.take(*(shop.placed(str(number)) for number in range(3)))
         await until(lambda: len(r.fake.calls) == 1 + 3)
         await r.take(shop.shipped("1", 3))
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         told = [(one["subject"], one["type"]) for one in await r.outcomes() if one["subject"] == "1"]
         assert told == [("1", "authorized"), ("1", "captured")]
         assert len(await r.outcomes()) == 5
         assert set(r.fake.klarna.effects.values()) == {1}
-        await r.free()
+        await r.until_slots_free()
 
 
 async def test_a_store_that_fails_at_once_is_looked_at_and_the_slots_are_kept_right(
@@ -67,20 +67,20 @@ async def test_a_store_that_fails_at_once_is_looked_at_and_the_slots_are_kept_ri
     async with roles(database) as r:
         shop = Shop()
         await r.take(shop.placed("first"))
-        await r.at_rest()
+        await r.until_idle()
         left: list[Exception] = [StoreUnavailableError("away"), ZeroDivisionError("a bug")]
 
         async def fail(*_: object) -> None:
             raise left.pop()
 
         with monkeypatch.context() as patch:
-            patch.setattr(r.store, "settle", fail)
+            patch.setattr(r.store, "settle_if_unchanged", fail)
             await r.take(shop.placed(), shop.shipped(quantity=3))
             await until(lambda: not left)
-        await r.at_rest()
+        await r.until_idle()
         assert len(await r.outcomes()) == 3
         assert set(r.fake.klarna.effects.values()) == {1}
-        await r.free()
+        await r.until_slots_free()
 
 
 OPERATION = Operation("o-1", "capture", Cause("/shop", "e-1", "shop.order.shipped.v1"), 1, 0.0, 0.0)
@@ -88,13 +88,13 @@ SEND = Send(OPERATION, Request("POST", "/captures"))
 
 
 def settlement(call: Call = SEND, result: Result | None = None, subject: str = "1", **more: object) -> Settlement:
-    held = LeasedOrder(Known(Order(Key("default", "order", subject)), 1, 0.0), 1, 0.0, 0.0, ("default", "klarna"))
-    return Settlement(held, call, result or Succeeded("c-1"), 0.1, **more)  # type: ignore[arg-type]  # its other fields
+    leased = LeasedOrder(Known(Order(Key("default", "order", subject)), 1, 0.0), 1, 0.0, 0.0, ("default", "klarna"))
+    return Settlement(leased, call, result or Succeeded("c-1"), 0.1, **more)  # type: ignore[arg-type]  # its other fields
 
 
-def test_only_successes_that_leave_nothing_in_doubt_are_plain() -> None:
+def test_only_certain_successes_are_settled_at_once() -> None:
     uncertain_operation = settlement(subject="2")
-    uncertain_operation.held = replace(uncertain_operation.held, uncertain=UncertainCall(0.0, 1.0))
+    uncertain_operation.leased = replace(uncertain_operation.leased, uncertain=UncertainCall(0.0, 1.0))
     others = [
         settlement(Read("order-1", OPERATION), subject="3"),
         settlement(result=Rejected("NO"), subject="4"),
@@ -105,7 +105,7 @@ def test_only_successes_that_leave_nothing_in_doubt_are_plain() -> None:
         settlement(subject="twice"),
     ]
     plain = settlement()
-    assert _plain([uncertain_operation, *others[:3], plain, *others[3:]]) == [plain]
+    assert _simple_successes([uncertain_operation, *others[:3], plain, *others[3:]]) == [plain]
 
 
 async def test_an_answer_that_was_lost_is_settled_by_when_its_lease_began(database: str) -> None:
@@ -113,7 +113,7 @@ async def test_an_answer_that_was_lost_is_settled_by_when_its_lease_began(databa
     async with roles(database) as r:
         shop, go_on = Shop(), asyncio.Event()
         await r.take(shop.placed("first"))
-        await r.at_rest()
+        await r.until_idle()
 
         async def lose(_call: Call) -> Result | None:
             await go_on.wait()
@@ -124,7 +124,7 @@ async def test_an_answer_that_was_lost_is_settled_by_when_its_lease_began(databa
         await until(lambda: len(r.fake.calls) == 2)
         await run_sql(database, "UPDATE orders SET calling_since = calling_since - interval '2 h' WHERE subject = '1'")
         go_on.set()
-        await r.at_rest()
+        await r.until_idle()
         (operation,) = (await r.order("1")).operations
         assert operation.first_sent is not None
         assert operation.first_sent < time.time() - 7_000

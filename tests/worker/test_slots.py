@@ -11,7 +11,7 @@ from ordersaga.domain.model.outcomes import Call
 from ordersaga.domain.model.results import Rejected, Result, Retryable
 from ordersaga.providers.breaker import Breaker, Gate
 from ordersaga.store.errors import StoreUnavailableError
-from ordersaga.store.upkeep import AtEnd
+from ordersaga.store.upkeep import PartitionEnd
 from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
 from roles_harness import TOPIC, Shop, gives, roles, until
 
@@ -33,14 +33,14 @@ async def test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_
         await r.take(*(shop.placed(f"stuck-{number}", merchant="a") for number in range(40)))
         for first in range(0, 1_000, 250):
             await r.take(*(shop.placed(f"{number}", merchant="b") for number in range(first, first + 250)))
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) >= 1_008, 60.0)
-        await until(lambda: r.held == 8)
+        await until(lambda: r.slots_in_use == 8)
         assert len(await r.outcomes()) == 1_000
         assert r.gates["a", "klarna"].under_way == 8
 
 
-async def test_a_lane_whose_provider_is_down_is_not_claimed(database: str) -> None:
+async def test_orders_of_a_provider_that_is_down_are_not_claimed(database: str) -> None:
     now = [0.0]
     breaker = Breaker(lambda: now[0], least=3, window=4, cooldown=100.0)
     async with roles(database, dispatcher=False, breaker=breaker) as r:
@@ -48,13 +48,13 @@ async def test_a_lane_whose_provider_is_down_is_not_claimed(database: str) -> No
         r.fake.on_call = gives(Retryable("refused"))
         await r.take(*(shop.placed(str(number)) for number in range(3)))
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         assert breaker.is_open
         r.fake.on_call = None
         await asyncio.sleep(0.1)
         await r.worker.claim()
         assert len(r.fake.calls) == 3
-        assert len((await r.claimable("other", 0.0)).leases) == 3, "another process may still find it up"
+        assert len((await r.claim_as("other", 0.0)).orders) == 3, "another process may still find it up"
 
 
 async def test_after_an_outage_calls_come_back_one_two_four(database: str) -> None:
@@ -75,19 +75,19 @@ async def test_after_an_outage_calls_come_back_one_two_four(database: str) -> No
         r.fake.on_call = answer
         await r.take(*(shop.placed(str(number)) for number in range(60)))
         await r.worker.claim()
-        await r.at_rest()
+        await r.until_idle()
         assert breaker.is_open
         is_up[0] = True
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(most) == 60)
         assert max(most[:1]) == 1
         assert max(most[:3]) <= 2
         assert max(most[:7]) <= 4
         assert max(most) > 4
-        await r.free()
+        await r.until_slots_free()
 
 
-async def test_a_paused_lane_is_not_claimed_and_its_orders_do_not_go_on(database: str) -> None:
+async def test_paused_orders_are_not_claimed_and_do_not_continue(database: str) -> None:
     async with roles(database, slots=TWO) as r:
         shop, go_on = Shop(), asyncio.Event()
 
@@ -102,17 +102,17 @@ async def test_a_paused_lane_is_not_claimed_and_its_orders_do_not_go_on(database
         r.bulkheads.pause(await r.store.paused())
         await r.take(shop.placed("2", merchant="a"), shop.placed("3", merchant="b"))
         go_on.set()
-        await r.at_rest()
-        assert await r.told("1") == ["authorized"], "what was under way is settled, its capture waits"
-        assert await r.told("2") == []
-        assert await r.told("3") == ["authorized"]
+        await r.until_idle()
+        assert await r.outcome_types("1") == ["authorized"], "what was under way is settled, its capture waits"
+        assert await r.outcome_types("2") == []
+        assert await r.outcome_types("3") == ["authorized"]
         await r.worker.claim()
-        assert (r.held, len(r.fake.calls)) == (0, 2)
+        assert (r.slots_in_use, len(r.fake.calls)) == (0, 2)
         await r.store.resume("somebody", "a", "klarna")
         r.bulkheads.pause(await r.store.paused())
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 4)
-        await r.free()
+        await r.until_slots_free()
 
 
 async def test_a_pause_holds_for_all_that_its_words_name() -> None:
@@ -133,18 +133,18 @@ async def test_a_pause_holds_for_all_that_its_words_name() -> None:
     assert paused() == set()
 
 
-async def test_a_429_pauses_the_lane_for_as_long_as_it_says(database: str) -> None:
+async def test_a_429_pauses_the_account_for_as_long_as_it_says(database: str) -> None:
     async with roles(database) as r:
         shop = Shop()
         r.fake.on_call = gives(Retryable("rate limit", after=0.5, status=429))
         began = time.monotonic()
         await r.take(shop.placed("1"))
-        await r.at_rest()
+        await r.until_idle()
         r.fake.on_call = None
         await r.take(shop.placed("2"))
         await r.worker.claim()
-        assert (r.held, len(r.fake.calls)) == (0, 1)
-        r.claiming()
+        assert (r.slots_in_use, len(r.fake.calls)) == (0, 1)
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 3)
         assert time.monotonic() - began > 0.5
 
@@ -153,12 +153,12 @@ async def test_orders_of_a_merchant_that_is_configured_no_more_are_left_and_show
     async with roles(database, slots=TWO, dispatcher=False) as before, roles(database, slots={"b": 8}) as r:
         shop = Shop()
         await before.take(shop.placed("1", merchant="a"), shop.placed("2", merchant="b"))
-        r.claiming()
+        r.start_claiming()
         await until(lambda: len(r.fake.calls) == 1)
-        await r.at_rest()
-        assert await r.told("2") == ["authorized"]
-        figures = await r.store.figures(late=0.0)
-        assert [(count.first, count.number) for count in figures.overdue] == [("a", 1)]
+        await r.until_idle()
+        assert await r.outcome_types("2") == ["authorized"]
+        statistics = await r.store.statistics(late=0.0)
+        assert [(count.first, count.number) for count in statistics.overdue] == [("a", 1)]
         claims = r.store.engine.counts["claim"].statements
         await asyncio.sleep(0.4)
         assert r.store.engine.counts["claim"].statements - claims < 40
@@ -168,9 +168,9 @@ async def test_nothing_due_is_asked_for_now_and_then_and_not_all_the_time(databa
     async with roles(database, rules={"backoff": 30.0, "backoff_most": 60.0}) as r:
         shop = Shop()
         r.fake.on_call = gives(Retryable("503", status=503))
-        r.claiming()
+        r.start_claiming()
         await r.take(shop.placed("1"), shop.shipped("2"))
-        await r.at_rest()
+        await r.until_idle()
         claims = r.store.engine.counts["claim"].statements
         await asyncio.sleep(0.5)
         assert r.store.engine.counts["claim"].statements - claims < 40, "of a poll each 20 ms"
@@ -188,10 +188,10 @@ async def test_a_claim_that_fails_gives_all_its_slots_back(database: str, monkey
             patch.setattr(r.store, "claim", away)
             with pytest.raises(StoreUnavailableError):
                 await r.worker.claim()
-        assert (r.held, r.under_way) == (0, 0)
+        assert (r.slots_in_use, r.under_way) == (0, 0)
 
 
-async def test_one_lane_that_is_full_does_not_make_the_claims_of_others_any_faster(database: str) -> None:
+async def test_a_full_bulkhead_does_not_make_the_claims_of_others_any_faster(database: str) -> None:
     async with roles(database, slots=TWO) as r:
         shop, never = Shop(), asyncio.Event()
 
@@ -201,7 +201,7 @@ async def test_one_lane_that_is_full_does_not_make_the_claims_of_others_any_fast
 
         r.fake.on_call = stuck
         await r.take(*(shop.placed(str(number), merchant="a") for number in range(8)))
-        r.claiming()
+        r.start_claiming()
         await asyncio.sleep(0.5)
         assert r.store.engine.counts["claim"].statements < 40, "of a poll each 20 ms"
 
@@ -210,51 +210,54 @@ async def test_a_deadline_that_passed_needs_no_provider(database: str) -> None:
     async with roles(database, rules={"waits_order": 0.2}) as r:
         await r.take(Shop().shipped())
         await asyncio.sleep(0.3)
-        await r.store.caught_up([AtEnd(TOPIC, 0, 1)], 0.0)
-        r.claiming()
+        await r.store.record_caught_up([PartitionEnd(TOPIC, 0, 1)], 0.0)
+        r.start_claiming()
         await until(lambda: r.woken > 0)
-        await r.free()
+        await r.until_slots_free()
         (told,) = await r.outcomes()
         assert (told["type"], told["error"]["code"]) == ("rejected", "order_unknown")
         assert r.fake.calls == []
 
 
-async def test_a_deadline_holds_until_all_that_was_sent_before_it_has_been_heard(database: str) -> None:
+async def test_a_deadline_holds_until_all_that_was_sent_before_it_is_taken_in(database: str) -> None:
     async with roles(database, rules={"waits_order": 0.1}) as r:
         await r.take(Shop().shipped())
-        r.claiming()
+        r.start_claiming()
         await asyncio.sleep(0.4)
-        await r.free()
+        await r.until_slots_free()
         assert await r.outcomes() == []
 
 
 Step = tuple[str, int]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["take", "again", "called", "dropped", "free", "back"]), st.integers(1, 5))))
+STEPS = ["acquire", "next call", "called", "not called", "release", "unused"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 5))))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_a_lane_never_counts_below_nothing_nor_beyond_its_slots(steps: list[Step]) -> None:
-    """As its users use it: what is taken is called or dropped once, and then freed or kept for another call."""
+def test_a_bulkhead_never_counts_below_zero_nor_beyond_its_slots(steps: list[Step]) -> None:
+    """As it is used: for each slot a call is made or not, and then the slot is released or kept for another call."""
     gate = Gate(4, lambda: 0.0)
-    bulkhead, calling, resting = Bulkhead(4, gate), 0, 0
+    bulkhead, calling, called = Bulkhead(4, gate), 0, 0
     for what, number in steps:
         match what:
-            case "take" if bulkhead.room() >= number:
-                bulkhead.take(number)
+            case "acquire" if bulkhead.room() >= number:
+                bulkhead.acquire(number)
                 calling += number
-            case "again" if resting and bulkhead.open():
-                bulkhead.again()
-                resting, calling = resting - 1, calling + 1
-            case "called" | "dropped" if calling:
-                bulkhead.called(Rejected("no", status=403) if what == "called" else None)
-                calling, resting = calling - 1, resting + 1
-            case "free" if resting:
-                bulkhead.free()
-                resting -= 1
-            case "back" if calling:
-                bulkhead.give_back()
+            case "next call" if called and bulkhead.allows_call():
+                bulkhead.start_next_call()
+                called, calling = called - 1, calling + 1
+            case "called" | "not called" if calling:
+                bulkhead.end_call(Rejected("no", status=403) if what == "called" else None)
+                calling, called = calling - 1, called + 1
+            case "release" if called:
+                bulkhead.release()
+                called -= 1
+            case "unused" if calling:
+                bulkhead.release_unused()
                 calling -= 1
             case _:
                 pass
-        assert (bulkhead.held, gate.under_way) == (calling + resting, calling)
-        assert bulkhead.held + bulkhead.room() <= 4
+        assert (bulkhead.in_use, gate.under_way) == (calling + called, calling)
+        assert bulkhead.in_use + bulkhead.room() <= 4

@@ -9,10 +9,10 @@ from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.store import Store
 from ordersaga.telemetry import stalls
 from ordersaga.worker.settler import Settler
-from ordersaga.worker.upkeep import UpkeepSettings, keep
-from roles_harness import Shop, roles, run_sql, until, until_told
+from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
+from roles_harness import Shop, roles, run_sql, until, until_async
 
-OFTEN = UpkeepSettings(100.0, margin=50.0, switches=0.02, figures=0.02, forget=0.02, batch=3)
+OFTEN = UpkeepSettings(100.0, margin=50.0, switches=0.02, gauges=0.02, prune=0.02, batch=3)
 
 
 def gauge(name: str, **labels: str) -> float | None:
@@ -26,18 +26,18 @@ async def test_the_inbox_forgets_what_is_older_than_its_retention_and_some_more(
         age = "UPDATE inbox SET taken_at = now() - make_interval(secs => $1) WHERE id = $2"
         for number in range(20):
             await run_sql(database, age, 149.0 if number < 5 else 151.0, f"placed-{number}")
-        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
 
         async def only_five() -> bool:
             return len(await run_sql(database, "SELECT FROM inbox")) == 5
 
-        await until_told(only_five)
+        await until_async(only_five)
 
 
-async def test_a_pause_reaches_the_lanes_and_is_lifted_again(database: str) -> None:
+async def test_a_pause_reaches_the_bulkheads_and_ends(database: str) -> None:
     async with roles(database) as r:
-        bulkhead = r.bulkheads.must("default", "klarna")
-        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
+        bulkhead = r.bulkheads["default", "klarna"]
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
         await r.store.pause("somebody", "default")
         await until(lambda: bulkhead.paused)
         await r.store.resume("somebody", "default")
@@ -50,7 +50,7 @@ async def test_gauges_show_what_the_store_holds(database: str) -> None:
         await r.take(shop.event("placed", "1", {}), shop.placed("2"))
         await run_sql(database, "UPDATE orders SET due_at = NULL WHERE subject = '2'")
         before = gauge("ordersaga_invariant_violations_total", invariant="I8") or 0.0
-        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
         await until(lambda: gauge("ordersaga_orders_stuck", merchant="default") == 1.0)
         await until(lambda: gauge("ordersaga_outbox_rows") == 1.0)
         assert gauge("ordersaga_dead_letters_open", code="invalid_event") == 1.0
@@ -71,23 +71,23 @@ async def test_a_store_that_is_away_is_asked_again(database: str, monkeypatch: p
 
         monkeypatch.setattr(r.store, "paused", paused)
         await r.store.pause("somebody")
-        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, []))
-        await until(lambda: r.bulkheads.must("default", "klarna").paused)
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
+        await until(lambda: r.bulkheads["default", "klarna"].paused)
 
 
 async def test_results_that_stand_still_while_the_store_answers_are_counted(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stalls, "_LONGEST", 0.2)
+    monkeypatch.setattr(stalls, "_MAX_AGE", 0.2)
 
     async def never(*_: object) -> list[object]:
         return await asyncio.Future()
 
-    monkeypatch.setattr(Settler, "_settle_known", never)
+    monkeypatch.setattr(Settler, "_settle_if_unchanged", never)
     async with roles(database) as r:
         before = gauge("ordersaga_invariant_violations_total", invariant="I7") or 0.0
-        assert r.settler.in_hand() == 0.0
-        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, [r.settler.in_hand]))
+        assert r.settler.oldest_batch_age() == 0.0
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [r.settler.oldest_batch_age]))
         await asyncio.sleep(0.3)
         assert gauge("ordersaga_invariant_violations_total", invariant="I7") == before, "nothing is in hand"
         await r.take(Shop().placed())
@@ -95,13 +95,13 @@ async def test_results_that_stand_still_while_the_store_answers_are_counted(
 
 
 async def test_results_that_wait_for_the_store_are_not_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stalls, "_LONGEST", 0.2)
-    right, answers, given = Store.figures, [True], 0
+    monkeypatch.setattr(stalls, "_MAX_AGE", 0.2)
+    right, answers, given = Store.statistics, [True], 0
 
     async def away(*_: object) -> object:
         raise StoreUnavailableError("away")
 
-    async def figures(store: Store) -> object:
+    async def statistics(store: Store) -> object:
         nonlocal given
         if not answers:
             raise StoreUnavailableError("away")
@@ -111,14 +111,14 @@ async def test_results_that_wait_for_the_store_are_not_counted(database: str, mo
         return found
 
     monkeypatch.setattr(Settler, "settle_batch", away)
-    monkeypatch.setattr(Store, "settle", away)
-    monkeypatch.setattr(Store, "figures", figures)
+    monkeypatch.setattr(Store, "settle_if_unchanged", away)
+    monkeypatch.setattr(Store, "statistics", statistics)
     async with roles(database) as r:
         before = gauge("ordersaga_invariant_violations_total", invariant="I7") or 0.0
-        r.start(lambda: keep(r.store, r.bulkheads, OFTEN, [r.settler.in_hand]))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [r.settler.oldest_batch_age]))
         await until(lambda: given == 1)
         await r.take(Shop().placed())
-        await until(lambda: r.settler.in_hand() > 0.5)
+        await until(lambda: r.settler.oldest_batch_age() > 0.5)
         answers.append(True)
         await until(lambda: given == 2)
         assert gauge("ordersaga_invariant_violations_total", invariant="I7") == before

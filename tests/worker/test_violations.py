@@ -107,20 +107,22 @@ async def mark_uncertain(r: Roles) -> None:
     shop = Shop()
     await r.take(shop.placed())
     await r.worker.claim()
-    await r.at_rest()
+    await r.until_idle()
     await r.take(shop.shipped(quantity=3))
-    assert (await r.claimable("gone", 0.0)).leases
+    assert (await r.claim_as("gone", 0.0)).orders
 
 
-async def test_a_refusal_that_ends_what_was_in_doubt_is_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refusal_that_ends_an_unknown_operation_is_counted(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settling, "_refused", refused_at_once)
     async with roles(database, dispatcher=False) as r:
         await mark_uncertain(r)
         r.fake.on_call = gives(Rejected("CAPTURE_NOT_ALLOWED", status=403))
         before = violated("I3")
         await r.worker.claim()
-        await r.at_rest()
-        assert (await r.told())[:2] == ["authorized", "rejected"]
+        await r.until_idle()
+        assert (await r.outcome_types())[:2] == ["authorized", "rejected"]
         assert violated("I3") == before + 1
 
 
@@ -135,6 +137,6 @@ async def test_an_event_that_a_settle_forgets_is_counted(database: str, monkeypa
     async with roles(database) as r:
         before = violated("I6")
         await r.take(Shop().placed())
-        await r.at_rest()
-        assert await r.told() == []
+        await r.until_idle()
+        assert await r.outcome_types() == []
         assert violated("I6") == before + 1

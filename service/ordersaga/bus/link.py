@@ -273,7 +273,7 @@ async def _compare(consumer: Polling, stored: Mapping[Place, int]) -> None:
                 )
             if last[partition] < offset:
                 log.error(
-                    "the topic ends before what was read of it: was it made anew?",
+                    "the topic ends before the stored offset: was it recreated?",
                     topic=place.topic,
                     partition=place.partition,
                     offset=offset,

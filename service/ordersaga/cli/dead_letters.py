@@ -12,7 +12,7 @@ from ordersaga.cli.output import CommandError, at, console, table
 
 if TYPE_CHECKING:
     from ordersaga.operating.replay import Replay
-    from ordersaga.store.dead_letters import Content, Listed
+    from ordersaga.store.dead_letters import Content, DeadLetterSummary
 
 
 async def list_(
@@ -149,11 +149,11 @@ async def _replay() -> AsyncIterator["Replay"]:
         yield Replay(store, settings.merchants.keys(), rulebook, settings.instance)
 
 
-def _place(listed: "Listed") -> str:
+def _place(listed: "DeadLetterSummary") -> str:
     return f"{listed.topic}[{listed.partition}]@{listed.offset}"
 
 
-def _facts(listed: "Listed") -> dict[str, Any]:
+def _facts(listed: "DeadLetterSummary") -> dict[str, Any]:
     return {
         "id": str(listed.id),
         "at": at(listed.at),

@@ -7,7 +7,7 @@ from ordersaga.cli.output import at, console, money, table
 
 if TYPE_CHECKING:
     from ordersaga.domain.model.order import Order
-    from ordersaga.store.reads import Shown
+    from ordersaga.store.reads import OrderView
 
 
 async def show(
@@ -49,7 +49,7 @@ async def show(
         _print(shown)
 
 
-def _print(shown: "Shown") -> None:
+def _print(shown: "OrderView") -> None:
     order = shown.order
     _print_head(shown)
     if order.lines:
@@ -65,7 +65,7 @@ def _print(shown: "Shown") -> None:
     _print_journal(shown)
 
 
-def _print_head(shown: "Shown") -> None:
+def _print_head(shown: "OrderView") -> None:
     order = shown.order
     facts = {
         "status": order.status,
@@ -142,7 +142,7 @@ def _print_operations(order: "Order") -> None:
     table("Operations (the first is the current one)", columns, rows)
 
 
-def _print_journal(shown: "Shown") -> None:
+def _print_journal(shown: "OrderView") -> None:
     if not shown.journal:
         console().print("The journal is empty.")
         return

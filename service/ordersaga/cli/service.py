@@ -18,7 +18,7 @@ from ordersaga.cli.wiring import ROLES, Components, Role, build, owner_of
 from ordersaga.config import Settings
 from ordersaga.store.errors import MasterKeyError, SchemaMissingError, SettingError, StoreUnavailableError
 from ordersaga.store.store import Store
-from ordersaga.worker.upkeep import UpkeepSettings, keep
+from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class Service:
         if components.consumer is not None:
             self._start(components.consumer.run)
         upkeep = UpkeepSettings(self._settings.inbox_retention)
-        self._start(partial(keep, store, components.bulkheads, upkeep, components.batch_ages))
+        self._start(partial(run_upkeep, store, components.bulkheads, upkeep, components.batch_ages))
         telemetry.watch_bulkheads(components.bulkheads)
         telemetry.watch_gates(components.gates)
         telemetry.watch_store(store.engine.counts)

@@ -20,7 +20,7 @@ from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
 from ordersaga.worker.leases import LeaseClock
 from ordersaga.worker.settler import Settler, SettlerSettings
-from ordersaga.worker.worker import Reach, Worker, WorkerSettings
+from ordersaga.worker.worker import ProviderEndpoint, Worker, WorkerSettings
 
 Role = Literal["intake", "worker", "relay"]
 ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay")
@@ -46,11 +46,11 @@ class Components:
     closing: Sequence[Callable[[], Awaitable[None]]]
 
     @property
-    def batch_ages(self) -> Sequence[telemetry.InHand]:
+    def batch_ages(self) -> Sequence[telemetry.BatchAge]:
         """Of intake and worker, where they run here."""
         consumer, settler = self.consumer, self.settler
-        of_intake: list[telemetry.InHand] = [] if consumer is None else [lambda: consumer.health().in_hand]
-        return of_intake if settler is None else [*of_intake, settler.in_hand]
+        of_intake: list[telemetry.BatchAge] = [] if consumer is None else [lambda: consumer.health().in_hand]
+        return of_intake if settler is None else [*of_intake, settler.oldest_batch_age]
 
     async def close(self) -> None:
         for close in self.closing:
@@ -70,15 +70,18 @@ def build(settings: Settings, store: Store, roles: Collection[Role]) -> Componen
     worker, settler = None, None
     if "worker" in roles:
         clock = LeaseClock(settings.lease)
-        names = SettlerSettings(owner_of(settings), settings.instance, settings.lease)
-        settler = Settler(store, bulkheads, rulebook, clock, names, wake)
-        reaches = {key: Reach(provider, accounts[key].call_deadline) for key, provider in providers.items()}
-        pace = WorkerSettings(owner_of(settings), settings.lease, settings.worker.poll)
-        worker = Worker(store, reaches, bulkheads, settler, rulebook, clock, pace)
+        settler_settings = SettlerSettings(owner_of(settings), settings.instance, settings.lease)
+        settler = Settler(store, bulkheads, rulebook, clock, settler_settings, wake)
+        endpoints = {
+            key: ProviderEndpoint(provider, accounts[key].call_deadline) for key, provider in providers.items()
+        }
+        worker_settings = WorkerSettings(owner_of(settings), settings.lease, settings.worker.poll)
+        worker = Worker(store, endpoints, bulkheads, settler, rulebook, clock, worker_settings)
     consumer = None
     if "intake" in roles:
-        memory = IntakeSettings(settings.instance, settings.inbox_retention)
-        consumer = _consumer(settings, store, Intake(store, settings.merchants.keys(), rulebook, worker, memory, wake))
+        intake_settings = IntakeSettings(settings.instance, settings.inbox_retention)
+        intake = Intake(store, settings.merchants.keys(), rulebook, worker, intake_settings, wake)
+        consumer = _consumer(settings, store, intake)
     closing = [producer.close, *(provider.close for provider in providers.values())]
     return Components(bulkheads, gates, consumer, worker, settler, relay, closing)
 
@@ -92,10 +95,10 @@ def _bulkheads(
 
 
 def _relay(settings: Settings, store: Store, producer: Producer) -> Relay:
-    pace = RelaySettings(
+    relay_settings = RelaySettings(
         owner_of(settings), settings.outcomes_topic, poll=settings.relay.poll, batch=settings.relay.batch
     )
-    return Relay(store, producer, pace)
+    return Relay(store, producer, relay_settings)
 
 
 def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:

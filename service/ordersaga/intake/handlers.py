@@ -8,7 +8,7 @@ from ordersaga.bus.consumer import Batch
 from ordersaga.bus.records import Place, Record
 from ordersaga.intake.intake import Intake
 from ordersaga.store.store import Store
-from ordersaga.store.upkeep import AtEnd
+from ordersaga.store.upkeep import PartitionEnd
 
 _MAX_AGE: Final = 1.0
 """Seconds by which Kafka's information on the end of a partition may be outdated."""
@@ -39,7 +39,7 @@ class ConsumerHandlers:
 
     async def caught_up(self, at_end: Mapping[Place, int]) -> None:
         """Records that these partitions are read to their end."""
-        await self._store.caught_up([AtEnd(*place, offset) for place, offset in at_end.items()], _MAX_AGE)
+        await self._store.record_caught_up([PartitionEnd(*place, offset) for place, offset in at_end.items()], _MAX_AGE)
 
 
 def split_batch(records: Sequence[Record]) -> list[list[Record]]:

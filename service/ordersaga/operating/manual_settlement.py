@@ -11,8 +11,8 @@ from ordersaga.domain.uncertainty.manual import ENDING, JOURNALLED, NotSettledEr
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.one_order import write_decision
 from ordersaga.rulebook import Rulebook
-from ordersaga.store.intake import Intake
-from ordersaga.store.reads import Shown
+from ordersaga.store.intake import IntakeTransaction
+from ordersaga.store.reads import OrderView
 from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
 
@@ -44,9 +44,9 @@ class ManualSettlement:
         if key.merchant not in self._merchants:
             raise NotSettledError(key, "its merchant isn't configured")
         _refuse_if_ended(key, await self._store.show_order(key), operation_id)
-        async with self._store.taking_in() as tx:
-            heard, locked = await tx.look([], [key])
-            row, clock = locked[key], heard.clock
+        async with self._store.intake_transaction() as tx:
+            lookup, locked = await tx.look_up([], [key])
+            row, clock = locked[key], lookup.clock
             if row.leased:
                 raise NotSettledError(key, "a worker is processing it: try again in a minute")
             rules = self._rulebook.of(key.merchant)
@@ -57,7 +57,7 @@ class ManualSettlement:
         under_way = {operation.id for operation in decision.order.operations}
         return SettledManually(operation_id not in under_way, decision.outcomes)
 
-    async def _claim_id(self, tx: Intake, order: Order, provider_id: str) -> None:
+    async def _claim_id(self, tx: IntakeTransaction, order: Order, provider_id: str) -> None:
         """Another order's id can't be claimed, unless that order was only given it by mistake."""
         one = ProviderId(order.key, order.provider, provider_id, order.operations[0].type)
         owner = await tx.claim_id(one)
@@ -71,7 +71,7 @@ class ManualSettlement:
         await tx.move_id(one)
 
 
-def _refuse_if_ended(key: Key, shown: Shown | None, operation_id: str) -> None:
+def _refuse_if_ended(key: Key, shown: OrderView | None, operation_id: str) -> None:
     if shown is None:
         raise NotSettledError(key, "there is no such order")
     if any(operation.id == operation_id for operation in shown.order.operations):

@@ -5,12 +5,12 @@ from ordersaga.domain.model.outcomes import Decision
 from ordersaga.domain.model.terms import Rules
 from ordersaga.outbox import outbox_row
 from ordersaga.store.appended import AppendedRows
-from ordersaga.store.intake import Change, Intake
+from ordersaga.store.intake import Change, IntakeTransaction
 from ordersaga.store.rows import Clock, Row
 
 
 async def write_decision(
-    tx: Intake, row: Row | None, decision: Decision, clock: Clock, rules: Rules, instance: str
+    tx: IntakeTransaction, row: Row | None, decision: Decision, clock: Clock, rules: Rules, instance: str
 ) -> None:
     """The order with its journal and outcomes. `row`: as it was locked, None for a new order."""
     order = decision.order
@@ -18,4 +18,4 @@ async def write_decision(
         [(order.key, entry) for entry in decision.entries],
         [outbox_row(order.key, outcome, clock.epoch, instance) for outcome in decision.outcomes],
     )
-    await tx.write([Change(order, row, saga.due(order, clock.now, rules))], told=appended)
+    await tx.write([Change(order, row, saga.due(order, clock.now, rules))], appended=appended)

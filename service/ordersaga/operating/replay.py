@@ -16,7 +16,7 @@ from ordersaga.operating.dead_letters import get_dead_letter
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.one_order import write_decision
 from ordersaga.rulebook import Rulebook
-from ordersaga.store.dead_letters import Content, Listed
+from ordersaga.store.dead_letters import Content, DeadLetterSummary
 from ordersaga.store.intake import InboxRow
 from ordersaga.store.store import Store
 
@@ -50,35 +50,35 @@ class Replay:
 
         `value`: the repaired data, or a whole structured event. `new_id`: for an event whose id was used before.
         """
-        listed, content = await self._open(dead_letter_id)
-        if listed.code == "id_reused" and new_id is None:
+        summary, content = await self._open(dead_letter_id)
+        if summary.code == "id_reused" and new_id is None:
             raise _error(dead_letter_id, "its event id was used before: replay it under a new id")
-        if listed.code != "id_reused" and new_id is not None:
+        if summary.code != "id_reused" and new_id is not None:
             raise _error(dead_letter_id, "its event id is unique: replay it without a new id")
-        decoded = _decode(listed, content, value, self._merchants)
+        decoded = _decode(summary, content, value, self._merchants)
         if isinstance(decoded, Unreadable):
             raise _error(dead_letter_id, f"{decoded.code}: {'; '.join(decoded.messages)}")
         event = decoded.event
-        if listed.code in _WITHOUT_FINAL_OUTCOME:
-            original = _decode(listed, content, None, self._merchants)
+        if summary.code in _WITHOUT_FINAL_OUTCOME:
+            original = _decode(summary, content, None, self._merchants)
             if _identity(decoded) != _identity(original):
                 raise _error(dead_letter_id, "a repaired event must keep its merchant, subject, source and id")
         if new_id is not None:
             event = replace(event, cause=replace(event.cause, id=new_id))
         key = Key(event.merchant, event.kind, event.subject)
-        if listed.code == "too_old" and await self._was_taken_in(key, event.cause):
+        if summary.code == "too_old" and await self._was_taken_in(key, event.cause):
             raise _error(dead_letter_id, "its event was already taken in: discard the dead letter")
-        async with self._store.taking_in() as tx:
+        async with self._store.intake_transaction() as tx:
             if not await tx.resolve(dead_letter_id, "replayed"):
                 raise _error(dead_letter_id, "it is no longer open")
             row = InboxRow(event.merchant, event.cause.source, event.cause.id, decoded.digest)
-            heard, locked = await tx.look([row], [key])
-            if heard.verdicts != ["new"] and listed.code != "too_old":
+            lookup, locked = await tx.look_up([row], [key])
+            if lookup.matches != ["new"] and summary.code != "too_old":
                 raise _error(dead_letter_id, _duplicate(new_id))
             found, rules = locked.get(key), self._rulebook.of(key.merchant)
             order = found.order if found else None
-            decision = saga.take_in_first(order, event, heard.clock.now, rules, unblocks=str(dead_letter_id))
-            await write_decision(tx, found, decision, heard.clock, rules, self._instance)
+            decision = saga.take_in_first(order, event, lookup.clock.now, rules, unblocks=str(dead_letter_id))
+            await write_decision(tx, found, decision, lookup.clock, rules, self._instance)
         return Replayed(key)
 
     async def discard(self, dead_letter_id: UUID) -> Discarded:
@@ -86,9 +86,9 @@ class Replay:
 
         Raises OperatingError.
         """
-        listed, content = await self._open(dead_letter_id)
-        decoded = _decode(listed, content, None, self._merchants)
-        async with self._store.taking_in() as tx:
+        summary, content = await self._open(dead_letter_id)
+        decoded = _decode(summary, content, None, self._merchants)
+        async with self._store.intake_transaction() as tx:
             if not await tx.resolve(dead_letter_id, "discarded"):
                 raise _error(dead_letter_id, "it is no longer open")
             event = decoded.event if isinstance(decoded, Readable) else decoded
@@ -97,21 +97,21 @@ class Replay:
                 cause is None
                 or event.merchant is None
                 or event.subject is None
-                or listed.code not in _WITHOUT_FINAL_OUTCOME
+                or summary.code not in _WITHOUT_FINAL_OUTCOME
             ):
                 return Discarded()
             if event.merchant not in self._merchants:
                 raise _error(dead_letter_id, f"merchant {event.merchant!r} isn't configured")
             key = Key(event.merchant, event.kind, event.subject)
-            heard, locked = await tx.look([], [key])
-            code = "internal_error" if listed.code == "internal_error" else "invalid_event"
+            lookup, locked = await tx.look_up([], [key])
+            code = "internal_error" if summary.code == "internal_error" else "invalid_event"
             advice = "the dead letter was discarded"
-            refusal = Refusal(code, (listed.reason,), advice=advice, dead_letter_id=str(dead_letter_id))
+            refusal = Refusal(code, (summary.reason,), advice=advice, dead_letter_id=str(dead_letter_id))
             found, rules = locked.get(key), self._rulebook.of(key.merchant)
             order = found.order if found else Order(key)
-            now = heard.clock.now
+            now = lookup.clock.now
             decision = saga.refuse_for_good(order, cause, refusal, now, rules, unblocks=str(dead_letter_id))
-            await write_decision(tx, found, decision, heard.clock, rules, self._instance)
+            await write_decision(tx, found, decision, lookup.clock, rules, self._instance)
         return Discarded(key)
 
     async def _was_taken_in(self, key: Key, cause: Cause) -> bool:
@@ -120,11 +120,11 @@ class Replay:
         journal = [] if shown is None else shown.journal
         return any((one.what, one.name, one.event_id) == ("event", cause.type, cause.id) for one in journal)
 
-    async def _open(self, dead_letter_id: UUID) -> tuple[Listed, Content]:
-        listed, content = await get_dead_letter(self._store, dead_letter_id)
-        if listed.state != "open":
-            raise _error(dead_letter_id, f"it was already {listed.state}")
-        return listed, content
+    async def _open(self, dead_letter_id: UUID) -> tuple[DeadLetterSummary, Content]:
+        summary, content = await get_dead_letter(self._store, dead_letter_id)
+        if summary.state != "open":
+            raise _error(dead_letter_id, f"it was already {summary.state}")
+        return summary, content
 
 
 def _error(dead_letter_id: UUID, reason: str) -> OperatingError:
@@ -144,12 +144,14 @@ def _identity(decoded: Readable | Unreadable) -> tuple[str | None, ...]:
     return event.merchant, event.subject, cause.source if cause else None, cause.id if cause else None
 
 
-def _decode(listed: Listed, content: Content, value: bytes | None, merchants: Container[str]) -> Readable | Unreadable:
+def _decode(
+    summary: DeadLetterSummary, content: Content, value: bytes | None, merchants: Container[str]
+) -> Readable | Unreadable:
     record = Record(
-        listed.topic,
-        listed.partition,
-        listed.offset,
-        listed.at,
+        summary.topic,
+        summary.partition,
+        summary.offset,
+        summary.at,
         content.key,
         content.value if value is None else value,
         content.headers,

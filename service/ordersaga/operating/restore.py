@@ -16,4 +16,4 @@ async def record_restore(store: Store) -> Restored:
 
     Call it while no process of the service runs.
     """
-    return Restored(await store.restored())
+    return Restored(await store.raise_epoch())

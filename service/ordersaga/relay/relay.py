@@ -1,4 +1,4 @@
-"""Publishes outbox rows in each order's own order, then deletes them."""
+"""Publishes the rows of the outbox, those of one order by sequence, and then deletes them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,19 +12,21 @@ from ordersaga.bus.outcomes import headers_of
 from ordersaga.bus.producer import OutRecord, Producer
 from ordersaga.domain.model.order import Key
 from ordersaga.store.errors import StoreError
-from ordersaga.store.outbox import Unsent
+from ordersaga.store.outbox import UnpublishedOutcome
 from ordersaga.store.rows import OutboxRow
 from ordersaga.store.store import Store
 
 log = structlog.get_logger(__name__)
 
 Round = Literal["nothing", "published", "failed"]
-_FIRST_PAUSE: Final = 0.1  # seconds while the store is away
-_LONGEST_PAUSE: Final = 2.0
+_FIRST_PAUSE: Final = 0.1  # seconds while the store is unavailable
+_MAX_PAUSE: Final = 2.0
 _AFTER_FAILURE: Final = 0.5
 
 
 class RelaySettings(Struct, frozen=True):
+    """`lease` and `poll` in seconds; `batch`: rows at once."""
+
     owner: str
     topic: str
     lease: float = 5.0
@@ -33,83 +35,83 @@ class RelaySettings(Struct, frozen=True):
 
 
 class Relay:
-    """A shard has one relay at a time. A relay thought dead may repeat outcomes: their ids and `sequence` are for that."""
+    """A shard has one relay at a time. A relay that lost its shard may repeat outcomes: consumers drop them by id."""
 
     def __init__(self, store: Store, producer: Producer, settings: RelaySettings) -> None:
         self._store = store
         self._producer = producer
         self._settings = settings
         self._wake = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._stopped = False
         self._shards: list[int] = []
-        self._sent: list[int] = []  # published: the next statement deletes them
+        self._published: list[int] = []  # the next statement deletes them
         self._renew_at = 0.0
 
     def wake(self) -> None:
-        """Something was put into the outbox."""
+        """There are new rows in the outbox."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Relays until it is stopped or cancelled. A store or a broker that is away is waited for."""
+        """Publishes until it is stopped or cancelled. Waits for a store or a broker that is unavailable."""
         pause = _FIRST_PAUSE
         while not self._stopped:
             try:
                 done = await self.round()
                 pause = _FIRST_PAUSE
             except StoreError as error:
-                log.warning("store away, outcomes wait", reason=str(error))
+                log.warning("store unavailable, outcomes wait", reason=str(error))
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause * 2, _MAX_PAUSE)
                 continue
             if done == "nothing":
-                await self._rest()
+                await self._wait()
             elif done == "failed":
                 await asyncio.sleep(_AFTER_FAILURE)
 
     async def round(self) -> Round:
-        """Deletes what the last one published, reads and publishes. After `published` there may be more at once."""
-        async with self._turn:
+        """Deletes what the last round published, reads and publishes. After `published` there may be more rows."""
+        async with self._lock:
             return await self._round()
 
     async def _round(self) -> Round:
         self._wake.clear()
         await self._renew()
         settings = self._settings
-        rows = await self._store.read_outbox(self._shards, settings.batch, self._sent, settings.owner)
-        self._sent = []
+        rows = await self._store.read_outbox(self._shards, settings.batch, self._published, settings.owner)
+        self._published = []
         if not rows:
             return "nothing"
         failed = await self._publish(rows)
-        self._sent = [row.id for row in rows if row.id not in failed]
-        telemetry.relayed(len(self._sent), len(failed))
+        self._published = [row.id for row in rows if row.id not in failed]
+        telemetry.count_published(len(self._published), len(failed))
         return "failed" if failed else "published"
 
     async def stop(self) -> None:
-        """Publishes what is there, as far as Kafka takes it, and gives the shards back."""
+        """Publishes the rows of its shards until a record fails, and gives the shards back."""
         self._stopped = True
         self._wake.set()
         try:
-            async with self._turn:
+            async with self._lock:
                 while await self._round() == "published":
                     pass
-                await self._delete_sent()
+                await self._delete_published()
                 await self._store.leave_shards(self._settings.owner)
         except StoreError as error:
-            log.warning("store away at the stop: outcomes stay in the outbox", reason=str(error))
+            log.warning("store unavailable while stopping: outcomes stay in the outbox", reason=str(error))
 
-    async def _publish(self, rows: Sequence[Unsent]) -> set[int]:
-        """Ids of the rows that stay: those that failed, and all of the same order behind them."""
+    async def _publish(self, rows: Sequence[UnpublishedOutcome]) -> set[int]:
+        """Ids of the rows that stay in the outbox: those that failed, and later ones of the same orders."""
         topic = self._settings.topic
         errors = await self._producer.send_all([_record(topic, one.row) for one in rows])
         failed: set[int] = set()
-        broken: set[Key] = set()
+        failed_orders: set[Key] = set()
         for one, error in zip(rows, errors, strict=True):
-            if error is not None or one.row.key in broken:
-                broken.add(one.row.key)
+            if error is not None or one.row.key in failed_orders:
+                failed_orders.add(one.row.key)
                 failed.add(one.id)
         if failed:
-            log.warning("outcomes not published, they are tried again", outcomes=len(failed))
+            log.warning("outcomes not published, they are retried", outcomes=len(failed))
         return failed
 
     async def _renew(self) -> None:
@@ -117,16 +119,16 @@ class Relay:
         if now < self._renew_at:
             return
         settings = self._settings
-        await self._delete_sent()  # another relay that gets one of the shards must not find them
+        await self._delete_published()  # else another relay that gets one of the shards would publish them again
         self._shards = await self._store.take_shards(settings.owner, settings.lease)
         self._renew_at = now + settings.lease / 3
 
-    async def _delete_sent(self) -> None:
-        if self._sent:
-            await self._store.delete_outbox(self._sent, self._settings.owner)
-            self._sent = []
+    async def _delete_published(self) -> None:
+        if self._published:
+            await self._store.delete_outbox(self._published, self._settings.owner)
+            self._published = []
 
-    async def _rest(self) -> None:
+    async def _wait(self) -> None:
         try:
             async with asyncio.timeout(self._settings.poll):
                 await self._wake.wait()

@@ -1,4 +1,4 @@
-"""What a unit of work tells besides the orders it writes: each kind by one part of its one statement."""
+"""Rows that a unit of work appends besides the orders it writes: each kind is one part of its one statement."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -15,25 +15,25 @@ from ordersaga.store.vault import Vault
 
 
 class AppendedRows(Struct, frozen=True):
-    """For the journal, the outbox (those of one order by sequence), the dead letters (none twice) and the provider's ids."""
+    """Rows of the journal, the outbox (those of one order by sequence), the dead letters and the provider ids."""
 
     entries: Sequence[tuple[Key, Entry]] = ()
     outcomes: Sequence[OutboxRow] = ()
-    letters: Sequence[DeadLetter] = ()
-    ids: Sequence[ProviderId] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+    provider_ids: Sequence[ProviderId] = ()
 
-    def parts(self, vault: Vault, where: str = "") -> Iterator[Part]:
-        """`where`: a condition for all but the dead letters."""
+    def parts(self, vault: Vault, condition: str = "") -> Iterator[Part]:
+        """`condition`: a WHERE clause for all but the dead letters."""
         if self.entries:
-            yield journal.appended(self.entries, where)
+            yield journal.insert_journal(self.entries, condition)
         if self.outcomes:
-            yield outbox.put(self.outcomes, where)
-        if self.letters:
-            yield dead_letters.dead_lettered(self.letters, vault)
-        if self.ids:
-            yield provider_ids.noted(self.ids, where)
+            yield outbox.insert_outbox(self.outcomes, condition)
+        if self.dead_letters:
+            yield dead_letters.insert_dead_letters(self.dead_letters, vault)
+        if self.provider_ids:
+            yield provider_ids.insert_provider_ids(self.provider_ids, condition)
 
 
-NOTHING: Final = AppendedRows()
-IF_SAME: Final = "WHERE (SELECT yes FROM same)"
-"""If another part of the statement, `same`, says so."""
+NO_ROWS: Final = AppendedRows()
+IF_UNCHANGED: Final = "WHERE (SELECT yes FROM unchanged)"
+"""If the part `unchanged` of the same statement is true."""

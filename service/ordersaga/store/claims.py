@@ -1,5 +1,5 @@
-"""Leases: who may act for an order, until when."""
-# ruff: noqa: S608 - statements are put together from constants
+"""Leases: which worker may act for an order, until when."""
+# ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,29 +10,39 @@ from msgspec import Struct
 from ordersaga.domain.model.order import Key
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import UnreadableError
-from ordersaga.store.rows import WRITTEN, Clock, Known, Leased, Unreadable, clock_of, clock_sql, columns_of, key_of
+from ordersaga.store.rows import (
+    WRITTEN,
+    ClaimedOrder,
+    Clock,
+    Known,
+    UnreadableOrder,
+    clock_of,
+    clock_sql,
+    columns_of,
+    key_of,
+)
 from ordersaga.store.session import Session
 
 CALLS: Final = "calls"
 """The switch that pauses claims."""
 
 
-class Bulkhead(Struct, frozen=True):
-    """Room for so many orders of a merchant at a provider; '' is that of orders which aren't placed yet."""
+class FreeSlots(Struct, frozen=True):
+    """How many orders of a merchant at a provider may be claimed; the provider of an unplaced order is ''."""
 
     merchant: str
     provider: str
-    room: int
+    count: int
 
 
 class Claimed(Struct, frozen=True):
     clock: Clock
-    leases: list[Leased]
-    unreadable: list[Unreadable]
+    orders: list[ClaimedOrder]
+    unreadable: list[UnreadableOrder]
 
 
 class HandBack(Struct, frozen=True):
-    """A lease under which nothing was sent, with what `Leased` said of the one before."""
+    """A lease under which nothing was sent, and the times of the lease before it, from the `ClaimedOrder`."""
 
     key: Key
     token: int
@@ -41,7 +51,7 @@ class HandBack(Struct, frozen=True):
 
 
 class Aside(Struct, frozen=True):
-    """A leased order that we can't work on. `again` in seconds; None: not before a person or an event comes."""
+    """A leased order that can't be processed. `again`: seconds until it is due; None: only an event or a person resumes it."""
 
     key: Key
     token: int
@@ -52,16 +62,16 @@ class Aside(Struct, frozen=True):
 _CLAIM: Final = f"""
 WITH clock AS ({clock_sql(6)}),
 due AS (
-    SELECT o.* FROM unnest($1::text[], $2::text[], $3::int[]) AS lane(merchant, provider, room)
+    SELECT o.* FROM unnest($1::text[], $2::text[], $3::int[]) AS free(merchant, provider, slots)
     CROSS JOIN LATERAL (
         SELECT merchant, kind, subject, calling_since, lease_until FROM orders
-        WHERE merchant = lane.merchant AND provider = lane.provider AND due_at <= now()
+        WHERE merchant = free.merchant AND provider = free.provider AND due_at <= now()
           AND (lease_until IS NULL OR lease_until <= now())
-        ORDER BY due_at LIMIT lane.room FOR UPDATE SKIP LOCKED
+        ORDER BY due_at LIMIT free.slots FOR UPDATE SKIP LOCKED
     ) AS o
     WHERE NOT EXISTS (
         SELECT FROM switches AS s WHERE s.name = '{CALLS}' AND s.paused
-        AND s.merchant IN (lane.merchant, '*') AND s.provider IN (lane.provider, '*'))
+        AND s.merchant IN (free.merchant, '*') AND s.provider IN (free.provider, '*'))
 ),
 claimed AS (
     UPDATE orders AS o
@@ -75,7 +85,7 @@ claimed AS (
               extract(epoch FROM due.lease_until)::float8 AS previous_until
 )
 SELECT * FROM clock LEFT JOIN claimed ON true"""
-"""A leased order is due when its lease ends, so that the index on due_at passes it by until then."""
+"""A leased order is due when its lease ends, so that the index on due_at skips it until then."""
 
 _HAND_BACK: Final = """
 WITH given AS (
@@ -108,12 +118,12 @@ SET lease_owner = NULL, lease_until = now(), due_at = mine.due_at, lease_token =
     attention = mine.reason, updated_at = now()
 FROM mine WHERE (o.merchant, o.kind, o.subject) = (mine.merchant, mine.kind, mine.subject)
 RETURNING o.merchant, o.kind, o.subject"""
-"""calling_since stays: whoever takes the order up again has to find out what was called."""
+"""calling_since stays: whoever claims the order next has to find out what was called."""
 
 
 async def claim(
     session: Session,
-    bulkheads: Sequence[Bulkhead],
+    free: Sequence[FreeSlots],
     owner: str,
     lease_seconds: float,
     codec: Codec,
@@ -121,9 +131,9 @@ async def claim(
 ) -> Claimed:
     records = await session.fetch(
         _CLAIM,
-        [bulkhead.merchant for bulkhead in bulkheads],
-        [bulkhead.provider for bulkhead in bulkheads],
-        [bulkhead.room for bulkhead in bulkheads],
+        [one.merchant for one in free],
+        [one.provider for one in free],
+        [one.count for one in free],
         owner,
         lease_seconds,
         list(topics),
@@ -132,28 +142,28 @@ async def claim(
     for record in records:
         if record["merchant"] is None:
             continue
-        found = _leased(record, codec)
-        if isinstance(found, Leased):
-            claimed.leases.append(found)
+        found = _claimed_order(record, codec)
+        if isinstance(found, ClaimedOrder):
+            claimed.orders.append(found)
         else:
             claimed.unreadable.append(found)
     return claimed
 
 
-async def hand_back(session: Session, unsent: Sequence[HandBack]) -> set[Key]:
-    """Ends leases whose work wasn't begun. Absent from the answer: those that were lost."""
+async def hand_back(session: Session, leases: Sequence[HandBack]) -> set[Key]:
+    """Ends leases under which no call was made. Not in the result: leases that were lost."""
     records = await session.fetch(
         _HAND_BACK,
-        *columns_of([one.key for one in unsent]),
-        [one.token for one in unsent],
-        [one.previous_since for one in unsent],
-        [one.previous_until for one in unsent],
+        *columns_of([one.key for one in leases]),
+        [one.token for one in leases],
+        [one.previous_since for one in leases],
+        [one.previous_until for one in leases],
     )
     return {key_of(record) for record in records}
 
 
 async def set_aside(session: Session, aside: Sequence[Aside]) -> set[Key]:
-    """Ends leases of orders that our own code fails on, with an attention. Absent from the answer: those that were lost."""
+    """Ends leases of orders that our own code fails on, and raises an attention. Not in the result: leases that were lost."""
     records = await session.fetch(
         _SET_ASIDE,
         *columns_of([one.key for one in aside]),
@@ -164,13 +174,13 @@ async def set_aside(session: Session, aside: Sequence[Aside]) -> set[Key]:
     return {key_of(record) for record in records}
 
 
-def _leased(record: Record, codec: Codec) -> Leased | Unreadable:
+def _claimed_order(record: Record, codec: Codec) -> ClaimedOrder | UnreadableOrder:
     key = key_of(record)
     try:
         order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
     except UnreadableError as error:
-        return Unreadable(key, record["lease_token"], str(error))
-    return Leased(
+        return UnreadableOrder(key, record["lease_token"], str(error))
+    return ClaimedOrder(
         Known(order, record["version"], record["written"]),
         record["lease_token"],
         record["lease_until"],

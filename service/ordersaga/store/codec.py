@@ -1,4 +1,4 @@
-"""An order as a row: figures in columns, `state` as JSON, what may be personal sealed."""
+"""An order as a row: amounts in columns, its state as JSON, and what may be personal data encrypted."""
 
 from typing import Any, Final
 
@@ -11,9 +11,9 @@ from ordersaga.store.errors import InputRefusedError, MasterKeyError, Unreadable
 from ordersaga.store.vault import Sealed, Vault
 
 STATE_VERSION: Final = 1
-NOTHING: Final = b""
-"""In `sealed`: the order has no details. NULL is for erased ones, and as an argument of a write: leave what is there."""
-_NO_DETAILS: Final = Order(Key("", "", "")).details
+NO_DETAILS: Final = b""
+"""In `sealed`: the order has no details. NULL means that they were erased; as an argument of a write: keep them."""
+_EMPTY: Final = Order(Key("", "", "")).details
 
 
 class _State(Struct, frozen=True):
@@ -32,8 +32,8 @@ _order: Final = msgspec.json.Decoder(Order)
 _details: Final = msgspec.json.Decoder(Details)
 
 
-def place_of(key: Key) -> bytes:
-    """What a sealed value of this order is bound to. Ids hold no NUL."""
+def key_bytes(key: Key) -> bytes:
+    """The key as bytes: what an encrypted value of the order is bound to. Ids contain no NUL."""
     return f"{key.merchant}\0{key.kind}\0{key.subject}".encode()
 
 
@@ -42,42 +42,44 @@ class Codec:
         self._vault = vault
 
     def state(self, order: Order) -> str:
-        """Raises InputRefusedError for a string with NUL, which no text of Postgres can hold."""
-        bare = order if order.details is _NO_DETAILS else replace(order, details=_NO_DETAILS)
+        """Raises InputRefusedError for a string with NUL, which Postgres can't store."""
+        bare = order if order.details is _EMPTY else replace(order, details=_EMPTY)
         text = _encode(_State(STATE_VERSION, bare)).decode()
         if "\\u0000" in text and "\0" in _strings(msgspec.json.decode(text)):
             raise InputRefusedError("a string with NUL can't be stored", order.key)
         return text
 
     def seal(self, order: Order, known: Order | None) -> tuple[bytes | None, bytes | None]:
-        """Key and data; (None, None) when the details are those that were read with `known`."""
+        """Key and data; (None, None) if the details are those of `known`."""
         details = order.details
         if known is not None and details is known.details:
             return None, None
-        if details == _NO_DETAILS:
-            return NOTHING, NOTHING
-        sealed = self._vault.seal(_encode(details), place_of(order.key))
+        if details == _EMPTY:
+            return NO_DETAILS, NO_DETAILS
+        sealed = self._vault.seal(_encode(details), key_bytes(order.key))
         return sealed.key, sealed.data
 
     def order(self, key: Key, state: str, sealed_key: bytes | None, sealed: bytes | None) -> Order:
-        """Raises UnreadableError, which names the order."""
+        """Raises UnreadableError."""
         try:
             found = _any_state.decode(state)
             if found.version != STATE_VERSION:
-                raise UnreadableError(key, f"its state is of version {found.version}, this is {STATE_VERSION}")
+                raise UnreadableError(
+                    key, f"its state has version {found.version}, this service reads version {STATE_VERSION}"
+                )
             order = _order.decode(found.order)
             if not sealed or not sealed_key:
                 return order
-            details = self._vault.open(Sealed(sealed_key, sealed), place_of(key))
+            details = self._vault.open(Sealed(sealed_key, sealed), key_bytes(key))
             return replace(order, details=_details.decode(details))
         except MasterKeyError as error:
             raise UnreadableError(key, str(error)) from error
         except msgspec.MsgspecError as error:
-            raise UnreadableError(key, f"its state isn't that of an order ({error})") from error
+            raise UnreadableError(key, f"its state doesn't decode to an order ({error})") from error
 
 
 def _strings(value: Any) -> str:
-    """All strings within a decoded JSON value, in one."""
+    """All strings within a decoded JSON value, concatenated."""
     match value:
         case str():
             return value

@@ -1,4 +1,4 @@
-"""Inputs that can't be processed, kept whole and sealed until somebody replays or discards them."""
+"""Inputs that couldn't be processed, kept complete and encrypted until somebody replays or discards them."""
 
 # ruff: noqa: S608 - statements are put together from constants
 
@@ -17,7 +17,7 @@ from ordersaga.store.session import Part, Session
 from ordersaga.store.vault import Sealed, Vault
 
 State = Literal["open", "replayed", "discarded"]
-_LETTERS: Final = UUID("b8a1f0de-2f35-5d0b-9f0a-6a8f4a6f1c30")
+_NAMESPACE: Final = UUID("b8a1f0de-2f35-5d0b-9f0a-6a8f4a6f1c30")
 
 
 class Content(Struct, frozen=True, array_like=True):
@@ -29,7 +29,7 @@ class Content(Struct, frozen=True, array_like=True):
 
 
 class DeadLetter(Struct, frozen=True):
-    """`fingerprint` groups what has the same cause. `merchant` and `subject` where they could be read."""
+    """`fingerprint` is the same for inputs with the same problem. `merchant` and `subject` where they could be read."""
 
     topic: str
     partition: int
@@ -43,12 +43,12 @@ class DeadLetter(Struct, frozen=True):
 
     @property
     def id(self) -> UUID:
-        """Of place and content, so that input that is read again adds none, and another record at that place does."""
+        """Derived from offset and content: a record that is read again has the same id, another record at the offset doesn't."""
         content = sha256(_pack(self.content)).hexdigest()
-        return uuid5(_LETTERS, f"{self.topic}\0{self.partition}\0{self.offset}\0{content}")
+        return uuid5(_NAMESPACE, f"{self.topic}\0{self.partition}\0{self.offset}\0{content}")
 
 
-class Listed(Struct, frozen=True):
+class DeadLetterSummary(Struct, frozen=True):
     """A dead letter without its content. `at` in seconds since the epoch."""
 
     id: UUID
@@ -67,70 +67,70 @@ class Listed(Struct, frozen=True):
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(Content).decode
 
-_BURY: Final = """
+_INSERT: Final = """
 INSERT INTO dead_letters (id, merchant, subject, topic, partition, "offset", sealed, sealed_key, code, reason, fingerprint)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bytea[], $8::bytea[],
                      $9::text[], $10::text[], $11::text[])
 ON CONFLICT (id) DO NOTHING"""
 
-_LISTED: Final = """
+_SUMMARY: Final = """
 SELECT id, merchant, subject, topic, partition, "offset", code, reason, fingerprint, state,
        extract(epoch FROM at)::float8 AS at
 FROM dead_letters"""
-_LIST: Final = f"""{_LISTED}
+_LIST: Final = f"""{_SUMMARY}
 WHERE state = $1 AND ($2::uuid IS NULL OR (at, id) < (SELECT d.at, d.id FROM dead_letters d WHERE d.id = $2))
 ORDER BY at DESC, id DESC LIMIT $3"""
-_GET: Final = _LISTED.replace("SELECT id,", "SELECT sealed, sealed_key, id,") + " WHERE id = $1"
+_GET: Final = _SUMMARY.replace("SELECT id,", "SELECT sealed, sealed_key, id,") + " WHERE id = $1"
 
 _RESOLVE: Final = """
 WITH resolved AS (UPDATE dead_letters SET state = $2 WHERE id = $1 AND state = 'open' RETURNING id),
-forgotten AS (
+replayed AS (
     DELETE FROM inbox WHERE $2 = 'replayed' AND dead_letter IN (SELECT id FROM resolved)
 )
 SELECT id FROM resolved"""
 
 
-def dead_lettered(letters: Sequence[DeadLetter], vault: Vault) -> Part:
-    by_id = {letter.id: letter for letter in letters}
+def insert_dead_letters(dead_letters: Sequence[DeadLetter], vault: Vault) -> Part:
+    by_id = {one.id: one for one in dead_letters}
     ids = sorted(by_id)
     ordered = [by_id[name] for name in ids]
-    sealed = [vault.seal(_pack(letter.content), name.bytes) for name, letter in zip(ids, ordered, strict=True)]
+    sealed = [vault.seal(_pack(one.content), name.bytes) for name, one in zip(ids, ordered, strict=True)]
     columns = (
         ids,
-        [without_nul(letter.merchant) for letter in ordered],
-        [without_nul(letter.subject) for letter in ordered],
-        [letter.topic for letter in ordered],
-        [letter.partition for letter in ordered],
-        [letter.offset for letter in ordered],
+        [without_nul(one.merchant) for one in ordered],
+        [without_nul(one.subject) for one in ordered],
+        [one.topic for one in ordered],
+        [one.partition for one in ordered],
+        [one.offset for one in ordered],
         [one.data for one in sealed],
         [one.key for one in sealed],
-        [letter.code for letter in ordered],
-        [without_nul(letter.reason) for letter in ordered],
-        [without_nul(letter.fingerprint) for letter in ordered],
+        [one.code for one in ordered],
+        [without_nul(one.reason) for one in ordered],
+        [without_nul(one.fingerprint) for one in ordered],
     )
-    return Part("buried", _BURY, columns)
+    return Part("new_dead_letters", _INSERT, columns)
 
 
-async def resolve(session: Session, letter: UUID, state: Literal["replayed", "discarded"]) -> bool:
-    """False: it isn't open. A replayed one is forgotten by the inbox, so that it is new when it comes again."""
-    return bool(await session.fetch(_RESOLVE, letter, state))
+async def resolve(session: Session, dead_letter_id: UUID, state: Literal["replayed", "discarded"]) -> bool:
+    """False: it isn't open. The event of a replayed one is removed from the inbox, so that it counts as new again."""
+    return bool(await session.fetch(_RESOLVE, dead_letter_id, state))
 
 
-async def listed(session: Session, state: State, limit: int, after: UUID | None) -> list[Listed]:
-    """Newest first; `after`: the last one of the page before."""
-    return [_listed(record) for record in await session.fetch(_LIST, state, after, limit)]
+async def list_summaries(session: Session, state: State, limit: int, after: UUID | None) -> list[DeadLetterSummary]:
+    """Newest first; `after`: the last one of the previous page."""
+    return [_summary(record) for record in await session.fetch(_LIST, state, after, limit)]
 
 
-async def get(session: Session, letter: UUID, vault: Vault) -> tuple[Listed, Content] | None:
+async def get(session: Session, dead_letter_id: UUID, vault: Vault) -> tuple[DeadLetterSummary, Content] | None:
     """Raises UnreadableError."""
-    for record in await session.fetch(_GET, letter):
+    for record in await session.fetch(_GET, dead_letter_id):
         try:
-            content = _unpack(vault.open(Sealed(record["sealed_key"], record["sealed"]), letter.bytes))
+            content = _unpack(vault.open(Sealed(record["sealed_key"], record["sealed"]), dead_letter_id.bytes))
         except (MasterKeyError, msgspec.MsgspecError) as error:
-            raise UnreadableError(letter, str(error)) from error
-        return _listed(record), content
+            raise UnreadableError(dead_letter_id, str(error)) from error
+        return _summary(record), content
     return None
 
 
-def _listed(record: Record) -> Listed:
-    return Listed(*(record[name] for name in Listed.__struct_fields__))
+def _summary(record: Record) -> DeadLetterSummary:
+    return DeadLetterSummary(*(record[name] for name in DeadLetterSummary.__struct_fields__))

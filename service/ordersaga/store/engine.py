@@ -1,4 +1,4 @@
-"""The pool of connections, and the only way to one."""
+"""The connection pool; every connection comes from it."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -11,18 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import Pool
 
 from ordersaga.store.errors import StoreUnavailableError
-from ordersaga.store.session import Counts, Session, in_own_words
+from ordersaga.store.session import Counts, Session, translate_errors
 from ordersaga.store.settings import Database
 
 _TRIES: Final = 3
 _ARRAYS: Final = ("text", "bytea", "bigint", "int", "smallint", "float8", "boolean", "uuid")
 _TYPES: Final = "SELECT " + ", ".join(f"${place}::{name}[]" for place, name in enumerate(_ARRAYS, 1))
 _KNOWS_TYPES: Final = "knows_types"
-"""asyncpg asks the server about types it meets: once per connection, before its first statement."""
+"""asyncpg asks the server about the types that it meets: let it, once per connection, before the first statement."""
 
 
 class Engine:
-    """`counts` by kind of unit: intake, settle, relay, claim, …"""
+    """`counts`: by kind of unit of work: intake, settle, relay, claim, …"""
 
     def __init__(self, database: Database | str, poolclass: type[Pool] | None = None) -> None:
         given = database if isinstance(database, Database) else Database(url=database)
@@ -42,13 +42,13 @@ class Engine:
     @asynccontextmanager
     async def session(self, kind: str) -> AsyncIterator[Session]:
         """One connection; each statement commits by itself."""
-        connection = await in_own_words(self.pool.connect(), self.where)
+        connection = await translate_errors(self.pool.connect(), self.where)
         try:
-            driver = await self._alive(connection)
+            driver = await self._live_driver(connection)
             try:
                 yield Session(driver, self.counts[kind], self.where)
             except StoreUnavailableError:
-                driver.terminate()  # nobody knows in which state its protocol is
+                driver.terminate()  # the state of its protocol is unknown
                 raise
             finally:
                 if driver.is_closed() or driver.is_in_transaction():
@@ -66,10 +66,10 @@ class Engine:
     async def _connect(self, *_args: Any, **_kwargs: Any) -> "asyncpg.Connection[Record]":
         return await asyncpg.connect(**self._arguments)
 
-    async def _alive(self, connection: AsyncConnection) -> "asyncpg.Connection[Record]":
-        """The server may have closed what lay in the pool; asyncpg knows without asking."""
+    async def _live_driver(self, connection: AsyncConnection) -> "asyncpg.Connection[Record]":
+        """The server may have closed a pooled connection; asyncpg knows that without a round trip."""
         for _ in range(_TRIES):
-            driver = await in_own_words(_driver_of(connection), self.where)
+            driver = await translate_errors(_driver_of(connection), self.where)
             if not driver.is_closed():
                 break
             await connection.invalidate()

@@ -1,4 +1,4 @@
-"""What can go wrong in the store: each class says who raises it and what the caller does."""
+"""The store's errors: each class says who raises it and what the caller has to do."""
 
 from uuid import UUID
 
@@ -6,45 +6,45 @@ from ordersaga.domain.model.order import Key
 
 
 class StoreError(Exception):
-    """Of all that the store raises."""
+    """The base of all errors of the store."""
 
 
 class StoreUnavailableError(StoreError):
-    """Any statement: Postgres is away, overloaded or starting. Nothing is known of a commit under way: wait, then repeat the whole unit."""
+    """Any statement: Postgres is unavailable, overloaded or starting. A COMMIT may have succeeded: wait, then repeat the unit."""
 
 
 class ConflictError(StoreError):
-    """Any transaction: another one was first. Nothing was written: run the unit again, from its first statement."""
+    """Any transaction: another one was first. Nothing was written: repeat the unit from its first statement."""
 
 
 class OffsetsMovedError(StoreError):
-    """Writing a batch of input: another consumer has taken the partition further. Nothing was written: go by the assignment anew."""
+    """Writing a batch of input: another consumer has advanced the partition. Nothing was written: drop what it has taken in."""
 
     def __init__(self, topic: str, partition: int, first: int) -> None:
         self.topic, self.partition, self.first = topic, partition, first
         super().__init__(
-            f"{topic}[{partition}] was already taken in beyond offset {first}: another consumer has it now"
+            f"{topic}[{partition}] was already taken in beyond offset {first}: another consumer reads it now"
         )
 
 
 class LeaseLostError(StoreError):
-    """Settling: a locked order isn't any more what it was when it was locked. Nothing was written, and it is a fault of ours."""
+    """Settling: an order has changed although it was locked. Nothing was written. It is a bug."""
 
     def __init__(self, key: Key) -> None:
         super().__init__(f"order {key.subject!r} of merchant {key.merchant!r}: its lease was lost under the lock")
 
 
-class TopicAnewError(StoreError):
-    """Intake: records from before the stored offset that nobody has taken in. Nothing was written: a person has to look."""
+class TopicRecreatedError(StoreError):
+    """Intake: records before the stored offset were never taken in. Nothing was written: a person has to look into it."""
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"{topic} was made anew: its offsets in the store are those of another topic")
+        super().__init__(f"{topic} was recreated: the offsets in the store are those of the old topic")
 
 
 class InputRefusedError(StoreError):
-    """Any write: a value that the database will never take (NUL, a number out of range, books that break I2).
+    """Any write: a value that the database will never accept (NUL, a number out of range, amounts that break I2).
 
-    `key` is the order, where it is known. Repeating is no use: halve the unit until the one that causes it stands alone.
+    `key`: of the order, where it is known. Repeating doesn't help: halve the unit until only its cause is left.
     """
 
     def __init__(self, reason: str, key: Key | None = None) -> None:
@@ -54,7 +54,7 @@ class InputRefusedError(StoreError):
 
 
 class UnreadableError(StoreError):
-    """Reading one row: it was written by a newer version, is damaged, or its key can't be opened. Others aren't concerned."""
+    """Reading one row: a newer version wrote it, it is damaged, or its master key is missing. Other rows aren't affected."""
 
     def __init__(self, what: Key | UUID, reason: str) -> None:
         self.key = what if isinstance(what, Key) else None
@@ -63,12 +63,12 @@ class UnreadableError(StoreError):
 
 
 class SchemaMissingError(StoreError):
-    """Any statement: the database lacks tables or columns of this version. Run `ordersaga migrate`."""
+    """Any statement: the database lacks tables or columns that this version needs. Run `ordersaga migrate`."""
 
 
 class MasterKeyError(StoreError):
-    """Opening the store or a sealed value: the master key is missing or isn't the one that sealed it."""
+    """Opening the store, or decrypting: the master key is missing or isn't the one that encrypted the value."""
 
 
 class SettingError(StoreError):
-    """A database setting that can't be used; one line that names it."""
+    """A database setting that can't be used. The message is one line that names it."""

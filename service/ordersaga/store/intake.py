@@ -1,5 +1,5 @@
-"""One batch of input in one transaction: BEGIN, two statements and COMMIT, whatever the batch holds."""
-# ruff: noqa: S608 - statements are put together from constants
+"""One batch of input in one transaction: BEGIN, two statements and COMMIT, whatever the batch contains."""
+# ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
@@ -10,19 +10,20 @@ from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.store import dead_letters, provider_ids
-from ordersaga.store.appended import NOTHING, AppendedRows
+from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import ConflictError, OffsetsMovedError
 from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, row_of
 from ordersaga.store.rows import Clock, Lease, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
-from ordersaga.store.session import Part, Session, numbered_on
+from ordersaga.store.session import Part, Session, renumbered
 from ordersaga.store.vault import Vault
 
-Verdict = Literal["new", "same", "other"]
+InboxMatch = Literal["new", "same", "other"]
+"""`same`: the event was taken in before; `other`: another event was taken in under its id."""
 
 
 class InboxRow(Struct, frozen=True):
-    """One input. `digest` of what makes it the same again; `dead_letter`: the one that it became."""
+    """One input. `digest`: of all that makes two events the same; `dead_letter`: the one that the input became."""
 
     merchant: str
     source: str
@@ -31,15 +32,15 @@ class InboxRow(Struct, frozen=True):
     dead_letter: UUID | None = None
 
 
-class Heard(Struct, frozen=True):
-    """What the inbox says of each input, in the order given."""
+class InboxLookup(Struct, frozen=True):
+    """What the inbox holds of each input, in the order given."""
 
     clock: Clock
-    verdicts: list[Verdict]
+    matches: list[InboxMatch]
 
 
 class Change(Struct, frozen=True):
-    """An order to write. `row`: as it was locked, None for a new one. `lease`: give it to our worker, if nobody has it."""
+    """An order to write. `row`: as it was locked, None for a new order. `lease`: lease it to our worker, unless it is leased."""
 
     order: Order
     row: Row | None
@@ -47,26 +48,26 @@ class Change(Struct, frozen=True):
     lease: bool = False
 
 
-class Progress(Struct, frozen=True):
-    """How far a partition was taken in: `first` is where this batch began, `next` where the next one will.
+class OffsetProgress(Struct, frozen=True):
+    """How far a partition is taken in. `first_offset`: of this batch; `next_offset`: of the next batch.
 
-    `caught_up`: how many seconds before this transaction began it was seen that `next` was the end; None: it wasn't.
+    `caught_up`: how many seconds ago Kafka said that `next_offset` is the partition's end; None: it isn't.
     """
 
     topic: str
     partition: int
-    first: int
-    next: int
+    first_offset: int
+    next_offset: int
     caught_up: float | None = None
 
 
-_LOOK: Final = f"""
+_LOOK_UP: Final = f"""
 WITH clock AS ({clock_sql(6)}),
 given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
     WITH ORDINALITY AS g(merchant, source, id, digest, dead_letter, position)
 ),
-fresh AS (
+inserted AS (
     INSERT INTO inbox (merchant, source, id, digest, dead_letter)
     SELECT merchant, source, id, digest, dead_letter FROM given ORDER BY position
     ON CONFLICT (merchant, source, id) DO NOTHING
@@ -75,13 +76,13 @@ fresh AS (
 known AS (
     SELECT g.position, i.digest, row_number() OVER () AS n FROM given AS g JOIN inbox AS i USING (merchant, source, id)
 ),
-locked AS ({numbered_on(lock("(SELECT count(*) FROM fresh) >= 0"), 6)}),
+locked AS ({renumbered(lock("(SELECT count(*) FROM inserted) >= 0"), 6)}),
 found AS (SELECT *, row_number() OVER () AS n FROM locked)
-SELECT clock.*, (SELECT count(*) FROM fresh) AS fresh, looked.*
-FROM clock LEFT JOIN (known FULL JOIN found USING (n)) AS looked ON true"""
-"""The inbox first, the orders' locks after it: so no two transactions wait for each other."""
+SELECT clock.*, (SELECT count(*) FROM inserted) AS inserted, looked_up.*
+FROM clock LEFT JOIN (known FULL JOIN found USING (n)) AS looked_up ON true"""
+"""The inbox first, then the orders' locks: so that no two transactions deadlock."""
 
-_MOVE: Final = """
+_ADVANCE: Final = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::float8[])
     AS g(topic, partition, first, next, caught_up)
@@ -96,16 +97,16 @@ RETURNING o.topic, o.partition"""
 _RESULTS: Final = {
     (False, False): "SELECT",
     (True, False): "SELECT * FROM written",
-    (False, True): "SELECT * FROM moved",
+    (False, True): "SELECT * FROM advanced",
     (True, True): """
 SELECT * FROM (SELECT *, row_number() OVER () AS n FROM written) AS written
-FULL JOIN (SELECT *, row_number() OVER () AS n FROM moved) AS moved USING (n)""",
+FULL JOIN (SELECT *, row_number() OVER () AS n FROM advanced) AS advanced USING (n)""",
 }
-"""By whether orders are written and offsets moved."""
+"""By whether orders are written and whether offsets are advanced."""
 
 
-class Intake:
-    """Of one open transaction. Each method is one statement."""
+class IntakeTransaction:
+    """An open transaction. Each method is one statement."""
 
     def __init__(self, session: Session, codec: Codec, vault: Vault, topics: Sequence[str]) -> None:
         self._session = session
@@ -113,11 +114,11 @@ class Intake:
         self._vault = vault
         self._topics = list(topics)
 
-    async def look(self, rows: Sequence[InboxRow], keys: Iterable[Key] = ()) -> tuple[Heard, dict[Key, Row]]:
-        """Puts what is new into the inbox (of several that are the same here the first is new), and locks the orders.
+    async def look_up(self, rows: Sequence[InboxRow], keys: Iterable[Key] = ()) -> tuple[InboxLookup, dict[Key, Row]]:
+        """Inserts new inputs into the inbox (of equal ones the first is new), and locks the orders.
 
-        Orders that don't exist are absent. Raises UnreadableError, and ConflictError when another transaction has put in
-        one of the inputs meanwhile.
+        Orders that don't exist are missing in the result. Raises UnreadableError, and ConflictError if another
+        transaction has inserted one of the inputs meanwhile.
         """
         first: dict[tuple[str, str, str], InboxRow] = {}
         for row in rows:
@@ -125,7 +126,7 @@ class Intake:
         names = sorted(first)
         given = [first[name] for name in names]
         records = await self._session.fetch(
-            _LOOK,
+            _LOOK_UP,
             [row.merchant for row in given],
             [row.source for row in given],
             [row.id for row in given],
@@ -135,39 +136,39 @@ class Intake:
             *columns_of(in_lock_order(keys)),
         )
         known = {names[r["position"] - 1]: r["digest"] for r in records if r["position"] is not None}
-        if len(known) + records[0]["fresh"] != len(names):
-            raise ConflictError("another transaction has taken in one of these events just now")
+        if len(known) + records[0]["inserted"] != len(names):
+            raise ConflictError("another transaction has just taken in one of these events")
         orders = {key_of(record): row_of(record, self._codec) for record in records if record["merchant"] is not None}
-        return Heard(clock_of(records[0]), _verdicts(rows, first, known)), orders
+        return InboxLookup(clock_of(records[0]), _matches(rows, first, known)), orders
 
     async def write(
         self,
         changes: Sequence[Change] = (),
         owner: str = "",
         lease_seconds: float = 0.0,
-        told: AppendedRows = NOTHING,
-        moved: Sequence[Progress] = (),
+        appended: AppendedRows = NO_ROWS,
+        progress: Sequence[OffsetProgress] = (),
     ) -> list[Lease]:
-        """Each order and each partition at most once. The leases that were given: not to orders with one that isn't settled.
+        """Each order and each partition at most once. Returns the leases given; an order with an unsettled lease gets none.
 
-        Raises ConflictError when a new order exists by now, OffsetsMovedError when another consumer has taken one of the
-        partitions further than `first`, InputRefusedError for what the database won't take.
+        Raises ConflictError if a new order exists by now, OffsetsMovedError if another consumer has advanced one of the
+        partitions beyond `first_offset`, and InputRefusedError for a value that the database doesn't accept.
         """
         ordered = sorted(changes, key=lambda change: change.order.key)
         leasing = [change.lease and (change.row is None or not change.row.leased) for change in ordered]
-        parts = [*told.parts(self._vault)]
+        parts = [*appended.parts(self._vault)]
         if ordered:
             parts.append(Part("written", UPSERT, (*self._columns(ordered, leasing), owner, lease_seconds)))
-        if moved:
-            parts.append(_moving(moved))
+        if progress:
+            parts.append(_advance_offsets(progress))
         if not parts:
             return []
-        records = await self._session.fetch_together(parts, _RESULTS[bool(ordered), bool(moved)])
+        records = await self._session.fetch_combined(parts, _RESULTS[bool(ordered), bool(progress)])
         written = [record for record in records if record["merchant"] is not None] if ordered else []
         if len(written) != len(ordered):
-            raise ConflictError("another transaction has written one of these orders just now")
-        if moved:
-            _all_moved(moved, records)
+            raise ConflictError("another transaction has just written one of these orders")
+        if progress:
+            _check_advanced(progress, records)
         wanted = {change.order.key for change, leased in zip(ordered, leasing, strict=True) if leased}
         return [lease for record in written if (lease := lease_of(record)).key in wanted] if wanted else []
 
@@ -181,47 +182,47 @@ class Intake:
             self._codec,
         )
 
-    async def resolve(self, letter: UUID, state: Literal["replayed", "discarded"]) -> bool:
-        """Ends an open dead letter; False: it isn't open. The inbox forgets a replayed one: remember it afterwards."""
-        return await dead_letters.resolve(self._session, letter, state)
+    async def resolve(self, dead_letter_id: UUID, state: Literal["replayed", "discarded"]) -> bool:
+        """Ends an open dead letter; False: it isn't open. A replayed one leaves the inbox: look its event up afterwards."""
+        return await dead_letters.resolve(self._session, dead_letter_id, state)
 
     async def claim_id(self, one: ProviderId) -> Key:
-        """Notes an id for the order, if nobody has it. The order that it is noted for, by us alone until the end."""
+        """Gives an id that no order has to this one. Returns the order that has it; its row is locked."""
         return await provider_ids.claim(self._session, one)
 
     async def move_id(self, one: ProviderId) -> None:
-        """Notes a claimed id for this order instead of the one that it was noted for."""
+        """Gives a claimed id of another order to this one."""
         await provider_ids.move(self._session, one)
 
 
-def _moving(moved: Sequence[Progress]) -> Part:
-    ordered = sorted(moved, key=lambda one: (one.topic, one.partition))
+def _advance_offsets(progress: Sequence[OffsetProgress]) -> Part:
+    ordered = sorted(progress, key=lambda one: (one.topic, one.partition))
     columns = (
         [one.topic for one in ordered],
         [one.partition for one in ordered],
-        [one.first for one in ordered],
-        [one.next for one in ordered],
+        [one.first_offset for one in ordered],
+        [one.next_offset for one in ordered],
         [one.caught_up for one in ordered],
     )
-    return Part("moved", _MOVE, columns)
+    return Part("advanced", _ADVANCE, columns)
 
 
-def _all_moved(moved: Sequence[Progress], records: Sequence[Record]) -> None:
-    done = {(record["topic"], record["partition"]) for record in records}
-    for one in moved:
-        if (one.topic, one.partition) not in done:
-            raise OffsetsMovedError(one.topic, one.partition, one.first)
+def _check_advanced(progress: Sequence[OffsetProgress], records: Sequence[Record]) -> None:
+    advanced = {(record["topic"], record["partition"]) for record in records}
+    for one in progress:
+        if (one.topic, one.partition) not in advanced:
+            raise OffsetsMovedError(one.topic, one.partition, one.first_offset)
 
 
-def _verdicts(
+def _matches(
     rows: Sequence[InboxRow], first: dict[tuple[str, str, str], InboxRow], known: dict[tuple[str, str, str], bytes]
-) -> list[Verdict]:
-    verdicts: list[Verdict] = []
+) -> list[InboxMatch]:
+    matches: list[InboxMatch] = []
     for row in rows:
         name = (row.merchant, row.source, row.id)
         if name not in known and row is first[name]:
-            verdicts.append("new")
+            matches.append("new")
         else:
             digest = known.get(name, first[name].digest)
-            verdicts.append("same" if row.digest == digest else "other")
-    return verdicts
+            matches.append("same" if row.digest == digest else "other")
+    return matches

@@ -1,4 +1,4 @@
-"""The journal: append only. Ids, types, amounts and reasons, never payloads."""
+"""The journal, append-only: ids, types, amounts and reasons, never payloads."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from ordersaga.domain.model.outcomes import Entry
 from ordersaga.store.rows import columns_of
 from ordersaga.store.session import Part
 
-_APPEND: Final = """
+_INSERT: Final = """
 INSERT INTO journal (merchant, kind, subject, at, what, name, event_id, operation_id, amount, note, correlation_id,
                      status, duration)
 SELECT merchant, kind, subject, to_timestamp(at), what, name, event_id, operation_id, amount, note, correlation_id,
@@ -16,28 +16,28 @@ SELECT merchant, kind, subject, to_timestamp(at), what, name, event_id, operatio
 FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::bigint[], $10::text[], $11::text[], $12::int[], $13::float8[]) WITH ORDINALITY
      AS g(merchant, kind, subject, at, what, name, event_id, operation_id, amount, note, correlation_id, status,
-          duration, position) {where}
+          duration, position) {condition}
 ORDER BY position"""
 
 
-def appended(entries: Sequence[tuple[Key, Entry]], where: str = "") -> Part:
-    told = [entry for _, entry in entries]
+def insert_journal(entries: Sequence[tuple[Key, Entry]], condition: str = "") -> Part:
+    rows = [entry for _, entry in entries]
     columns = (
         *columns_of([key for key, _ in entries]),
-        [entry.at for entry in told],
-        [entry.what for entry in told],
-        [entry.name for entry in told],
-        [entry.event_id for entry in told],
-        [entry.operation_id for entry in told],
-        [entry.amount for entry in told],
-        [without_nul(entry.note) for entry in told],
-        [without_nul(entry.correlation_id) for entry in told],
-        [entry.status for entry in told],
-        [entry.duration for entry in told],
+        [row.at for row in rows],
+        [row.what for row in rows],
+        [row.name for row in rows],
+        [row.event_id for row in rows],
+        [row.operation_id for row in rows],
+        [row.amount for row in rows],
+        [without_nul(row.note) for row in rows],
+        [without_nul(row.correlation_id) for row in rows],
+        [row.status for row in rows],
+        [row.duration for row in rows],
     )
-    return Part("journalled", _APPEND.format(where=where), columns)
+    return Part("new_journal", _INSERT.format(condition=condition), columns)
 
 
 def without_nul(text: str | None) -> str | None:
-    """Text of another's making, which Postgres takes with anything but NUL in it."""
+    """For text from outside: Postgres stores any character but NUL."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if text and "\0" in text else text

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema. Several may try at once: one does it, the others wait and find it done."""
+"""Upgrades a database to the newest schema. Several processes may try at once: one does it, the others wait."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -19,27 +19,27 @@ from sqlalchemy.pool import NullPool
 import ordersaga
 from ordersaga.store.engine import Engine
 from ordersaga.store.errors import StoreError
-from ordersaga.store.session import in_own_words
+from ordersaga.store.session import translate_errors
 from ordersaga.store.settings import Database
 from ordersaga.store.tables import metadata
 
 _T = TypeVar("_T")
 _LOCK: Final = 0x6F72646572736167  # "ordersag"
 _LOCK_TIMEOUT: Final = "5s"
-"""Of a statement that needs a table to itself: traffic waits behind it for no longer than this."""
+"""For a statement that locks a table exclusively: other statements queue behind it for no longer than this."""
 
 
 class MigrationError(StoreError):
-    """The schema couldn't be brought up to date. What had been done before the failing step stays; it can be run again."""
+    """The schema couldn't be upgraded. The steps before the failing one are done; it can be run again."""
 
 
 def upgrade(database: Database | str, revision: str = "head") -> None:
-    """To the newest revision, or the one that is named."""
+    """To the newest revision, or to another one."""
     _run(database, lambda connection: _locked(connection, lambda config: command.upgrade(config, revision)))
 
 
 def downgrade(database: Database | str, revision: str) -> None:
-    """Back to a revision, or to `base`: nothing. What the older schema doesn't hold is lost."""
+    """Back to a revision, or to `base`: no tables. Data that the older schema can't hold is lost."""
     _run(database, lambda connection: _locked(connection, lambda config: command.downgrade(config, revision)))
 
 
@@ -52,12 +52,12 @@ def newest() -> str:
     """The revision that this version needs."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if head is None:
-        raise MigrationError(f"no migrations were found in {_scripts()}: the installation is broken")
+        raise MigrationError(f"there are no migrations in {_scripts()}: the installation is broken")
     return head
 
 
 def differences(database: Database | str) -> list[Any]:
-    """What the tables in the code have and the database hasn't, and the other way round; empty: they are the same."""
+    """How the database's schema differs from the tables in the code; empty: not at all."""
     return _run(database, _differences)
 
 
@@ -68,7 +68,7 @@ def _differences(connection: Connection) -> list[Any]:
 
 
 def _scripts() -> Path:
-    """In an installed wheel within the package, in a checkout beside it."""
+    """In an installed wheel inside the package, in a checkout next to it."""
     package = Path(ordersaga.__file__).parent
     within = package / "_migrations"
     return within if within.is_dir() else package.parents[1] / "migrations"
@@ -92,9 +92,9 @@ def _locked(connection: Connection, work: Callable[[Config], None]) -> None:
 
 
 def _run(database: Database | str, work: Callable[[Connection], _T]) -> _T:
-    """`work` on a connection of its own, which ends with it and so gives the lock back.
+    """Does `work` on a connection of its own; closing it releases the lock.
 
-    In a thread of its own, so that it may be called where an event loop runs.
+    In a thread of its own, so that it may be called while an event loop runs.
     """
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, _on_connection(database, work)).result()
@@ -103,11 +103,11 @@ def _run(database: Database | str, work: Callable[[Connection], _T]) -> _T:
 def _on_connection(database: Database | str, work: Callable[[Connection], _T]) -> Coroutine[Any, Any, _T]:
     async def run() -> _T:
         engine = Engine(database, poolclass=NullPool)
-        connection = await in_own_words(engine.pool.connect(), engine.where)
+        connection = await translate_errors(engine.pool.connect(), engine.where)
         try:
-            return await in_own_words(connection.run_sync(work), engine.where)
+            return await translate_errors(connection.run_sync(work), engine.where)
         except DBAPIError as error:
-            raise MigrationError(f"migration of {engine.where}: {_said(error)}") from error
+            raise MigrationError(f"migration of {engine.where}: {_message(error)}") from error
         finally:
             await connection.close()
             await engine.close()
@@ -115,6 +115,6 @@ def _on_connection(database: Database | str, work: Callable[[Connection], _T]) -
     return run()
 
 
-def _said(error: DBAPIError) -> str:
+def _message(error: DBAPIError) -> str:
     cause = error.orig.__cause__ if error.orig is not None else None
     return str(cause) if isinstance(cause, asyncpg.PostgresError) else str(error.orig)

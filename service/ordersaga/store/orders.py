@@ -1,6 +1,6 @@
-"""Rows of orders: read under lock, written by arrays. Both the intake and the worker's settle go through here."""
+"""Rows of orders: read under lock, and written as arrays, by the intake and by the settler."""
 
-# ruff: noqa: S608 - statements are put together from constants
+# ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -13,11 +13,11 @@ from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
 from ordersaga.store.rows import WRITTEN, Known, Lease, Row, columns_of, key_of
 
-_FIGURES: Final = (
+_PLAIN: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
     "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked"
 )
-"""Columns that are written as they are given."""
+"""Columns that are written as given."""
 
 _GIVEN: Final = """
 given AS (
@@ -35,13 +35,13 @@ given AS (
          captured_amount, released_amount, refunded_amount, expires, json, sealed, sealed_key, due, sequence, version,
          is_open, attention, blocked, leasing, token)
 )"""
-"""The arrays of `columns()`, owner ($25) and seconds of a lease ($26). `version` is the one after the write; `sealed` NULL
-leaves what is there."""
+"""The arrays of `columns()`, owner ($25) and seconds of a lease ($26). `version`: after the write; `sealed` NULL keeps what
+is there."""
 
 
 def _set(source: str) -> str:
-    figures = ", ".join(f"{name} = {source}.{name}" for name in _FIGURES.split(", "))
-    return f"""{figures}, updated_at = now(),
+    plain = ", ".join(f"{name} = {source}.{name}" for name in _PLAIN.split(", "))
+    return f"""{plain}, updated_at = now(),
     sealed = coalesce({source}.sealed, o.sealed), sealed_key = coalesce({source}.sealed_key, o.sealed_key)"""
 
 
@@ -51,9 +51,9 @@ RETURNING o.merchant, o.kind, o.subject, o.version, o.lease_token, {WRITTEN},
 
 UPSERT: Final = f"""
 WITH {_GIVEN}
-INSERT INTO orders AS o (merchant, kind, subject, {_FIGURES}, sealed, sealed_key,
+INSERT INTO orders AS o (merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
                          due_at, lease_owner, lease_until, lease_token, calling_since)
-SELECT merchant, kind, subject, {_FIGURES}, sealed, sealed_key,
+SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
        coalesce(lease_until, due_at), CASE WHEN leasing THEN $25::text END, lease_until, leasing::int,
        CASE WHEN leasing THEN now() END
 FROM given
@@ -64,7 +64,7 @@ ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
     lease_token = o.lease_token + CASE WHEN o.calling_since IS NULL THEN excluded.lease_token ELSE 0 END,
     calling_since = coalesce(o.calling_since, excluded.calling_since)
 WHERE o.version = excluded.version - 1 {_RETURNING}"""
-"""A lease that isn't settled stays as it is, and the order is due at its end: what was called then has to be found out."""
+"""An unsettled lease is kept, and the order is due when it ends: what was called under it has to be found out."""
 
 _SETTLE: Final = f"""
 WITH {_GIVEN}
@@ -80,9 +80,9 @@ WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
   AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token)"""
 
 SETTLE: Final = f"{_SETTLE} {_RETURNING}"
-"""A settled lease's token is used up, so that a settle whose COMMIT got lost isn't done twice."""
+"""A settle uses the lease's token up, so that one whose COMMIT was lost isn't done twice."""
 
-SAME: Final = """
+UNCHANGED: Final = """
 SELECT count(*) = cardinality($1::text[]) AS yes FROM (
     SELECT FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[])
          AS k(merchant, kind, subject, version, token, written)
@@ -91,19 +91,19 @@ SELECT count(*) = cardinality($1::text[]) AS yes FROM (
       AND (SELECT epoch FROM epoch) = $7
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
 ) AS locked"""
-"""Whether all rows are still as they were known, by this lease and in this epoch; they are locked."""
+"""Whether all rows, which are locked, are still as known, under this lease and in this epoch."""
 
-SETTLE_IF_SAME: Final = f"{_SETTLE} AND (SELECT yes FROM same) {_RETURNING}"
+SETTLE_IF_UNCHANGED: Final = f"{_SETTLE} AND (SELECT yes FROM unchanged) {_RETURNING}"
 
 _LOCKED: Final = f"""
 o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token,
 extract(epoch FROM o.calling_since)::float8 AS since"""
-_SAME: Final = "(o.version = g.version AND extract(epoch FROM o.updated_at)::float8 = g.written)"
+_UNCHANGED: Final = "(o.version = g.version AND extract(epoch FROM o.updated_at)::float8 = g.written)"
 _IN_ORDER: Final = "ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"
 
 
 def lock(condition: str) -> str:
-    """The orders named by three arrays, in the order of their keys."""
+    """The orders that three arrays name, sorted by key."""
     return f"""
 SELECT {_LOCKED}, o.state::text AS state, o.sealed, o.sealed_key
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g(merchant, kind, subject)
@@ -111,24 +111,25 @@ JOIN orders AS o USING (merchant, kind, subject) WHERE {condition} {_IN_ORDER}""
 
 
 LOCK_KNOWN: Final = f"""
-SELECT {_LOCKED}, {_SAME} AS same, CASE WHEN NOT {_SAME} THEN o.state::text END AS state,
-       CASE WHEN NOT {_SAME} THEN o.sealed END AS sealed, CASE WHEN NOT {_SAME} THEN o.sealed_key END AS sealed_key
+SELECT {_LOCKED}, {_UNCHANGED} AS unchanged, CASE WHEN NOT {_UNCHANGED} THEN o.state::text END AS state,
+       CASE WHEN NOT {_UNCHANGED} THEN o.sealed END AS sealed,
+       CASE WHEN NOT {_UNCHANGED} THEN o.sealed_key END AS sealed_key
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[])
      AS g(merchant, kind, subject, version, written)
 JOIN orders AS o USING (merchant, kind, subject) {_IN_ORDER}"""
-"""The same; what is in the row is given only where it isn't what is known already."""
+"""The same, without the content of rows that are unchanged since they were known."""
 
 
 _LARGEST: Final = 2**63
 
 
 def in_lock_order(keys: Iterable[Key]) -> list[Key]:
-    """Without repeats. The order is that of the columns: by bytes."""
+    """Without duplicates, sorted as the columns are: by bytes."""
     return sorted(set(keys))
 
 
 def row_of(record: Record, codec: Codec, known: Known | None = None) -> Row:
-    """`known`: what the row is known to hold. Raises UnreadableError."""
+    """`known`: what the row is known to contain. Raises UnreadableError."""
     if known is None:
         order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
         known = Known(order, record["version"], record["written"])
@@ -176,7 +177,7 @@ def columns(
 def _amount(order: Order, amount: int) -> int:
     if -_LARGEST <= amount < _LARGEST:
         return amount
-    raise InputRefusedError("an amount is beyond what a bigint holds", order.key)
+    raise InputRefusedError("an amount doesn't fit into a bigint", order.key)
 
 
 def lease_of(record: Record) -> Lease:

@@ -1,4 +1,4 @@
-"""The outbox: written with the decision, read and deleted by the relay that holds the shard."""
+"""The outbox: written with the decision, read and deleted by the relay that owns the shard."""
 
 # ruff: noqa: S608 - statements are put together from constants
 
@@ -9,16 +9,16 @@ from typing import Final
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store.codec import place_of
+from ordersaga.store.codec import key_bytes
 from ordersaga.store.rows import OutboxRow, columns_of, key_of
 from ordersaga.store.session import Part, Session
 from ordersaga.store.tables import SHARDS
 
-_PUBLISH: Final = """
+_INSERT: Final = """
 INSERT INTO outbox (shard, merchant, kind, subject, sequence, type, headers, payload)
 SELECT shard, merchant, kind, subject, sequence, type, headers, payload
 FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::bytea[])
-     WITH ORDINALITY AS g(shard, merchant, kind, subject, sequence, type, headers, payload, position) {where}
+     WITH ORDINALITY AS g(shard, merchant, kind, subject, sequence, type, headers, payload, position) {condition}
 ORDER BY position"""
 
 _TAKE_SHARDS: Final = """
@@ -26,10 +26,10 @@ WITH seen AS (
     INSERT INTO members (role, owner, seen_until) VALUES ('relay', $1, now() + make_interval(secs => $2))
     ON CONFLICT (role, owner) DO UPDATE SET seen_until = excluded.seen_until
 ),
-gone AS (DELETE FROM members WHERE role = 'relay' AND owner <> $1 AND seen_until <= now()),
+expired AS (DELETE FROM members WHERE role = 'relay' AND owner <> $1 AND seen_until <= now()),
 fair AS (
     SELECT ceil($3::float8 / count(*))::int AS share
-    FROM (SELECT owner FROM members WHERE role = 'relay' AND seen_until > now() UNION SELECT $1) AS living
+    FROM (SELECT owner FROM members WHERE role = 'relay' AND seen_until > now() UNION SELECT $1) AS live
 ),
 mine AS (SELECT shard FROM relay_shards WHERE owner = $1 AND lease_until > now() ORDER BY shard FOR UPDATE),
 kept AS (SELECT shard FROM mine ORDER BY shard LIMIT (SELECT share FROM fair)),
@@ -46,7 +46,7 @@ WHERE shard IN (SELECT shard FROM kept UNION ALL SELECT shard FROM free)
 RETURNING shard"""
 
 _LEAVE: Final = """
-WITH gone AS (DELETE FROM members WHERE role = 'relay' AND owner = $1)
+WITH member AS (DELETE FROM members WHERE role = 'relay' AND owner = $1)
 UPDATE relay_shards SET owner = NULL, lease_until = NULL WHERE owner = $1"""
 
 _DELETE: Final = """
@@ -55,24 +55,24 @@ WHERE outbox.id = ANY($1::bigint[]) AND s.shard = outbox.shard AND s.owner = $2 
 RETURNING outbox.id"""
 
 _DELETE_AND_READ: Final = f"""
-WITH sent AS ({_DELETE})
+WITH deleted AS ({_DELETE})
 SELECT id, merchant, kind, subject, sequence, type, headers, payload
 FROM outbox WHERE shard = ANY($3::smallint[]) AND id <> ALL($1::bigint[]) ORDER BY id LIMIT $4"""
 
 
-class Unsent(Struct, frozen=True):
-    """An outcome that waits to be published. Of one order, ids grow with `sequence`."""
+class UnpublishedOutcome(Struct, frozen=True):
+    """A row of the outbox. The ids of one order's rows grow with `sequence`."""
 
     id: int
     row: OutboxRow
 
 
 def shard_of(key: Key) -> int:
-    return zlib.crc32(place_of(key)) % SHARDS
+    return zlib.crc32(key_bytes(key)) % SHARDS
 
 
-def put(rows: Sequence[OutboxRow], where: str = "") -> Part:
-    """Those of one order in the order of their sequence."""
+def insert_outbox(rows: Sequence[OutboxRow], condition: str = "") -> Part:
+    """`rows`: those of one order by sequence."""
     keys = [row.key for row in rows]
     columns = (
         [shard_of(key) for key in keys],
@@ -82,27 +82,29 @@ def put(rows: Sequence[OutboxRow], where: str = "") -> Part:
         [row.headers for row in rows],
         [row.payload for row in rows],
     )
-    return Part("put_out", _PUBLISH.format(where=where), columns)
+    return Part("new_outbox", _INSERT.format(condition=condition), columns)
 
 
 async def take_shards(session: Session, owner: str, lease_seconds: float) -> list[int]:
-    """Keeps or takes this relay's fair share of all shards, by the number of relays that live, and gives back what is over."""
+    """Takes or keeps this relay's fair share of the shards, by the number of live relays, and gives surplus shards back."""
     return sorted(record["shard"] for record in await session.fetch(_TAKE_SHARDS, owner, lease_seconds, SHARDS))
 
 
 async def leave(session: Session, owner: str) -> None:
-    """Gives all shards back, so that others needn't wait for the lease's end."""
+    """Gives all shards back, so that others needn't wait for the leases to expire."""
     await session.fetch(_LEAVE, owner)
 
 
-async def read(session: Session, shards: Sequence[int], limit: int, sent: Sequence[int], owner: str) -> list[Unsent]:
-    """The oldest rows but those `sent`, in order of id; these are deleted by the same statement.
+async def read(
+    session: Session, shards: Sequence[int], limit: int, published: Sequence[int], owner: str
+) -> list[UnpublishedOutcome]:
+    """The oldest rows in order of id, without those `published`, which the same statement deletes.
 
-    Ids become visible out of order, so "above the last one read" would leave out an outcome and publish its successor.
+    Ids become visible out of order: reading "above the last id" could miss an outcome and publish its successor.
     """
-    records = await session.fetch(_DELETE_AND_READ, list(sent), owner, list(shards), limit)
+    records = await session.fetch(_DELETE_AND_READ, list(published), owner, list(shards), limit)
     return [
-        Unsent(
+        UnpublishedOutcome(
             record["id"],
             OutboxRow(key_of(record), record["sequence"], record["type"], record["headers"], record["payload"]),
         )
@@ -111,5 +113,5 @@ async def read(session: Session, shards: Sequence[int], limit: int, sent: Sequen
 
 
 async def delete(session: Session, ids: Sequence[int], owner: str) -> int:
-    """How many were deleted; those of a shard that is no longer ours stay."""
+    """How many were deleted; rows of a shard that the owner has lost stay."""
     return len(await session.fetch(_DELETE, list(ids), owner))

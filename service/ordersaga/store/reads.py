@@ -1,4 +1,4 @@
-"""Reads for people and metrics."""
+"""Reads for people and for metrics."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,8 +13,8 @@ from ordersaga.store.rows import key_of
 from ordersaga.store.session import Session
 
 
-class Shown(Struct, frozen=True):
-    """An order with its journal, oldest first. `calling_since`: a lease given then isn't settled."""
+class OrderView(Struct, frozen=True):
+    """An order with its journal, oldest entry first. `calling_since`: start of a lease that isn't settled."""
 
     order: Order
     version: int
@@ -29,24 +29,24 @@ class Shown(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """How many there are by two labels, which are named where the figure is."""
+    """How many there are with two labels; `Statistics` says which."""
 
     first: str
     second: str
     number: int
 
 
-class Figures(Struct, frozen=True):
-    """For gauges. Seconds are ages, 0 when there is nothing."""
+class Statistics(Struct, frozen=True):
+    """For gauges. Ages are in seconds, 0 if there is nothing."""
 
     outbox_rows: int
     outbox_age: float
-    overdue: list[Count]  # merchant, provider: orders that nobody has claimed for `late` seconds
-    leases_lost: list[Count]  # merchant, provider: leases that ended without settle and aren't claimed again
+    overdue: list[Count]  # merchant, provider: orders that have been due for `late` seconds
+    leases_lost: list[Count]  # merchant, provider: leases that expired unsettled, of orders that aren't claimed again
     attentions: list[Count]  # merchant, reason
-    stuck: list[Count]  # merchant, '': neither at rest nor due (I8)
+    stuck: list[Count]  # merchant, '': unfinished orders without a next step or an alert (I8)
     dead_letters: list[Count]  # code, state 'open'
-    unheard: float  # how far the intake may be behind
+    intake_lag: float  # seconds by which the intake may be behind
 
 
 _ORDER: Final = """
@@ -66,8 +66,8 @@ SELECT merchant, kind, subject FROM orders
 WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL
 ORDER BY merchant, kind, subject LIMIT $1"""
 
-_FIGURES: Final = """
-SELECT 'outbox' AS figure, '' AS first, '' AS second, count(*) AS number,
+_STATISTICS: Final = """
+SELECT 'outbox' AS statistic, '' AS first, '' AS second, count(*) AS number,
        coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox
 UNION ALL
 SELECT 'overdue', merchant, provider, count(*), 0 FROM orders
@@ -84,19 +84,19 @@ WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL GROUP
 UNION ALL
 SELECT 'dead_letters', code, state, count(*), 0 FROM dead_letters WHERE state = 'open' GROUP BY code, state
 UNION ALL
-SELECT 'unheard', '', '', count(*),
+SELECT 'intake_lag', '', '', count(*),
        coalesce(extract(epoch FROM now() - min(coalesce(caught_up_at, to_timestamp(0)))), 0)::float8
 FROM intake_offsets"""
 
 
-async def show(session: Session, key: Key, codec: Codec) -> Shown | None:
+async def show(session: Session, key: Key, codec: Codec) -> OrderView | None:
     """Raises UnreadableError."""
     place = (key.merchant, key.kind, key.subject)
     for record in await session.fetch(_ORDER, *place):
         order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
         entries = [Entry(*found) for found in await session.fetch(_JOURNAL, *place)]
         times = {name: record[name] for name in ("due_at", "lease_until", "calling_since", "created_at", "updated_at")}
-        return Shown(
+        return OrderView(
             order=order,
             version=record["version"],
             lease_owner=record["lease_owner"],
@@ -111,17 +111,17 @@ async def stuck(session: Session, limit: int) -> list[Key]:
     return [key_of(record) for record in await session.fetch(_STUCK, limit)]
 
 
-async def figures(session: Session, late: float) -> Figures:
-    records = await session.fetch(_FIGURES, late)
-    [waiting] = (record for record in records if record["figure"] == "outbox")
-    [unheard] = (record for record in records if record["figure"] == "unheard")
+async def statistics(session: Session, late: float) -> Statistics:
+    records = await session.fetch(_STATISTICS, late)
+    [outbox] = (record for record in records if record["statistic"] == "outbox")
+    [intake] = (record for record in records if record["statistic"] == "intake_lag")
     labelled: dict[str, Any] = {
         name: _counts(records, name) for name in ("overdue", "leases_lost", "attentions", "stuck", "dead_letters")
     }
-    return Figures(outbox_rows=waiting["number"], outbox_age=waiting["age"], unheard=unheard["age"], **labelled)
+    return Statistics(outbox_rows=outbox["number"], outbox_age=outbox["age"], intake_lag=intake["age"], **labelled)
 
 
-def _counts(records: Sequence[Record], figure: str) -> list[Count]:
+def _counts(records: Sequence[Record], name: str) -> list[Count]:
     return [
-        Count(record["first"], record["second"], record["number"]) for record in records if record["figure"] == figure
+        Count(record["first"], record["second"], record["number"]) for record in records if record["statistic"] == name
     ]

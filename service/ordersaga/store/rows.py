@@ -1,4 +1,4 @@
-"""What goes into the store and comes out of it. Times are seconds since the epoch by the database's clock."""
+"""What goes into the store and comes out of it. Times are in seconds since the epoch, by the database's clock."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ from ordersaga.domain.model.order import Key, Order
 
 
 class Clock(Struct, frozen=True):
-    """Read by a statement that is run anyway. `raised_at` 0: never restored; `input_watermark` 0: not yet caught up everywhere.
+    """Read along with another statement. `raised_at`: when the database was restored, 0: never.
 
-    `input_watermark`: everything that was sent before has been taken in.
+    `input_watermark`: every event sent before then was taken in, 0: not every partition was ever read to its end.
     """
 
     now: float
@@ -21,7 +21,7 @@ class Clock(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """An order as it was read or written last; `version` and `written` (when that was) tell whether the row is still the same."""
+    """An order as last read or written; by `version` and `written` (when it was) one sees whether the row is unchanged."""
 
     order: Order
     version: int
@@ -29,7 +29,7 @@ class Known(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """An order as it was locked. `since`: a lease was given then and not settled, be it over or not; `token` is of the last one."""
+    """An order as it was locked. `since`: start of a lease that isn't settled, expired or not; `token`: of the latest lease."""
 
     known: Known
     token: int
@@ -49,7 +49,7 @@ class Row(Struct, frozen=True):
 
 
 class Lease(Struct, frozen=True):
-    """The right to act for an order until a time. `version` and `written` are those of the row it came with."""
+    """The right to act for an order until a time. `version` and `written`: of the row as the lease was given."""
 
     key: Key
     token: int
@@ -58,8 +58,8 @@ class Lease(Struct, frozen=True):
     written: float
 
 
-class Leased(Struct, frozen=True):
-    """A claimed order. `previous_since`: a lease given then ended at `previous_until` without settle: a call may have been sent."""
+class ClaimedOrder(Struct, frozen=True):
+    """`previous_since`, `previous_until`: of an earlier lease that ended unsettled, so that its call may have been sent."""
 
     known: Known
     token: int
@@ -72,8 +72,8 @@ class Leased(Struct, frozen=True):
         return self.known.order
 
 
-class Unreadable(Struct, frozen=True):
-    """A claimed order whose row can't be read; `reason` names it. Set it aside."""
+class UnreadableOrder(Struct, frozen=True):
+    """A claimed order whose row can't be read; `reason` names the order. Set it aside."""
 
     key: Key
     token: int
@@ -81,7 +81,7 @@ class Unreadable(Struct, frozen=True):
 
 
 class OutboxRow(Struct, frozen=True):
-    """One outcome, as it will be published."""
+    """An outcome as it will be published."""
 
     key: Key
     sequence: int
@@ -91,7 +91,7 @@ class OutboxRow(Struct, frozen=True):
 
 
 class ProviderId(Struct, frozen=True):
-    """An id that the provider gave, so that the order can be found by it. `what`: order, capture, refund, …"""
+    """An id at the provider, by which the order can be found. `what` it is of: order, capture, refund, …"""
 
     key: Key
     provider: str
@@ -116,9 +116,9 @@ def columns_of(keys: list[Key]) -> tuple[list[str], list[str], list[str]]:
 
 
 def clock_sql(topics: int) -> str:
-    """One row: the Clock. The argument at `topics` names the topics that count, an empty array all of them.
+    """One row: the Clock. The argument with the number `topics` names the topics that count; an empty array: all of them.
 
-    A partition that has never been at its end holds `input_watermark` back.
+    A partition that was never read to its end holds `input_watermark` back.
     """
     return _CLOCK.replace("$topics", f"${topics}::text[]")
 

@@ -1,4 +1,4 @@
-"""One connection for one unit of work: every statement goes through here and is counted; failures become the store's own."""
+"""One connection for one unit of work. Every statement goes through here and is counted; errors become the store's own."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ from ordersaga.store.errors import (
 _T = TypeVar("_T")
 _ROLLBACK_SECONDS: Final = 5.0
 _ARGUMENT: Final = re.compile(r"\$(\d+)")
-_LATER: Final = (
+_CONFLICT: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.InvalidCachedStatementError,  # the schema has changed under a prepared statement
@@ -36,7 +36,7 @@ _REFUSED: Final = (
     asyncpg.ProgramLimitExceededError,
     UnicodeEncodeError,  # half a surrogate pair
 )
-_AWAY: Final = (
+_UNAVAILABLE: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -55,7 +55,7 @@ _AWAY: Final = (
 
 @dataclass(slots=True)
 class Counts:
-    """Statements sent, BEGIN among them, and transactions that were committed; of statements that commit by themselves only settles."""
+    """Statements sent, including BEGIN, and transactions committed; of statements that commit by themselves, only settles."""
 
     statements: int = 0
     commits: int = 0
@@ -63,7 +63,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A statement with its arguments, as a part of a larger one, which knows it by its name."""
+    """A statement with its arguments, as a named part (CTE) of a larger statement."""
 
     name: str
     sql: str
@@ -71,26 +71,26 @@ class Part:
 
 
 @cache
-def _together(statements: tuple[tuple[str, str], ...], select: str) -> str:
-    """One statement of several, their arguments numbered on."""
+def _combined(statements: tuple[tuple[str, str], ...], select: str) -> str:
+    """Several statements as one, with their arguments renumbered."""
     parts, before = [], 0
     for name, sql in statements:
-        parts.append(f"{name} AS ({numbered_on(sql, before)})")
+        parts.append(f"{name} AS ({renumbered(sql, before)})")
         before += max(int(one) for one in _ARGUMENT.findall(sql))
     return f"WITH {', '.join(parts)} {select}"
 
 
-def numbered_on(sql: str, before: int) -> str:
-    """The same, for a place behind so many arguments."""
+def renumbered(sql: str, before: int) -> str:
+    """With argument numbers that follow `before` other arguments."""
 
-    def further(found: re.Match[str]) -> str:
+    def renumber(found: re.Match[str]) -> str:
         return f"${int(found[1]) + before}"
 
-    return _ARGUMENT.sub(further, sql)
+    return _ARGUMENT.sub(renumber, sql)
 
 
 class Session:
-    """Straight on asyncpg: arrays in, records out. Raises the store's errors."""
+    """Directly on asyncpg: arrays in, records out. Raises the store's errors."""
 
     def __init__(self, driver: "asyncpg.Connection[Record]", counts: Counts, where: str) -> None:
         self._driver = driver
@@ -99,16 +99,16 @@ class Session:
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
         self._counts.statements += 1
-        return await in_own_words(self._driver.fetch(sql, *arguments), self._where)
+        return await translate_errors(self._driver.fetch(sql, *arguments), self._where)
 
-    async def fetch_together(self, parts: Sequence["Part"], select: str) -> Sequence[Record]:
-        """Statements that don't depend on each other, in one round trip; what they return is told by `select`."""
-        sql = _together(tuple((part.name, part.sql) for part in parts), select)
+    async def fetch_combined(self, parts: Sequence["Part"], select: str) -> Sequence[Record]:
+        """Independent statements in one round trip; `select` says what they return."""
+        sql = _combined(tuple((part.name, part.sql) for part in parts), select)
         return await self.fetch(sql, *(argument for part in parts for argument in part.arguments))
 
-    async def commit_together(self, parts: Sequence["Part"], select: str) -> Sequence[Record]:
-        """The same as a transaction of its own."""
-        records = await self.fetch_together(parts, select)
+    async def commit_combined(self, parts: Sequence["Part"], select: str) -> Sequence[Record]:
+        """The same, as a transaction of its own."""
+        records = await self.fetch_combined(parts, select)
         self._counts.commits += 1
         return records
 
@@ -116,17 +116,17 @@ class Session:
     async def transaction(self) -> AsyncIterator[None]:
         """COMMIT at the end, ROLLBACK on an exception."""
         self._counts.statements += 1
-        await in_own_words(self._driver.execute("BEGIN"), self._where)
+        await translate_errors(self._driver.execute("BEGIN"), self._where)
         try:
             yield
         except BaseException:
             await self._roll_back()
             raise
-        await in_own_words(self._driver.execute("COMMIT"), self._where)
+        await translate_errors(self._driver.execute("COMMIT"), self._where)
         self._counts.commits += 1
 
     async def _roll_back(self) -> None:
-        """A connection that can't even do that is broken off: the server then rolls back by itself."""
+        """If this fails the connection is closed, and the server rolls back by itself."""
         try:
             async with asyncio.timeout(_ROLLBACK_SECONDS):
                 await self._driver.execute("ROLLBACK")
@@ -137,8 +137,8 @@ class Session:
             raise
 
 
-async def in_own_words(work: Awaitable[_T], where: str) -> _T:
-    """What `work` gives; the errors of asyncpg, the pool and the system become the store's own."""
+async def translate_errors(work: Awaitable[_T], where: str) -> _T:
+    """The result of `work`; errors of asyncpg, the pool and the system become the store's own."""
     try:
         return await work
     except Exception as error:
@@ -151,23 +151,23 @@ async def in_own_words(work: Awaitable[_T], where: str) -> _T:
 def _translated(error: BaseException, where: str) -> StoreError | None:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return _translated(error.orig.__cause__ or error.orig, where)
-    if isinstance(error, _LATER):
-        return ConflictError(_said(error))
+    if isinstance(error, _CONFLICT):
+        return ConflictError(_message(error))
     if isinstance(error, _NO_SCHEMA):
-        return SchemaMissingError(f"{_said(error)} at {where}: run `ordersaga migrate`")
+        return SchemaMissingError(f"{_message(error)} at {where}: run `ordersaga migrate`")
     if isinstance(error, _REFUSED):
         return InputRefusedError(_refusal(error))
-    if isinstance(error, _AWAY) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)):
-        return StoreUnavailableError(f"Postgres at {where}: {_said(error)}")
+    if isinstance(error, _UNAVAILABLE) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)):
+        return StoreUnavailableError(f"Postgres at {where}: {_message(error)}")
     return None
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def _refusal(error: BaseException) -> str:
-    """Names the kind and the constraint; the message itself may show the value."""
+    """Names the error and the constraint, and not the message, which may quote the value."""
     constraint = getattr(error, "constraint_name", None)
-    return f"the database refuses it: {type(error).__name__}" + (f" ({constraint})" if constraint else "")
+    return f"the database rejects it: {type(error).__name__}" + (f" ({constraint})" if constraint else "")

@@ -1,4 +1,4 @@
-"""How to reach Postgres: an URL with libpq's TLS words, or the same as settings of their own."""
+"""How to connect to Postgres: a URL with libpq's TLS parameters, or the same as separate settings."""
 
 import ssl
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from ordersaga.store.errors import SettingError
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
-_TLS_WORDS: Final = {"sslmode": "sslmode", "sslrootcert": "ca", "sslcert": "certificate", "sslkey": "key"}
+_TLS_PARAMETERS: Final = {"sslmode": "sslmode", "sslrootcert": "ca", "sslcert": "certificate", "sslkey": "key"}
 _DRIVERS: Final = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
 
 
@@ -22,12 +22,12 @@ _PLANS: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""Rows are reached by their keys: planned once, and a plan that was made while the tables were empty fits large ones."""
+"""Rows are accessed by key: plan once, and so that a plan made for empty tables is right for large ones too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """Times are seconds. `url` never shows in a repr: it may hold the password. TLS words in it win over the fields."""
+    """Times are in seconds. `url` may contain the password, so it isn't in the repr. Its TLS parameters override the fields."""
 
     url: str = field(repr=False)
     sslmode: SslMode = "prefer"
@@ -41,8 +41,8 @@ class Database:
     application_name: str = "ordersaga"
 
     def checked(self) -> Self:
-        """With the words of the URL; SettingError says what can't be used."""
-        found = self._with_words_of_url()
+        """With the parameters of the URL. Raises SettingError."""
+        found = self._with_parameters_of_url()
         if found.sslmode not in get_args(SslMode):
             raise SettingError(f"database sslmode {found.sslmode!r} isn't one of {', '.join(get_args(SslMode))}")
         return found
@@ -58,7 +58,7 @@ class Database:
             "database": url.database,
             "ssl": self._tls(),
             "timeout": self.connect_timeout,
-            "command_timeout": self.statement_timeout + 5,  # for a server that vanished without a word
+            "command_timeout": self.statement_timeout + 5,  # for a server that vanished without closing the connection
             "server_settings": self._server_settings(),
         }
 
@@ -73,7 +73,7 @@ class Database:
             "application_name": self.application_name,
             "statement_timeout": milliseconds,
             "idle_in_transaction_session_timeout": milliseconds,
-            "jit": "off",  # compiling takes longer than any of our statements runs
+            "jit": "off",  # compiling takes longer than running any of our statements
             **_PLANS,
             "timezone": "UTC",
         }
@@ -82,20 +82,21 @@ class Database:
         try:
             url = make_url(self.url)
         except (ArgumentError, ValueError):
-            raise SettingError("the database URL can't be read; it is like postgresql://user@host:5432/name") from None
+            raise SettingError("invalid database URL; it should be like postgresql://user@host:5432/name") from None
         if url.drivername not in _DRIVERS:
-            raise SettingError(f"the database URL begins with {url.drivername}://, only postgresql:// will do")
+            raise SettingError(f"the database URL begins with {url.drivername}://; it must begin with postgresql://")
         return url
 
-    def _with_words_of_url(self) -> Self:
-        words = self._parsed().query
-        unknown = sorted(words.keys() - _TLS_WORDS.keys())
+    def _with_parameters_of_url(self) -> Self:
+        parameters = self._parsed().query
+        unknown = sorted(parameters.keys() - _TLS_PARAMETERS.keys())
         if unknown:
-            raise SettingError(f"the database URL has parameters that aren't known: {', '.join(unknown)}")
-        found: dict[str, Any] = {
-            _TLS_WORDS[name]: str(value) if name == "sslmode" else Path(str(value)) for name, value in words.items()
+            raise SettingError(f"unknown parameters in the database URL: {', '.join(unknown)}")
+        given: dict[str, Any] = {
+            _TLS_PARAMETERS[name]: str(value) if name == "sslmode" else Path(str(value))
+            for name, value in parameters.items()
         }
-        return replace(self, **found)
+        return replace(self, **given)
 
     def _tls(self) -> ssl.SSLContext | str | bool:
         match self.sslmode:

@@ -1,6 +1,6 @@
-"""What came of the calls of many orders, in one transaction: BEGIN, two statements and COMMIT."""
+"""The results of calls for many orders, in one transaction: BEGIN, two statements and COMMIT."""
 
-# ruff: noqa: S608 - statements are put together from constants
+# ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -9,10 +9,19 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.store.appended import IF_SAME, NOTHING, AppendedRows
+from ordersaga.store.appended import IF_UNCHANGED, NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
-from ordersaga.store.orders import LOCK_KNOWN, SAME, SETTLE, SETTLE_IF_SAME, columns, in_lock_order, lease_of, row_of
+from ordersaga.store.orders import (
+    LOCK_KNOWN,
+    SETTLE,
+    SETTLE_IF_UNCHANGED,
+    UNCHANGED,
+    columns,
+    in_lock_order,
+    lease_of,
+    row_of,
+)
 from ordersaga.store.rows import Clock, Known, Lease, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session
 from ordersaga.store.vault import Vault
@@ -23,10 +32,10 @@ SELECT * FROM clock LEFT JOIN locked ON true"""
 _CLOCK_AND_WRITTEN: Final = "SELECT * FROM clock LEFT JOIN written ON true"
 
 
-class Settled(Struct, frozen=True):
-    """An order to write. `token`: of the lease under which the call was made; None: of no lease, which leaves one as it is.
+class SettledOrder(Struct, frozen=True):
+    """An order to write. `token`: of the lease under which the call was made; None: no lease, and an existing one is kept.
 
-    `keep`: go on under a new lease, for the next call.
+    `keep`: continue under a new lease, for the next call.
     """
 
     order: Order
@@ -40,8 +49,8 @@ class Settled(Struct, frozen=True):
         return self.keep and self.token is not None
 
 
-class Settlement:
-    """Of one open transaction. Each method is one statement."""
+class SettleTransaction:
+    """An open transaction. Each method is one statement."""
 
     def __init__(self, session: Session, codec: Codec, vault: Vault, topics: Sequence[str]) -> None:
         self._session = session
@@ -50,10 +59,7 @@ class Settlement:
         self._topics = list(topics)
 
     async def lock(self, known: Iterable[Known]) -> tuple[Clock, dict[Key, Row]]:
-        """The orders as they are now, locked until the end; a row that was written since it was known is read anew.
-
-        Raises UnreadableError.
-        """
+        """Locks the orders, and reads those again that were written since they were known. Raises UnreadableError."""
         of_key = {one.order.key: one for one in known}
         keys = in_lock_order(of_key)
         records = await self._session.fetch(
@@ -67,22 +73,22 @@ class Settlement:
         for record in records:
             if record["merchant"] is not None:
                 key = key_of(record)
-                rows[key] = row_of(record, self._codec, of_key[key] if record["same"] else None)
+                rows[key] = row_of(record, self._codec, of_key[key] if record["unchanged"] else None)
         return clock_of(records[0]), rows
 
     async def write(
-        self, settled: Sequence[Settled], owner: str, lease_seconds: float, told: AppendedRows = NOTHING
+        self, settled: Sequence[SettledOrder], owner: str, lease_seconds: float, appended: AppendedRows = NO_ROWS
     ) -> dict[Key, Lease | None]:
         """Each order at most once. A Lease where `keep`.
 
-        Raises LeaseLostError where an order's token or version isn't what it was when it was locked.
+        Raises LeaseLostError if an order's token or version has changed since it was locked.
         """
-        parts = [*told.parts(self._vault)]
+        parts = [*appended.parts(self._vault)]
         if settled:
             parts.append(Part("written", SETTLE, (*_columns(settled, self._codec), owner, lease_seconds)))
         if not parts:
             return {}
-        records = await self._session.fetch_together(parts, "SELECT * FROM written" if settled else "SELECT")
+        records = await self._session.fetch_combined(parts, "SELECT * FROM written" if settled else "SELECT")
         written = _leases(settled, records) if settled else {}
         for one in settled:
             if one.order.key not in written:
@@ -90,19 +96,19 @@ class Settlement:
         return written
 
 
-async def settle_known(
+async def settle_if_unchanged(
     session: Session,
-    settled: Sequence[Settled],
+    settled: Sequence[SettledOrder],
     owner: str,
     lease_seconds: float,
-    told: AppendedRows,
+    appended: AppendedRows,
     epoch: int,
     codec: Codec,
     vault: Vault,
     topics: Sequence[str],
 ) -> tuple[Clock, dict[Key, Lease | None] | None]:
-    """In one statement, which commits by itself: all of it, or nothing where a row isn't as it was known."""
-    same = (
+    """Writes all of it in one statement that commits by itself, or nothing if a row isn't as known any more."""
+    unchanged = (
         *columns_of([one.order.key for one in settled]),
         [one.row.version for one in settled],
         [one.token for one in settled],
@@ -111,21 +117,21 @@ async def settle_known(
     )
     parts = [
         Part("clock", clock_sql(1), (list(topics),)),
-        Part("same", SAME, same),
-        Part("written", SETTLE_IF_SAME, (*_columns(settled, codec), owner, lease_seconds)),
-        *told.parts(vault, IF_SAME),
+        Part("unchanged", UNCHANGED, unchanged),
+        Part("written", SETTLE_IF_UNCHANGED, (*_columns(settled, codec), owner, lease_seconds)),
+        *appended.parts(vault, IF_UNCHANGED),
     ]
-    records = await session.commit_together(parts, _CLOCK_AND_WRITTEN)
+    records = await session.commit_combined(parts, _CLOCK_AND_WRITTEN)
     written = [record for record in records if record["merchant"] is not None]
     return clock_of(records[0]), _leases(settled, written) if written else None
 
 
-def _leases(settled: Sequence[Settled], written: Sequence[Record]) -> dict[Key, Lease | None]:
+def _leases(settled: Sequence[SettledOrder], written: Sequence[Record]) -> dict[Key, Lease | None]:
     kept = {one.order.key for one in settled if one.leasing}
     return {key: lease_of(record) if key in kept else None for record in written for key in (key_of(record),)}
 
 
-def _columns(settled: Sequence[Settled], codec: Codec) -> Sequence[Sequence[object]]:
+def _columns(settled: Sequence[SettledOrder], codec: Codec) -> Sequence[Sequence[object]]:
     return columns(
         [one.order for one in settled],
         [one.row for one in settled],

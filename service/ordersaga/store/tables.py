@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 
 SHARDS: Final = 32
-"""Of the outbox. Never changed: an order stays in its shard."""
+"""Of the outbox. It must never change: an order stays in its shard."""
 
 metadata: Final = MetaData(
     naming_convention={
@@ -38,7 +38,7 @@ metadata: Final = MetaData(
 )
 
 
-def _word(name: str) -> Column[str]:
+def _key_text(name: str) -> Column[str]:
     return Column(name, Text(collation="C"), nullable=False)
 
 
@@ -53,10 +53,10 @@ def _amount(name: str) -> Column[int]:
 orders: Final = Table(
     "orders",
     metadata,
-    _word("merchant"),
-    _word("kind"),
-    _word("subject"),
-    _word("provider"),
+    _key_text("merchant"),
+    _key_text("kind"),
+    _key_text("subject"),
+    _key_text("provider"),
     Column("provider_order_id", Text),
     Column("status", Text, nullable=False),
     Column("fraud_status", Text),
@@ -76,7 +76,7 @@ orders: Final = Table(
     _time("calling_since", optional=True),
     Column("sequence", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("is_open", Boolean, nullable=False),  # an operation or an event waits: the order isn't at rest
+    Column("is_open", Boolean, nullable=False),  # unfinished: an operation or an event waits
     Column("attention", Text),
     Column("blocked", Uuid),
     _time("created_at", now=True),
@@ -106,9 +106,9 @@ orders: Final = Table(
 inbox: Final = Table(
     "inbox",
     metadata,
-    _word("merchant"),
-    _word("source"),
-    _word("id"),
+    _key_text("merchant"),
+    _key_text("source"),
+    _key_text("id"),
     Column("digest", LargeBinary, nullable=False),
     _time("taken_at", now=True),
     Column("dead_letter", Uuid),
@@ -120,7 +120,7 @@ inbox: Final = Table(
 intake_offsets: Final = Table(
     "intake_offsets",
     metadata,
-    _word("topic"),
+    _key_text("topic"),
     Column("partition", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     _time("caught_up_at", optional=True),
@@ -130,9 +130,9 @@ intake_offsets: Final = Table(
 journal: Final = Table(
     "journal",
     metadata,
-    _word("merchant"),
-    _word("kind"),
-    _word("subject"),
+    _key_text("merchant"),
+    _key_text("kind"),
+    _key_text("subject"),
     Column("id", BigInteger, Identity(always=True), nullable=False),
     _time("at"),
     Column("what", Text, nullable=False),
@@ -150,11 +150,11 @@ journal: Final = Table(
 provider_ids: Final = Table(
     "provider_ids",
     metadata,
-    _word("merchant"),
-    _word("provider"),
-    _word("id"),
-    _word("kind"),
-    _word("subject"),
+    _key_text("merchant"),
+    _key_text("provider"),
+    _key_text("id"),
+    _key_text("kind"),
+    _key_text("subject"),
     Column("what", Text, nullable=False),
     PrimaryKeyConstraint("merchant", "provider", "id"),
 )
@@ -164,9 +164,9 @@ outbox: Final = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("shard", SmallInteger, nullable=False),
-    _word("merchant"),
-    _word("kind"),
-    _word("subject"),
+    _key_text("merchant"),
+    _key_text("kind"),
+    _key_text("subject"),
     Column("sequence", BigInteger, nullable=False),
     Column("type", Text, nullable=False),
     Column("headers", LargeBinary, nullable=False),
@@ -207,8 +207,8 @@ relay_shards: Final = Table(
 members: Final = Table(
     "members",
     metadata,
-    _word("role"),
-    _word("owner"),
+    _key_text("role"),
+    _key_text("owner"),
     _time("seen_until"),
     PrimaryKeyConstraint("role", "owner"),
 )
@@ -216,9 +216,9 @@ members: Final = Table(
 switches: Final = Table(
     "switches",
     metadata,
-    _word("name"),
-    _word("merchant"),  # '*': all
-    _word("provider"),  # '*': all
+    _key_text("name"),
+    _key_text("merchant"),  # '*': all
+    _key_text("provider"),  # '*': all
     Column("paused", Boolean, nullable=False),
     Column("by", Text, nullable=False),
     _time("at", now=True),

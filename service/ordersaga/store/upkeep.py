@@ -1,4 +1,4 @@
-"""What operators and timers do: offsets, retention, the epoch, switches, the master keys' proof."""
+"""Offsets, inbox retention, the epoch, switches, and the check of master keys."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,16 +14,16 @@ ALL: Final = "*"
 _PROOF: Final = b"ordersaga"
 
 
-class AtEnd(Struct, frozen=True):
-    """A partition of which nothing is left to take in; `next` is the consumer's position."""
+class PartitionEnd(Struct, frozen=True):
+    """The end of a partition that is taken in completely."""
 
     topic: str
     partition: int
-    next: int
+    next_offset: int
 
 
 class Switch(Struct, frozen=True):
-    """What is paused, for one or all (`*`) merchants and providers, by whom, since when."""
+    """A pause of one or all (`*`) merchants and providers; `by`: who set it, `at`: when."""
 
     name: str
     merchant: str
@@ -36,14 +36,14 @@ _OFFSETS: Final = "SELECT partition, next_offset FROM intake_offsets WHERE topic
 
 _CAUGHT_UP: Final = """
 INSERT INTO intake_offsets AS o (topic, partition, next_offset, caught_up_at)
-SELECT topic, partition, next, now() - make_interval(secs => $4)
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS g(topic, partition, next)
+SELECT topic, partition, next_offset, now() - make_interval(secs => $4)
+FROM unnest($1::text[], $2::int[], $3::bigint[]) AS g(topic, partition, next_offset)
 ON CONFLICT (topic, partition) DO UPDATE SET caught_up_at = excluded.caught_up_at
 WHERE o.next_offset <= excluded.next_offset"""
 
-_RESTORED: Final = "UPDATE epoch SET epoch = epoch + 1, raised_at = now() RETURNING epoch"
+_RAISE_EPOCH: Final = "UPDATE epoch SET epoch = epoch + 1, raised_at = now() RETURNING epoch"
 
-_FORGET: Final = """
+_PRUNE_INBOX: Final = """
 DELETE FROM inbox WHERE (merchant, source, id) IN (
     SELECT merchant, source, id FROM inbox WHERE taken_at < now() - make_interval(secs => $1)
     ORDER BY taken_at LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -57,7 +57,7 @@ _PAUSED: Final = """
 SELECT name, merchant, provider, by, extract(epoch FROM at)::float8 AS at FROM switches WHERE paused
 ORDER BY name, merchant, provider"""
 
-_PROVE: Final = """
+_ADD_PROOFS: Final = """
 INSERT INTO master_keys (id, proof, proof_key) SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
 ON CONFLICT (id) DO NOTHING"""
 
@@ -68,24 +68,24 @@ async def offsets(session: Session, topic: str) -> dict[int, int]:
     return {record["partition"]: record["next_offset"] for record in await session.fetch(_OFFSETS, topic)}
 
 
-async def caught_up(session: Session, partitions: Sequence[AtEnd], ago: float) -> None:
-    ordered = sorted(partitions, key=lambda one: (one.topic, one.partition))
+async def record_caught_up(session: Session, ends: Sequence[PartitionEnd], ago: float) -> None:
+    ordered = sorted(ends, key=lambda one: (one.topic, one.partition))
     await session.fetch(
         _CAUGHT_UP,
         [one.topic for one in ordered],
         [one.partition for one in ordered],
-        [one.next for one in ordered],
+        [one.next_offset for one in ordered],
         ago,
     )
 
 
-async def restored(session: Session) -> int:
-    epoch: int = (await session.fetch(_RESTORED))[0]["epoch"]
+async def raise_epoch(session: Session) -> int:
+    epoch: int = (await session.fetch(_RAISE_EPOCH))[0]["epoch"]
     return epoch
 
 
-async def forget_inbox(session: Session, older_than: float, batch: int) -> int:
-    return len(await session.fetch(_FORGET, older_than, batch))
+async def prune_inbox(session: Session, older_than: float, batch: int) -> int:
+    return len(await session.fetch(_PRUNE_INBOX, older_than, batch))
 
 
 async def switch(session: Session, name: str, merchant: str, provider: str, by: str, *, paused: bool) -> None:
@@ -96,13 +96,15 @@ async def paused(session: Session) -> list[Switch]:
     return [Switch(*(record[name] for name in Switch.__struct_fields__)) for record in await session.fetch(_PAUSED)]
 
 
-async def prove(session: Session, vault: Vault) -> list[str]:
-    """Ids of the keys that this database knows and that aren't given: what they sealed can't be read.
+async def check_master_keys(session: Session, vault: Vault) -> list[str]:
+    """Ids of keys that this database knows and that are missing: what they encrypted can't be read.
 
-    Raises MasterKeyError when a key isn't the one that this database knows by that id.
+    Raises MasterKeyError if a key isn't the one that this database knows by that id.
     """
     given: dict[str, Sealed] = {name: vault.seal_as(name, _PROOF, name.encode()) for name in vault.names}
-    await session.fetch(_PROVE, [*given], [one.data for one in given.values()], [one.key for one in given.values()])
+    await session.fetch(
+        _ADD_PROOFS, [*given], [one.data for one in given.values()], [one.key for one in given.values()]
+    )
     records = await session.fetch(_PROOFS)
     for record in records:
         if record["id"] in given:
@@ -115,6 +117,6 @@ def _check(record: Record, vault: Vault) -> None:
         vault.open(Sealed(record["proof_key"], record["proof"]), record["id"].encode())
     except MasterKeyError:
         raise MasterKeyError(
-            f"the master key given as {record['id']!r} isn't the one that this database knows by that id: "
-            "give the one it was first started with, or a new key under a new id"
+            f"the master key {record['id']!r} isn't the one that this database knows by that id: "
+            "use the original one, or give the new key a new id"
         ) from None

@@ -1,5 +1,6 @@
 """Logs and metrics."""
 
+from ordersaga.telemetry.gauges import serve, set_gauges, watch_bulkheads, watch_gates, watch_store
 from ordersaga.telemetry.logs import configure_logs
 from ordersaga.telemetry.metrics import (
     DEAD_LETTERS,
@@ -8,17 +9,16 @@ from ordersaga.telemetry.metrics import (
     LEASES_LOST,
     UNCERTAIN_CALLS,
     VIOLATIONS,
-    called,
-    decided,
+    count_call,
+    count_intake,
+    count_outcomes,
+    count_published,
+    count_refused_write,
+    count_settled,
     operation_of,
-    refused,
-    relayed,
     result_of,
-    settled,
-    taken_in,
 )
-from ordersaga.telemetry.stalls import InHand, StallWatch
-from ordersaga.telemetry.watching import figures, serve, watch_bulkheads, watch_gates, watch_store
+from ordersaga.telemetry.stalls import BatchAge, StallWatch
 
 __all__ = [
     "DEAD_LETTERS",
@@ -27,19 +27,19 @@ __all__ = [
     "LEASES_LOST",
     "UNCERTAIN_CALLS",
     "VIOLATIONS",
-    "InHand",
+    "BatchAge",
     "StallWatch",
-    "called",
     "configure_logs",
-    "decided",
-    "figures",
+    "count_call",
+    "count_intake",
+    "count_outcomes",
+    "count_published",
+    "count_refused_write",
+    "count_settled",
     "operation_of",
-    "refused",
-    "relayed",
     "result_of",
     "serve",
-    "settled",
-    "taken_in",
+    "set_gauges",
     "watch_bulkheads",
     "watch_gates",
     "watch_store",

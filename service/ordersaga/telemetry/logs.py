@@ -1,4 +1,4 @@
-"""One line for each log entry, to stderr. It holds only fields that are known to be free of personal data."""
+"""One line for each log entry, to stderr. It contains only fields that are known to be free of personal data."""
 
 import logging
 import sys
@@ -11,11 +11,11 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
-from ordersaga.telemetry.metrics import left_out
+from ordersaga.telemetry.metrics import count_dropped_field
 
 Form = Literal["json", "console"]
 
-# A field that isn't named here is left out of the line, as it might hold personal data or a secret.
+# Any other field is dropped from the line, as it might contain personal data or a secret.
 KNOWN_FIELDS: Final = frozenset({
     "event", "level", "logger", "timestamp", "exception",
     "merchant", "provider", "subject", "operation", "dead_letter", "code", "status", "correlation_id", "route",
@@ -23,41 +23,42 @@ KNOWN_FIELDS: Final = frozenset({
     "records", "results", "outcomes", "orders", "seconds", "attempt", "at",
     "role", "roles", "owner", "instance", "version", "signal", "reason", "error",
 })  # fmt: skip
-_LONGEST: Final = 500
-_FRAMES: Final = 8
-_SPEAKS_OF_PLACES_ONLY: Final = ("aiokafka", "alembic")
-"""Foreign loggers whose messages name hosts, topics and revisions; of others only the first line of the template is taken."""
-_AGAIN: Final = 30.0
-"""Seconds in which such a line is left out when it says the same again: a missing topic would be told ten times a second."""
-_MOST_SAID: Final = 1_000
+_MAX_LENGTH: Final = 500
+_MAX_FRAMES: Final = 8
+_SAFE_LOGGERS: Final = ("aiokafka", "alembic")
+"""Library loggers whose messages only name hosts, topics and revisions. Of other libraries only the first line of the
+message template is logged."""
+_REPEAT_AFTER: Final = 30.0
+"""Seconds in which the same line of such a logger is logged once: a missing topic would be reported ten times a second."""
+_MAX_REMEMBERED: Final = 1_000
 
 
 def only_known_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> EventDict:
-    """Known names with plain values; of another value only its type. What is taken out is counted: no line should hold it."""
+    """Known names with plain values; of another value only its type. What is dropped is counted: it shouldn't be logged."""
     for name in fields.keys() - KNOWN_FIELDS:
-        left_out(name)
+        count_dropped_field(name)
     return {name: _plain(name, value) for name, value in fields.items() if name in KNOWN_FIELDS}
 
 
 def _plain(name: str, value: object) -> object:
     match value:
         case str():
-            return value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
+            return value if len(value) <= _MAX_LENGTH else value[:_MAX_LENGTH] + "…"
         case None | bool() | int() | float():
             return value
         case list() | tuple() | set() | frozenset():
             return [_plain(name, one) for one in value]
         case _:
-            left_out(name)
+            count_dropped_field(name)
             return f"<{type(value).__name__}>"
 
 
 def safe_exception(_logger: object, _method: str, fields: EventDict) -> EventDict:
-    """The kind of an exception, its causes and where it came from, without their texts: those may quote data."""
+    """The types of an exception and its causes and where it was raised, without messages, which may quote data."""
     info = fields.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
     if isinstance(error, BaseException):
-        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
         where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
         kinds = " from ".join(type(one).__name__ for one in _with_causes(error))
         fields["exception"] = f"{kinds} at {where}" if where else kinds
@@ -73,19 +74,19 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__
 
 
-class _Foreign(logging.Handler):
-    """Lines of the standard library's loggers, in the same form."""
+class _LibraryHandler(logging.Handler):
+    """Lines of the standard library's loggers, in the same format."""
 
     def __init__(self, processors: list[Processor], write: Callable[[bytes], object]) -> None:
         super().__init__()
         self._processors = processors
         self._write = write
-        self._said: dict[tuple[str, str], float] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = _message_of(record)
-            if record.name.partition(".")[0] in _SPEAKS_OF_PLACES_ONLY and self._was_said(record.name, message):
+            if record.name.partition(".")[0] in _SAFE_LOGGERS and self._is_repeated(record.name, message):
                 return
             fields: Any = {
                 "event": message,
@@ -96,21 +97,21 @@ class _Foreign(logging.Handler):
             for processor in self._processors:
                 fields = processor(None, record.levelname.lower(), fields)
             self._write(fields)
-        except Exception:  # noqa: BLE001 - a log line never ends what it tells of
+        except Exception:  # noqa: BLE001 - logging must never raise
             self.handleError(record)
 
-    def _was_said(self, logger: str, message: str) -> bool:
+    def _is_repeated(self, logger: str, message: str) -> bool:
         now = time.monotonic()
-        if now - self._said.get((logger, message), -_AGAIN) < _AGAIN:
+        if now - self._logged_at.get((logger, message), -_REPEAT_AFTER) < _REPEAT_AFTER:
             return True
-        if len(self._said) >= _MOST_SAID:
-            self._said.clear()
-        self._said[logger, message] = now
+        if len(self._logged_at) >= _MAX_REMEMBERED:
+            self._logged_at.clear()
+        self._logged_at[logger, message] = now
         return False
 
 
 def _message_of(record: logging.LogRecord) -> str:
-    if record.name.split(".", 1)[0] in _SPEAKS_OF_PLACES_ONLY:
+    if record.name.split(".", 1)[0] in _SAFE_LOGGERS:
         return record.getMessage()
     line = next(iter(str(record.msg).splitlines()), "")
     error = record.exc_info[1] if record.exc_info else None
@@ -118,9 +119,9 @@ def _message_of(record: logging.LogRecord) -> str:
 
 
 def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | None = None) -> None:
-    """Sends structlog and the standard library's loggers to `file`, else to stderr. Call it when all is imported:
+    """Sends structlog and the standard library's loggers to `file`, or to stderr. Call it when everything is imported.
 
-    loggers that libraries gave a way of their own (FastStream's does, with the texts of exceptions) lose it.
+    It removes the handlers that libraries added: FastStream's logs the messages of exceptions.
     """
     lowest = logging.getLevelNamesMapping()[level]
     factory = structlog.BytesLoggerFactory(file or sys.stderr.buffer)
@@ -140,8 +141,8 @@ def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | No
             logger.handlers.clear()
             logger.propagate = True
     root = logging.getLogger()
-    root.handlers[:] = [_Foreign(finish, factory().msg)]
-    # Below WARNING clients tell of each request, and at DEBUG what is in it.
+    root.handlers[:] = [_LibraryHandler(finish, factory().msg)]
+    # Below WARNING clients log each request, and at DEBUG its content.
     root.setLevel(max(lowest, logging.WARNING))
     logging.getLogger("alembic").setLevel(max(lowest, logging.INFO))
 

@@ -1,4 +1,4 @@
-"""What is counted as it happens. What is only looked at from time to time is in `watching`."""
+"""Counters and histograms, which are updated as things happen. The gauges are in `gauges`."""
 
 from collections import Counter as Tally
 from collections.abc import Sequence
@@ -13,35 +13,37 @@ _BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 # shop events
-TAKEN_IN: Final = Counter("ordersaga_events_taken_in_total", "Shop events decided or set waiting")
-DUPLICATES: Final = Counter("ordersaga_events_duplicate_total", "Shop events that came again and were dropped")
+TAKEN_IN: Final = Counter("ordersaga_events_taken_in_total", "Shop events that were taken in")
+DUPLICATES: Final = Counter("ordersaga_events_duplicate_total", "Shop events that were dropped as duplicates")
 DEAD_LETTERS: Final = Counter("ordersaga_dead_letters_total", "Inputs that couldn't be processed", ["code"])
 FOREIGN_KEYS: Final = Counter("ordersaga_events_foreign_key_total", "Records whose key isn't their order id")
 INTAKE_BATCH: Final = Histogram("ordersaga_intake_batch_records", "Records in an intake batch", buckets=_BATCHES)
-# provider calls; those with the result `unknown` are operations whose answer was lost
+# provider calls; the result `unknown` is a lost answer
 CALLS: Final = Counter("ordersaga_calls_total", "Provider calls", ["provider", "operation", "result"])
 CALL_SECONDS: Final = Histogram("ordersaga_call_seconds", "Duration of provider calls", ["provider"], buckets=_SECONDS)
 SETTLE_BATCH: Final = Histogram("ordersaga_settle_batch_orders", "Orders in a settle batch", buckets=_BATCHES)
 # leases
-LEASES_LOST: Final = Counter("ordersaga_leases_lost_total", "Leases that were lost before the send or the settle")
+LEASES_LOST: Final = Counter("ordersaga_leases_lost_total", "Leases that were lost before the call or the settle")
 UNCERTAIN_CALLS: Final = Counter(
-    "ordersaga_doubts_total", "Leases that had ended unsettled: their call may have been sent"
+    "ordersaga_uncertain_calls_total", "Leases that ended unsettled, so that their call may have been sent"
 )
 # outcomes
 OUTCOMES: Final = Counter("ordersaga_outcomes_total", "Outcomes decided", ["outcome"])
 RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes published")
 RELAY_FAILED: Final = Counter(
-    "ordersaga_outcomes_publish_failed_total", "Outcomes whose publication failed, to be repeated"
+    "ordersaga_outcomes_publish_failed_total", "Outcomes that failed to be published and are retried"
 )
 # logs
-LEFT_OUT: Final = Counter("ordersaga_log_fields_left_out_total", "Fields that a log line may not hold", ["field"])
-# the invariants of money: anything above 0 is an alert of the same name
+DROPPED_FIELDS: Final = Counter(
+    "ordersaga_log_fields_left_out_total", "Fields that were dropped from log lines", ["field"]
+)
+# the invariants; each has an alert for any value above 0
 Invariant = Literal["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]
 INVARIANTS: Final[tuple[Invariant, ...]] = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10")
 VIOLATIONS: Final = Counter("ordersaga_invariant_violations_total", "Broken invariants", ["invariant"])
 for _name in INVARIANTS:
     VIOLATIONS.labels(_name)
-_KEPT_BY: Final[dict[str, Invariant]] = {
+_INVARIANT_OF_CONSTRAINT: Final[dict[str, Invariant]] = {
     "orders_amounts_not_negative": "I2",
     "orders_books_balance": "I2",
     "orders_refunded_within_captured": "I2",
@@ -50,43 +52,43 @@ _KEPT_BY: Final[dict[str, Invariant]] = {
 }
 
 
-def taken_in(records: int, taken: int, duplicates: int, letters: Sequence[str]) -> None:
-    """One intake batch; `letters` are the codes of its dead letters."""
+def count_intake(records: int, taken: int, duplicates: int, dead_letter_codes: Sequence[str]) -> None:
+    """One batch of the intake."""
     INTAKE_BATCH.observe(records)
     TAKEN_IN.inc(taken)
     DUPLICATES.inc(duplicates)
-    for code, count in Tally(letters).items():
+    for code, count in Tally(dead_letter_codes).items():
         DEAD_LETTERS.labels(code).inc(count)
 
 
-def called(provider: str, call: Call, result: Result, seconds: float) -> None:
+def count_call(provider: str, call: Call, result: Result, seconds: float) -> None:
     CALLS.labels(provider, operation_of(call), result_of(result)).inc()
     CALL_SECONDS.labels(provider).observe(seconds)
 
 
-def settled(orders: int) -> None:
+def count_settled(orders: int) -> None:
     SETTLE_BATCH.observe(orders)
 
 
-def decided(outcomes: Sequence[Outcome]) -> None:
+def count_outcomes(outcomes: Sequence[Outcome]) -> None:
     for what, count in Tally(outcome.what for outcome in outcomes).items():
         OUTCOMES.labels(what).inc(count)
 
 
-def refused(reason: str) -> None:
-    """What the database wouldn't take: a constraint in `reason` may be one that keeps an invariant."""
-    for constraint, invariant in _KEPT_BY.items():
+def count_refused_write(reason: str) -> None:
+    """A violation, if `reason` names a constraint that enforces an invariant."""
+    for constraint, invariant in _INVARIANT_OF_CONSTRAINT.items():
         if constraint in reason:
             VIOLATIONS.labels(invariant).inc()
 
 
-def left_out(field: str) -> None:
-    """What had to be taken out of a log line, by the name that our code gave it."""
+def count_dropped_field(field: str) -> None:
+    """A field that was dropped from a log line, by its name in our code."""
     VIOLATIONS.labels("I10").inc()
-    LEFT_OUT.labels(field if field.isidentifier() else "…").inc()
+    DROPPED_FIELDS.labels(field if field.isidentifier() else "…").inc()
 
 
-def relayed(published: int, failed: int) -> None:
+def count_published(published: int, failed: int) -> None:
     RELAYED.inc(published)
     RELAY_FAILED.inc(failed)
 

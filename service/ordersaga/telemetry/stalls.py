@@ -1,4 +1,4 @@
-"""Work that stands still though nothing outside is in its way (I7)."""
+"""Detects batches that make no progress although the database is available (I7)."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,27 +6,27 @@ from typing import Final
 
 from ordersaga.telemetry.metrics import VIOLATIONS
 
-InHand = Callable[[], float]
-"""For how many seconds the oldest batch of a role has been worked on; 0: there is none."""
-_LONGEST: Final = 60.0  # seconds
+BatchAge = Callable[[], float]
+"""Seconds since a role's oldest unfinished batch was started; 0: there is none."""
+_MAX_AGE: Final = 60.0  # seconds
 
 
 class StallWatch:
-    """Counts, at each look, the roles whose batch has been in hand for over a minute in which the store was there all the time."""
+    """Each check counts the roles with a batch that is older than a minute, in which the store was always available."""
 
-    def __init__(self, in_hand: Sequence[InHand], monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._in_hand = in_hand
+    def __init__(self, batch_ages: Sequence[BatchAge], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._batch_ages = batch_ages
         self._monotonic = monotonic
-        self._there_since: float | None = None
+        self._available_since: float | None = None
 
-    def away(self) -> None:
-        """The store doesn't answer: what waits for it isn't stalled by other work."""
-        self._there_since = None
+    def store_unavailable(self) -> None:
+        """What waits for the store isn't stalled."""
+        self._available_since = None
 
-    def look(self) -> None:
-        """The store has just answered."""
+    def check(self) -> None:
+        """Call it when the store has just answered."""
         now = self._monotonic()
-        if self._there_since is None:
-            self._there_since = now
-        there = now - self._there_since
-        VIOLATIONS.labels("I7").inc(sum(min(seconds(), there) > _LONGEST for seconds in self._in_hand))
+        if self._available_since is None:
+            self._available_since = now
+        available = now - self._available_since
+        VIOLATIONS.labels("I7").inc(sum(min(age(), available) > _MAX_AGE for age in self._batch_ages))

@@ -1,4 +1,4 @@
-"""Slots by merchant and provider: who is paused or down takes nobody's room."""
+"""Bulkheads: slots per merchant and provider, so that one that is paused or down takes no capacity from others."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,11 +6,11 @@ from typing import Protocol
 
 from ordersaga.domain.model.results import Result
 
-AccountKey = tuple[str, str]  # merchant, provider ("": not placed yet)
+AccountKey = tuple[str, str]  # merchant, provider ("": of orders that aren't placed yet)
 
 
 class Gate(Protocol):
-    """How many more calls a provider may be given now, and what came of them."""
+    """How many more calls may be made to a provider now. It is told of their results."""
 
     def room(self) -> int: ...
 
@@ -20,7 +20,7 @@ class Gate(Protocol):
 
 
 class Switch(Protocol):
-    """What is paused: a merchant's calls to a provider, `*` for all."""
+    """A pause of a merchant's calls to a provider; `*`: all."""
 
     @property
     def merchant(self) -> str: ...
@@ -30,50 +30,49 @@ class Switch(Protocol):
 
 
 class Bulkhead:
-    """One merchant's slots at one provider. A slot is held from the lease to the settle; the gate counts calls alone."""
+    """One merchant's slots at one provider. A slot is in use from the lease to the settle; the gate counts only calls."""
 
     def __init__(self, slots: int, gate: Gate | None = None) -> None:
         self.slots = slots
-        self.held = 0
+        self.in_use = 0
         self.paused = False
-        self.freed = asyncio.Event()
+        self.slot_released = asyncio.Event()
         self._gate = gate
 
     def room(self) -> int:
-        """How many more orders may be taken."""
-        return min(max(self.slots - self.held, 0), self._calls())
+        """How many more orders may be leased now."""
+        return min(max(self.slots - self.in_use, 0), self._free_calls())
 
-    def open(self) -> bool:
-        """May the provider be given one more call?"""
-        return self._calls() > 0
+    def allows_call(self) -> bool:
+        return self._free_calls() > 0
 
-    def take(self, slots: int = 1) -> None:
+    def acquire(self, slots: int = 1) -> None:
         """Takes slots, each with a call that may begin."""
-        self.held += slots
+        self.in_use += slots
         if self._gate is not None and slots:
             self._gate.started(slots)
 
-    def again(self) -> None:
+    def start_next_call(self) -> None:
         """The slot is kept for another call."""
         if self._gate is not None:
             self._gate.started()
 
-    def called(self, result: Result | None) -> None:
-        """The call has ended; None: there was none."""
+    def end_call(self, result: Result | None) -> None:
+        """None: no call was made."""
         if self._gate is not None:
             self._gate.ended(result)
 
-    def free(self) -> None:
-        self.held -= 1
-        self.freed.set()
+    def release(self) -> None:
+        self.in_use -= 1
+        self.slot_released.set()
 
-    def give_back(self, slots: int = 1) -> None:
-        """Slots that weren't used, and their calls: no news for whoever waits for a free one."""
+    def release_unused(self, slots: int = 1) -> None:
+        """Slots that no call was made with. It doesn't wake who waits for a slot: these were free a moment ago."""
         for _ in range(slots):
-            self.called(None)
-        self.held -= slots
+            self.end_call(None)
+        self.in_use -= slots
 
-    def _calls(self) -> int:
+    def _free_calls(self) -> int:
         if self.paused:
             return 0
         return self.slots if self._gate is None else max(self._gate.room(), 0)
@@ -82,33 +81,33 @@ class Bulkhead:
 class Bulkheads:
     def __init__(self, bulkheads: Mapping[AccountKey, Bulkhead]) -> None:
         self._bulkheads = dict(bulkheads)
-        self._freed = asyncio.Event()
+        self._slot_released = asyncio.Event()
         for bulkhead in self._bulkheads.values():
-            bulkhead.freed = self._freed
+            bulkhead.slot_released = self._slot_released
 
-    def bulkhead(self, merchant: str, provider: str) -> Bulkhead | None:
-        """None: a merchant or provider that isn't configured here."""
-        return self._bulkheads.get((merchant, provider))
+    def __getitem__(self, account: AccountKey) -> Bulkhead:
+        return self._bulkheads[account]
 
-    def must(self, merchant: str, provider: str) -> Bulkhead:
-        return self._bulkheads[merchant, provider]
+    def get(self, account: AccountKey) -> Bulkhead | None:
+        """None: the merchant or the provider isn't configured here."""
+        return self._bulkheads.get(account)
 
-    def with_room(self, most: int) -> list[tuple[AccountKey, int]]:
-        """Lanes that could take orders now, and how many (at most `most` each): half of their room.
+    def claimable(self, most: int) -> list[tuple[AccountKey, int]]:
+        """How many orders may be claimed now for each account: half of its free slots, and at most `most`.
 
-        The other half stays for orders that come in meanwhile.
+        The other half is for orders that the intake hands over meanwhile.
         """
-        self._freed.clear()
+        self._slot_released.clear()
         return [
             (key, min((room + 1) // 2, most)) for key, bulkhead in self._bulkheads.items() if (room := bulkhead.room())
         ]
 
-    async def freed(self) -> None:
-        """Returns when a slot was given back since the last look at the room."""
-        await self._freed.wait()
+    async def slot_released(self) -> None:
+        """Returns when a slot was released since the last `claimable`."""
+        await self._slot_released.wait()
 
     def pause(self, switches: Sequence[Switch]) -> None:
-        """Pauses these and no others: the claims heed the switches by themselves, orders in our hands only by this."""
+        """Pauses these and resumes all others. It is for orders handed over in memory: claims check the switches in SQL."""
         for (merchant, provider), bulkhead in self._bulkheads.items():
             bulkhead.paused = any(
                 switch.merchant in {merchant, "*"} and switch.provider in {provider, "*"} for switch in switches

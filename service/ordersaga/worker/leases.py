@@ -1,4 +1,4 @@
-"""An order in a worker's hands, and the clocks by which its lease is judged before a call."""
+"""Leased orders, and the clocks by which a lease is checked before a call."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ordersaga.worker.bulkheads import AccountKey
 
 
 def uptime() -> float:
-    """Seconds since the boot, a suspended host's sleep included (where the system can tell)."""
+    """Seconds since boot, including the time that the host was suspended (where the system has such a clock)."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -20,23 +20,24 @@ Clock = Callable[[], float]
 
 
 class UncertainCall(Struct, frozen=True):
-    """An earlier lease ended unsettled: its call may have been sent between these times (the database's clock)."""
+    """An earlier lease ended unsettled: its call may have been sent between these times, by the database's clock."""
 
     since: float
     until: float
 
 
 class LeasedOrder(Struct, frozen=True):
-    """A leased order as it was when leased.
+    """An order as it was when it was leased.
 
-    `ends`: when the lease does, by both local clocks, never later than in the database. `lane`: where it has its slot.
+    `ends`, `ends_uptime`: end of the lease by the two local clocks, never later than in the database. `account`: whose slot
+    it uses.
     """
 
     known: Known
     token: int
     ends: float
     ends_uptime: float
-    bulkhead: AccountKey
+    account: AccountKey
     uncertain: UncertainCall | None = None
 
     @property
@@ -45,12 +46,12 @@ class LeasedOrder(Struct, frozen=True):
 
     @property
     def row(self) -> Row:
-        """As it is unless somebody has written it meanwhile; when the lease began isn't said."""
+        """The row, unless it has been written meanwhile. It lacks the start of the lease."""
         return Row(self.known, self.token, since=None)
 
 
 class LeaseClock:
-    """Turns lease seconds into local times. Taken *before* the statement that leases, so that it errs on the safe side."""
+    """Local times for leases, and the database's time between statements."""
 
     def __init__(self, lease: float, monotonic: Clock = time.monotonic, boottime: Clock = uptime) -> None:
         self._lease = lease
@@ -59,14 +60,15 @@ class LeaseClock:
         self._offset = 0.0
 
     def mark(self) -> tuple[float, float]:
+        """When a lease that is taken now ends. Call it before the statement, so that it isn't later than in the database."""
         return self._monotonic() + self._lease, self._boottime() + self._lease
 
-    def outlasts(self, held: LeasedOrder, seconds: float) -> bool:
-        """Does the lease last for a call of so many seconds from now?"""
-        return self._monotonic() + seconds < held.ends and self._boottime() + seconds < held.ends_uptime
+    def outlasts(self, leased: LeasedOrder, seconds: float) -> bool:
+        """Whether the lease lasts for a call of so many seconds from now."""
+        return self._monotonic() + seconds < leased.ends and self._boottime() + seconds < leased.ends_uptime
 
-    def heard(self, database_now: float) -> None:
-        """Keeps what the database's clock says, to know between statements what is due."""
+    def observe(self, database_now: float) -> None:
+        """Takes the time that a statement has returned."""
         self._offset = database_now - self._monotonic()
 
     def database_now(self) -> float:

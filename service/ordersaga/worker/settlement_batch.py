@@ -1,4 +1,4 @@
-"""What a batch of results makes of its orders: put together without the database, written in one transaction."""
+"""Decides a batch of results without the database, to be written in one transaction."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.rows import Clock, Known, Lease, ProviderId, Row
-from ordersaga.store.settle import Settled
+from ordersaga.store.settle import SettledOrder
 from ordersaga.telemetry.metrics import Invariant
 from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
 from ordersaga.worker.leases import LeasedOrder
@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 
 
 class Settlement(Struct):
-    """What came of one leased order. `failed`: our own code did, in this function; the order goes to a person."""
+    """The result for one leased order. `failed`: the function of our own code that failed; the order gets an attention."""
 
-    held: LeasedOrder
+    leased: LeasedOrder
     call: Call | Elapsed
     result: Result | None
     seconds: float | None
@@ -36,92 +36,94 @@ class Settlement(Struct):
 
 
 class SettlementBatch:
-    """Of one attempt to settle a batch. `instance` and `clock` are those of its outcomes; `go_on`: may leases go on?"""
+    """For one attempt to settle. `instance` and `clock`: of its outcomes; `keep_leases`: leases may continue for a next call."""
 
-    def __init__(self, bulkheads: Bulkheads, rulebook: Rulebook, instance: str, clock: Clock, *, go_on: bool) -> None:
+    def __init__(
+        self, bulkheads: Bulkheads, rulebook: Rulebook, instance: str, clock: Clock, *, keep_leases: bool
+    ) -> None:
         self._bulkheads = bulkheads
         self._rulebook = rulebook
         self._instance = instance
         self._clock = clock
-        self._go_on = go_on
-        self._done: dict[Key, Settlement] = {}
+        self._keep_leases = keep_leases
+        self._settled: dict[Key, Settlement] = {}
         self._entries: list[tuple[Key, Entry]] = []
         self.outcomes: list[tuple[Key, Outcome]] = []
-        self._ids: list[ProviderId] = []
-        self._started: dict[Key, Bulkhead] = {}
-        self.changes: list[Settled] = []
+        self._provider_ids: list[ProviderId] = []
+        self._next_calls: dict[Key, Bulkhead] = {}
+        self.changes: list[SettledOrder] = []
         self.lost: list[Settlement] = []
         self.violated: list[Invariant] = []
 
     def add(self, settlement: Settlement, row: Row | None) -> None:
-        """`row`: the order as it is now."""
-        held, now = settlement.held, self._clock.now
-        key = held.order.key
+        """`row`: the order's current one."""
+        leased, now = settlement.leased, self._clock.now
+        key = leased.order.key
         self._entries.extend((key, entry) for entry in _call_entries(settlement, now))
-        if row is None or row.token != held.token:
+        if row is None or row.token != leased.token:
             self.lost.append(settlement)
             return
         rules = self._rulebook.of(key.merchant)
-        before = _found(settlement, row)
+        before = _order_at_call(settlement, row)
         decision = _decide(settlement, before, now, rules)
         due = saga.due(decision.order, now, rules)
-        keep = self._go_on and due is not None and due <= now and self._goes_on(held, decision.order)
-        self._done[key] = settlement
+        keep = self._keep_leases and due is not None and due <= now and self._reserve_next_call(leased, decision.order)
+        self._settled[key] = settlement
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
-        self._note_id(settlement, decision.order)
+        self._add_provider_id(settlement, decision.order)
         self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
-        self.changes.append(Settled(decision.order, row, held.token, due, keep))
+        self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep))
 
-    def told(self) -> AppendedRows:
-        """Of a lost lease the call alone: evidence for whoever looks into it."""
+    def appended_rows(self) -> AppendedRows:
+        """For a lost lease only the call's journal entry, which shows that it was made."""
         epoch = self._clock.epoch
         outbox = [outbox_row(key, one, epoch, self._instance) for key, one in self.outcomes]
-        return AppendedRows(self._entries, outbox, ids=self._ids)
+        return AppendedRows(self._entries, outbox, provider_ids=self._provider_ids)
 
     def ended(self, written: Mapping[Key, Lease | None]) -> list[LeasedOrder]:
-        """Those that are in nobody's hands now."""
-        done = [one.held for key, one in self._done.items() if written.get(key) is None]
-        return [*(one.held for one in self.lost), *done]
+        """Orders whose lease has ended or was lost."""
+        settled = [one.leased for key, one in self._settled.items() if written.get(key) is None]
+        return [*(one.leased for one in self.lost), *settled]
 
-    def following(self, written: Mapping[Key, Lease | None], mark: tuple[float, float]) -> list[LeasedOrder]:
-        """Those whose lease goes on to the next call, their slots kept and their calls counted at the gates."""
-        going_on = []
+    def continued(self, written: Mapping[Key, Lease | None], mark: tuple[float, float]) -> list[LeasedOrder]:
+        """Orders whose lease continues for the next call. Their slots are kept, and the gates have counted the calls."""
+        continued = []
         for change in self.changes:
             key = change.order.key
             lease = written.get(key)
             if lease is not None:
-                del self._started[key]
+                del self._next_calls[key]
                 known = Known(change.order, lease.version, lease.written)
-                going_on.append(LeasedOrder(known, lease.token, *mark, bulkhead=self._done[key].held.bulkhead))
+                continued.append(LeasedOrder(known, lease.token, *mark, account=self._settled[key].leased.account))
         self.cancel_calls()
-        return going_on
+        return continued
 
     def cancel_calls(self) -> None:
-        """Calls that were counted and won't be made."""
-        for bulkhead in self._started.values():
-            bulkhead.called(None)
-        self._started.clear()
+        """For calls that the gates have counted and that won't be made."""
+        for bulkhead in self._next_calls.values():
+            bulkhead.end_call(None)
+        self._next_calls.clear()
 
-    def _goes_on(self, held: LeasedOrder, after: Order) -> bool:
-        """A slot can be kept only in its own lane, and only while the provider may be given calls: this one is counted."""
-        bulkhead = self._bulkheads.must(*held.bulkhead)
-        if held.bulkhead != (after.key.merchant, after.provider) or not bulkhead.open():
+    def _reserve_next_call(self, leased: LeasedOrder, after: Order) -> bool:
+        """False: the slot can't be kept, as the order has another account now, or the provider gets no more calls."""
+        bulkhead = self._bulkheads[leased.account]
+        if leased.account != (after.key.merchant, after.provider) or not bulkhead.allows_call():
             return False
-        bulkhead.again()
-        self._started[after.key] = bulkhead
+        bulkhead.start_next_call()
+        self._next_calls[after.key] = bulkhead
         return True
 
-    def _note_id(self, settlement: Settlement, after: Order) -> None:
+    def _add_provider_id(self, settlement: Settlement, after: Order) -> None:
         call, result = settlement.call, settlement.result
         if isinstance(result, Succeeded) and result.provider_id and not isinstance(call, Elapsed):
             what = call.operation.type if call.operation else "order"
-            self._ids.append(ProviderId(after.key, after.provider, result.provider_id, what))
+            self._provider_ids.append(ProviderId(after.key, after.provider, result.provider_id, what))
 
 
-def _found(settlement: Settlement, row: Row) -> Order:
-    """The order as the call found it."""
-    order, uncertain = evidence.begun(row.order, settlement.call, row.since), settlement.held.uncertain
+def _order_at_call(settlement: Settlement, row: Row) -> Order:
+    """The order as it was when the call was made."""
+    order, uncertain = evidence.begun(row.order, settlement.call, row.since), settlement.leased.uncertain
     return order if uncertain is None else evidence.mark_uncertain(order, uncertain.since, uncertain.until)
 
 
@@ -142,10 +144,10 @@ def _call_entries(settlement: Settlement, now: float) -> list[Entry]:
     operation = call.operation
     name = operation.type if operation else "refresh"
     entry = Entry("call", now, name, operation_id=operation.id if operation else None, duration=settlement.seconds)
-    return [replace(entry, note=_told(call, result), correlation_id=result.correlation_id, status=_status(result))]
+    return [replace(entry, note=_note(call, result), correlation_id=result.correlation_id, status=_status(result))]
 
 
-def _told(call: Call, result: Result) -> str:
+def _note(call: Call, result: Result) -> str:
     what = {Send: "send", Read: "read", Revoke: "revoke"}[type(call)]
     match result:
         case Succeeded(provider_id=provider_id):

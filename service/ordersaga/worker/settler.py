@@ -1,4 +1,4 @@
-"""Settles results in batches, many orders in one transaction, on state read anew."""
+"""Settles results in batches: many orders in one statement or transaction."""
 
 import asyncio
 import time
@@ -31,12 +31,14 @@ from ordersaga.worker.settlement_batch import Settlement, SettlementBatch
 __all__ = ["Settlement", "Settler", "SettlerSettings"]
 
 log = structlog.get_logger(__name__)
-_NO_RESULTS_FAULT: Final = (StoreUnavailableError, ConflictError, SchemaMissingError, MasterKeyError)
+_NOT_CAUSED_BY_RESULT: Final = (StoreUnavailableError, ConflictError, SchemaMissingError, MasterKeyError)
 _FIRST_PAUSE: Final = 0.05  # seconds
-_LONGEST_PAUSE: Final = 2.0
+_MAX_PAUSE: Final = 2.0
 
 
 class SettlerSettings(Struct, frozen=True):
+    """`lease` in seconds; `batch`: results at once."""
+
     owner: str
     instance: str
     lease: float = 30.0
@@ -44,7 +46,7 @@ class SettlerSettings(Struct, frozen=True):
 
 
 class Settler:
-    """`carry_on` takes an order whose lease goes on to its next call; `wake` tells the relay."""
+    """`continue_with` takes an order whose lease continues for its next call; `wake` wakes the relay."""
 
     def __init__(
         self,
@@ -62,14 +64,14 @@ class Settler:
         self._settings = settings
         self._wake = wake
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue()
-        self._begun: dict[object, float] = {}
+        self._started: dict[object, float] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._heard: Clock | None = None
-        self.carry_on: Callable[[LeasedOrder], None] = _nobody
-        self.open = True
+        self._last_clock: Clock | None = None
+        self.continue_with: Callable[[LeasedOrder], None] = _no_worker
+        self.keep_leases = True
 
-    def put(self, settlement: Settlement) -> None:
+    def enqueue(self, settlement: Settlement) -> None:
         self._idle.clear()
         self._queue.put_nowait(settlement)
 
@@ -79,152 +81,157 @@ class Settler:
             batch = [await self._queue.get()]
             while len(batch) < self._settings.batch and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            mine = object()
-            self._begun[mine] = time.monotonic()
+            batch_id = object()
+            self._started[batch_id] = time.monotonic()
             try:
-                if left := await self._settle_known(batch):
+                if left := await self._settle_if_unchanged(batch):
                     await self._settle(left)
             finally:
-                del self._begun[mine]
-                if not self._begun and self._queue.empty():
+                del self._started[batch_id]
+                if not self._started and self._queue.empty():
                     self._idle.set()
 
     async def drained(self) -> None:
         """Returns when nothing is left to settle."""
         await self._idle.wait()
 
-    def in_hand(self) -> float:
-        """For how many seconds the oldest batch that isn't settled yet has been worked on; 0: there is none."""
-        return time.monotonic() - min(self._begun.values()) if self._begun else 0.0
+    def oldest_batch_age(self) -> float:
+        """Seconds since the oldest unsettled batch was started; 0: there is none."""
+        return time.monotonic() - min(self._started.values()) if self._started else 0.0
 
-    async def _settle_known(self, batch: Sequence[Settlement]) -> list[Settlement]:
-        """Plain answers in one statement, upon the state that their calls were made of; what it leaves wants a look at the rows.
+    def _new_batch(self, clock: Clock) -> SettlementBatch:
+        return SettlementBatch(
+            self._bulkheads, self._rulebook, self._settings.instance, clock, keep_leases=self.keep_leases
+        )
 
-        The time is that of the database's clock as it was last heard and has gone on since.
+    async def _settle_if_unchanged(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Settles simple successes in one statement, on the orders as they were called. Returns the others.
+
+        Its time is that of the database's clock as last observed, plus the time since then.
         """
-        plain = _plain(batch) if self._heard is not None else []
-        if not plain or self._heard is None:
-            return [*batch]
+        simple = _simple_successes(settlements) if self._last_clock is not None else []
+        if not simple or self._last_clock is None:
+            return [*settlements]
         settings, mark = self._settings, self._clock.mark()
-        clock = replace(self._heard, now=self._clock.database_now())
-        settling = SettlementBatch(self._bulkheads, self._rulebook, settings.instance, clock, go_on=self.open)
+        clock = replace(self._last_clock, now=self._clock.database_now())
+        batch = self._new_batch(clock)
         try:
-            for settlement in plain:
-                settling.add(settlement, settlement.held.row)
-            heard, written = await self._store.settle(
-                settling.changes, settings.owner, settings.lease, settling.told(), clock.epoch
+            for settlement in simple:
+                batch.add(settlement, settlement.leased.row)
+            observed, written = await self._store.settle_if_unchanged(
+                batch.changes, settings.owner, settings.lease, batch.appended_rows(), clock.epoch
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, who looks at the rows will find out whose fault it is
-            settling.cancel_calls()
-            log.warning("results not settled at once", reason=type(error).__name__, results=len(plain))
-            return [*batch]
+        except Exception as error:  # noqa: BLE001 - settling on the current rows finds out what causes it
+            batch.cancel_calls()
+            log.warning("results not settled at once", reason=type(error).__name__, results=len(simple))
+            return [*settlements]
         except BaseException:  # cancelled: the calls that were counted won't be made
-            settling.cancel_calls()
+            batch.cancel_calls()
             raise
-        self._hear(heard)
+        self._observe(observed)
         if written is None:
-            settling.cancel_calls()
-            return [*batch]
-        self._tell(settling)
-        self._free(settling.ended(written))
-        for held in settling.following(written, mark):
-            self.carry_on(held)
-        settled = {id(settlement) for settlement in plain}
-        return [settlement for settlement in batch if id(settlement) not in settled]
+            batch.cancel_calls()
+            return [*settlements]
+        self._report(batch)
+        self._release(batch.ended(written))
+        for leased in batch.continued(written, mark):
+            self.continue_with(leased)
+        settled = {id(settlement) for settlement in simple}
+        return [settlement for settlement in settlements if id(settlement) not in settled]
 
-    async def _settle(self, batch: Sequence[Settlement]) -> None:
-        """Until it is done: a store that is away is waited for, a batch that fails is halved down to the one order."""
+    async def _settle(self, settlements: Sequence[Settlement]) -> None:
+        """Until it is done: waits for a store that is unavailable, and halves a batch that fails, down to one order."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                following = await self.settle_batch(batch)
+                continued = await self.settle_batch(settlements)
                 break
-            except _NO_RESULTS_FAULT as error:
-                log.warning("store away, results wait", reason=str(error), results=len(batch))
+            except _NOT_CAUSED_BY_RESULT as error:
+                log.warning("store unavailable, results wait", reason=str(error), results=len(settlements))
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is one order's fault: find which
-                if len(batch) > 1:
-                    middle = len(batch) // 2
-                    await self._settle(batch[:middle])
-                    await self._settle(batch[middle:])
+                pause = min(pause * 2, _MAX_PAUSE)
+            except Exception as error:  # noqa: BLE001 - whatever it is, one order causes it: find out which
+                if len(settlements) > 1:
+                    middle = len(settlements) // 2
+                    await self._settle(settlements[:middle])
+                    await self._settle(settlements[middle:])
                     return
-                if not await self._goes_to_a_person(batch[0], error):
+                if not await self._mark_failed(settlements[0], error):
                     return
-        for held in following:
-            self.carry_on(held)
+        for leased in continued:
+            self.continue_with(leased)
 
-    async def _goes_to_a_person(self, settlement: Settlement, error: Exception) -> bool:
-        """True: by the settle itself, which stalls the order next time. Where that fails too its row is set aside."""
-        held = settlement.held
-        key = held.order.key
+    async def _mark_failed(self, settlement: Settlement, error: Exception) -> bool:
+        """True: settle it again, which stalls the order. If that has failed too, its row is set aside."""
+        leased = settlement.leased
+        key = leased.order.key
         reason = f"settle: {type(error).__name__}"
-        said = str(error) if isinstance(error, StoreError) else reason
-        log.error("settle failed", subject=key.subject, merchant=key.merchant, reason=said)
-        telemetry.refused(said)
+        message = str(error) if isinstance(error, StoreError) else reason
+        log.error("settle failed", subject=key.subject, merchant=key.merchant, reason=message)
+        telemetry.count_refused_write(message)
         if settlement.failed is None:
             settlement.failed = reason
             return True
-        self._bulkheads.must(*held.bulkhead).free()
+        self._bulkheads[leased.account].release()
         try:
-            await self._store.set_aside([claims.Aside(key, held.token, reason)])
+            await self._store.set_aside([claims.Aside(key, leased.token, reason)])
         except StoreError:
-            log.warning("order not set aside, its lease runs out and it is tried again", subject=key.subject)
+            log.warning("order not set aside, it is retried when its lease expires", subject=key.subject)
         return False
 
-    async def settle_batch(self, batch: Sequence[Settlement]) -> list[LeasedOrder]:
-        """One transaction. Returns the orders whose lease goes on. Slots of all others are free afterwards."""
+    async def settle_batch(self, settlements: Sequence[Settlement]) -> list[LeasedOrder]:
+        """In one transaction. Returns the orders whose lease continues; the slots of all others are released."""
         settings = self._settings
         mark = self._clock.mark()
-        settling = None
+        batch = None
         try:
-            async with self._store.settling() as tx:
-                clock, rows = await tx.lock([settlement.held.known for settlement in batch])
-                self._hear(clock)
-                settling = SettlementBatch(self._bulkheads, self._rulebook, settings.instance, clock, go_on=self.open)
-                for settlement in batch:
-                    settling.add(settlement, rows.get(settlement.held.order.key))
-                written = await tx.write(settling.changes, settings.owner, settings.lease, settling.told())
+            async with self._store.settle_transaction() as tx:
+                clock, rows = await tx.lock([settlement.leased.known for settlement in settlements])
+                self._observe(clock)
+                batch = self._new_batch(clock)
+                for settlement in settlements:
+                    batch.add(settlement, rows.get(settlement.leased.order.key))
+                written = await tx.write(batch.changes, settings.owner, settings.lease, batch.appended_rows())
         except BaseException:
-            if settling is not None:
-                settling.cancel_calls()
+            if batch is not None:
+                batch.cancel_calls()
             raise
-        self._tell(settling)
-        self._free(settling.ended(written))
-        return settling.following(written, mark)
+        self._report(batch)
+        self._release(batch.ended(written))
+        return batch.continued(written, mark)
 
-    def _hear(self, clock: Clock) -> None:
-        self._heard = clock
-        self._clock.heard(clock.now)
-        self._rulebook.learn(input_watermark=clock.input_watermark, restored_at=clock.raised_at)
+    def _observe(self, clock: Clock) -> None:
+        self._last_clock = clock
+        self._clock.observe(clock.now)
+        self._rulebook.update(input_watermark=clock.input_watermark, restored_at=clock.raised_at)
 
-    def _free(self, ended: Sequence[LeasedOrder]) -> None:
-        for held in ended:
-            self._bulkheads.must(*held.bulkhead).free()
+    def _release(self, ended: Sequence[LeasedOrder]) -> None:
+        for leased in ended:
+            self._bulkheads[leased.account].release()
 
-    def _tell(self, settling: SettlementBatch) -> None:
-        if settling.outcomes:
+    def _report(self, batch: SettlementBatch) -> None:
+        if batch.outcomes:
             self._wake()
-        telemetry.settled(len(settling.changes) + len(settling.lost))
-        telemetry.LEASES_LOST.inc(len(settling.lost))
-        telemetry.decided([outcome for _, outcome in settling.outcomes])
-        for invariant in settling.violated:
+        telemetry.count_settled(len(batch.changes) + len(batch.lost))
+        telemetry.LEASES_LOST.inc(len(batch.lost))
+        telemetry.count_outcomes([outcome for _, outcome in batch.outcomes])
+        for invariant in batch.violated:
             telemetry.VIOLATIONS.labels(invariant).inc()
 
 
-def _plain(batch: Sequence[Settlement]) -> list[Settlement]:
-    """Successes of calls that nothing was in doubt about, of orders that are in the batch once."""
-    times = Counter(settlement.held.order.key for settlement in batch)
+def _simple_successes(settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Successful sends without an uncertain earlier call, of orders that occur only once."""
+    times = Counter(settlement.leased.order.key for settlement in settlements)
     return [
         one
-        for one in batch
+        for one in settlements
         if isinstance(one.call, Send)
         and isinstance(one.result, Succeeded)
-        and one.held.uncertain is None
+        and one.leased.uncertain is None
         and one.failed is None
-        and times[one.held.order.key] == 1
+        and times[one.leased.order.key] == 1
     ]
 
 
-def _nobody(held: LeasedOrder) -> None:
-    raise RuntimeError(f"no worker takes on the order {held.order.key.subject!r}")
+def _no_worker(leased: LeasedOrder) -> None:
+    raise RuntimeError(f"no worker continues with the order {leased.order.key.subject!r}")

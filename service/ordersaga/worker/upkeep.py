@@ -1,4 +1,4 @@
-"""What is looked after from time to time beside the work: switches, figures for gauges, the inbox's retention."""
+"""Periodic work beside the roles: switches, statistics for gauges, inbox retention."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,53 +15,53 @@ log = structlog.get_logger(__name__)
 
 
 class UpkeepSettings(Struct, frozen=True):
-    """Seconds, but for `batch` (inbox rows at once).
+    """In seconds, except `batch` (inbox rows at once).
 
-    `margin`: for how much longer than the retention inputs are remembered. Age is told by Kafka's timestamp, which the
-    shop's clock may have set ahead of ours.
+    `margin`: how much longer than the retention inputs are kept. Their age is by Kafka's timestamp, which the shop's clock
+    may have set ahead of ours.
     """
 
     inbox_retention: float
     margin: float = 86_400.0
     switches: float = 1.0
-    figures: float = 15.0
-    forget: float = 60.0
+    gauges: float = 15.0
+    prune: float = 60.0
     batch: int = 1_000
 
 
-async def keep(
-    store: Store, bulkheads: Bulkheads, settings: UpkeepSettings, in_hand: Sequence[telemetry.InHand]
+async def run_upkeep(
+    store: Store, bulkheads: Bulkheads, settings: UpkeepSettings, batch_ages: Sequence[telemetry.BatchAge]
 ) -> None:
-    """Until cancelled. A store that is away is asked again the next time. `in_hand`: of each role of this process."""
-    stalls = telemetry.StallWatch(in_hand)
+    """Until cancelled. While the store is unavailable it tries again each time. `batch_ages`: of the roles of this process."""
+    stalls = telemetry.StallWatch(batch_ages)
 
-    async def switches() -> None:
+    async def update_switches() -> None:
         bulkheads.pause(await store.paused())
 
-    async def figures() -> None:
+    async def update_gauges() -> None:
         try:
-            found = await store.figures()
+            statistics = await store.statistics()
         except StoreError:
-            stalls.away()
+            stalls.store_unavailable()
             raise
-        telemetry.figures(found)
-        stalls.look()
+        telemetry.set_gauges(statistics)
+        stalls.check()
 
-    async def forget() -> None:
-        forgotten = settings.batch
-        while forgotten >= settings.batch:
-            forgotten = await store.forget_inbox(settings.inbox_retention + settings.margin, settings.batch)
+    async def prune_inbox() -> None:
+        deleted = settings.batch
+        while deleted >= settings.batch:
+            deleted = await store.prune_inbox(settings.inbox_retention + settings.margin, settings.batch)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(_every(settings.switches, switches))
-        group.create_task(_every(settings.figures, figures))
-        group.create_task(_every(settings.forget, forget))
+        group.create_task(_every(settings.switches, update_switches))
+        group.create_task(_every(settings.gauges, update_gauges))
+        group.create_task(_every(settings.prune, prune_inbox))
 
 
-async def _every(seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
-            await look()
+            await work()
         except StoreError as error:
-            log.warning("store away, upkeep waits", reason=str(error))
+            log.warning("store unavailable, upkeep waits", reason=str(error))
         await asyncio.sleep(seconds)

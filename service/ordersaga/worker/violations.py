@@ -1,4 +1,4 @@
-"""Invariants that a settle can see broken. They never are; an alert of the same name says so if they were."""
+"""Violations of invariants that a settle can detect. There should be none; an alert of the same name reports them."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from ordersaga.telemetry.metrics import Invariant
 def violations(
     before: Order, call: Call | Elapsed, result: Result | None, decision: Decision, rules: Rules
 ) -> Iterator[Invariant]:
-    """`before`: the order as the call found it, doubts of an earlier lease included."""
+    """`before`: the order when the call was made, including an uncertain call of an earlier lease."""
     if isinstance(call, Send):
         frozen = before.details.requests.get(call.operation.id)
         if frozen is not None and frozen != call.request:
@@ -32,7 +32,7 @@ def violations(
 
 
 def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order, rules: Rules) -> bool:
-    """An operation whose answer was lost isn't unknown any more, and what came of the call proves nothing."""
+    """An operation whose answer was lost is no longer unknown, although the result of the call isn't evidence for it."""
     unknown = [operation for operation in before.operations if operation.unknown]
     if not unknown:
         return False
@@ -57,6 +57,6 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
 
 
 def _is_second(before: Order, call: Send, result: Succeeded) -> bool:
-    """The operation has ended with another id than this answer gives it."""
+    """The operation had already ended with another id than that of this answer."""
     ended = all(operation.id != call.operation.id for operation in before.operations)
     return ended and result.provider_id is not None and result.provider_id not in before.provider_ids

@@ -1,4 +1,4 @@
-"""Acts for orders that are due: leases, calls, hands the results to the settler."""
+"""Acts for orders that are due: leases them, calls the provider, and hands the results to the settler."""
 
 import asyncio
 import contextlib
@@ -17,26 +17,26 @@ from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import StoreError
-from ordersaga.store.rows import Known, Leased, Unreadable
+from ordersaga.store.rows import ClaimedOrder, Known, UnreadableOrder
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import AccountKey, Bulkheads
 from ordersaga.worker.leases import LeaseClock, LeasedOrder, UncertainCall
 from ordersaga.worker.settler import Settlement, Settler
 
 log = structlog.get_logger(__name__)
-_AWAY = 1.0  # seconds
-_GATHER = 0.01  # seconds in which further slots become free
+_UNAVAILABLE_PAUSE = 1.0  # seconds
+_GATHERING = 0.01  # seconds, in which more slots may be released
 
 
-class Reach(Struct, frozen=True):
-    """A provider as a lane reaches it. `deadline`: seconds for a call in all."""
+class ProviderEndpoint(Struct, frozen=True):
+    """A provider, for one account. `deadline`: seconds for a call in total."""
 
     provider: Provider
     deadline: float
 
 
 class WorkerSettings(Struct, frozen=True):
-    """Seconds, and how many orders one claim brings a lane at most."""
+    """`lease` and `poll` in seconds; `claim_most`: orders that one claim leases at most for each account."""
 
     owner: str
     lease: float = 30.0
@@ -45,12 +45,12 @@ class WorkerSettings(Struct, frozen=True):
 
 
 class Worker:
-    """Also the desk where intake hands over, in memory, the orders that it has leased in this worker's name."""
+    """It is also the `Dispatcher` to which the intake hands over orders in memory, leased in this worker's name."""
 
     def __init__(
         self,
         store: Store,
-        reaches: Mapping[AccountKey, Reach],
+        endpoints: Mapping[AccountKey, ProviderEndpoint],
         bulkheads: Bulkheads,
         settler: Settler,
         rulebook: Rulebook,
@@ -58,7 +58,7 @@ class Worker:
         settings: WorkerSettings,
     ) -> None:
         self._store = store
-        self._reaches = reaches
+        self._endpoints = endpoints
         self._bulkheads = bulkheads
         self._settler = settler
         self._rulebook = rulebook
@@ -67,9 +67,9 @@ class Worker:
         self._acting: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._open = True
-        settler.carry_on = self.begin
+        settler.continue_with = self.start
 
-    # the desk
+    # dispatcher
 
     @property
     def owner(self) -> str:
@@ -80,79 +80,79 @@ class Worker:
         return self._settings.lease
 
     def mark(self) -> tuple[float, float]:
-        """When a lease taken now ends, by the local clocks: to be read before the statement that takes it."""
+        """When a lease that is taken now ends, by the local clocks. Call it before the statement."""
         return self._clock.mark()
 
     def reserve(self, order: Order) -> bool:
-        """Takes a slot for the order if there is one; `release` or `submit` follows."""
-        bulkhead = self._bulkheads.bulkhead(*_bulkhead_of(order))
+        """Takes a slot for the order, if one is free. Call `release` or `submit` afterwards."""
+        bulkhead = self._bulkheads.get(_account_of(order))
         if not self._open or bulkhead is None or not bulkhead.room():
             return False
-        bulkhead.take()
+        bulkhead.acquire()
         return True
 
     def release(self, order: Order) -> None:
-        self._bulkheads.must(*_bulkhead_of(order)).give_back()
+        self._bulkheads[_account_of(order)].release_unused()
 
     def submit(self, known: Known, token: int, mark: tuple[float, float], now: float) -> None:
-        self._clock.heard(now)
-        self.begin(LeasedOrder(known, token, *mark, bulkhead=_bulkhead_of(known.order)))
+        self._clock.observe(now)
+        self.start(LeasedOrder(known, token, *mark, account=_account_of(known.order)))
 
     # claims
 
     async def run(self) -> None:
-        """Claims until cancelled. A store that is away is waited for."""
+        """Claims until cancelled. Waits for a store that is unavailable."""
         while True:
             try:
                 full = await self.claim()
             except StoreError as error:
-                log.warning("store away, claims wait", reason=str(error))
-                await asyncio.sleep(_AWAY)
+                log.warning("store unavailable, claims wait", reason=str(error))
+                await asyncio.sleep(_UNAVAILABLE_PAUSE)
                 continue
             if not full:
                 await self._pause()
 
     async def _pause(self) -> None:
-        """Until the next poll; where slots are what was missing, until some are free."""
-        if not any(bulkhead.held >= bulkhead.slots for _, bulkhead in self._bulkheads):
+        """Until the next poll; if slots were missing, at most until some are released."""
+        if not any(bulkhead.in_use >= bulkhead.slots for _, bulkhead in self._bulkheads):
             await asyncio.sleep(self._settings.poll)
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.poll):
-                await self._bulkheads.freed()
-                await asyncio.sleep(_GATHER)
+                await self._bulkheads.slot_released()
+                await asyncio.sleep(_GATHERING)
 
     async def claim(self) -> bool:
-        """One claim over all lanes with room; True: a lane was filled, more may be due."""
+        """One claim for all accounts with free slots. True: all slots of an account were filled, and more may be due."""
         async with self._claiming:
             return await self._claim()
 
     async def _claim(self) -> bool:
-        rooms = self._bulkheads.with_room(self._settings.claim_most) if self._open else []
-        if not rooms:
+        claimable = self._bulkheads.claimable(self._settings.claim_most) if self._open else []
+        if not claimable:
             return False
         mark = self._clock.mark()
-        for key, room in rooms:
-            self._bulkheads.must(*key).take(room)
-        taken: dict[AccountKey, int] = {}
+        for account, count in claimable:
+            self._bulkheads[account].acquire(count)
+        used: dict[AccountKey, int] = {}
         try:
-            wanted = [claims.Bulkhead(merchant, provider, room) for (merchant, provider), room in rooms]
-            claimed = await self._store.claim(wanted, self.owner, self.lease)
-            for leased in claimed.leases:
-                bulkhead = _bulkhead_of(leased.order)
-                taken[bulkhead] = taken.get(bulkhead, 0) + 1
+            free = [claims.FreeSlots(merchant, provider, count) for (merchant, provider), count in claimable]
+            claimed = await self._store.claim(free, self.owner, self.lease)
+            for order in claimed.orders:
+                account = _account_of(order.order)
+                used[account] = used.get(account, 0) + 1
         finally:
-            for key, room in rooms:
-                self._bulkheads.must(*key).give_back(room - taken.get(key, 0))
-        self._clock.heard(claimed.clock.now)
-        self._rulebook.learn(input_watermark=claimed.clock.input_watermark, restored_at=claimed.clock.raised_at)
-        for leased in claimed.leases:
-            self.begin(_held(leased, mark))
+            for account, count in claimable:
+                self._bulkheads[account].release_unused(count - used.get(account, 0))
+        self._clock.observe(claimed.clock.now)
+        self._rulebook.update(input_watermark=claimed.clock.input_watermark, restored_at=claimed.clock.raised_at)
+        for order in claimed.orders:
+            self.start(_leased_order(order, mark))
         await self._set_aside(claimed.unreadable)
-        return any(taken.get(key, 0) == room for key, room in rooms)
+        return any(used.get(account, 0) == count for account, count in claimable)
 
-    async def _set_aside(self, unreadable: Sequence[Unreadable]) -> None:
-        """Orders whose rows can't be read wait for a person: they stall nobody else."""
+    async def _set_aside(self, unreadable: Sequence[UnreadableOrder]) -> None:
+        """Orders whose rows can't be read wait for a person, and stall no other order."""
         if unreadable:
             for one in unreadable:
                 log.error(
@@ -162,39 +162,39 @@ class Worker:
 
     # acting
 
-    def begin(self, held: LeasedOrder) -> None:
-        """Acts for an order whose slot is taken."""
-        task = asyncio.create_task(self._act(held))
+    def start(self, leased: LeasedOrder) -> None:
+        """Acts for an order that has a slot."""
+        task = asyncio.create_task(self._act(leased))
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
 
-    async def _act(self, held: LeasedOrder) -> None:
-        """The slot goes on to the settler, or is free."""
+    async def _act(self, leased: LeasedOrder) -> None:
+        """The settler releases the slot, unless the order is handed back."""
         settlement = None
         try:
-            settlement = await self._acted(held)
+            settlement = await self._call_or_hand_back(leased)
         finally:
             if settlement is None:
-                self._bulkheads.must(*held.bulkhead).free()
+                self._bulkheads[leased.account].release()
             else:
-                self._settler.put(settlement)
+                self._settler.enqueue(settlement)
 
-    async def _acted(self, held: LeasedOrder) -> Settlement | None:
-        """What came of it; None: the order was handed back."""
-        following = self._next(held)
-        if isinstance(following, Send | Read | Revoke):
-            reach = self._reaches[held.bulkhead]
-            if self._open and self._clock.outlasts(held, reach.deadline):
-                return await self._called(held, following, reach)
-            self._bulkheads.must(*held.bulkhead).called(None)
-            await self._hand_back(held)
+    async def _call_or_hand_back(self, leased: LeasedOrder) -> Settlement | None:
+        """None: the order was handed back."""
+        step = self._next_step(leased)
+        if isinstance(step, Send | Read | Revoke):
+            endpoint = self._endpoints[leased.account]
+            if self._open and self._clock.outlasts(leased, endpoint.deadline):
+                return await self._call(leased, step, endpoint)
+            self._bulkheads[leased.account].end_call(None)
+            await self._hand_back(leased)
             return None
-        self._bulkheads.must(*held.bulkhead).called(None)
-        return Settlement(held, Elapsed(), None, None, failed="next_call" if following is None else None)
+        self._bulkheads[leased.account].end_call(None)
+        return Settlement(leased, Elapsed(), None, None, failed="next_call" if step is None else None)
 
-    def _next(self, held: LeasedOrder) -> Next | None:
+    def _next_step(self, leased: LeasedOrder) -> Next | None:
         """None: our own code failed on this order."""
-        order, key, uncertain = held.order, held.order.key, held.uncertain
+        order, key, uncertain = leased.order, leased.order.key, leased.uncertain
         try:
             if uncertain is not None:
                 telemetry.UNCERTAIN_CALLS.inc()
@@ -204,53 +204,53 @@ class Worker:
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
             return None
 
-    async def _called(self, held: LeasedOrder, call: Call, reach: Reach) -> Settlement:
-        """An exception leaves open whether the call took effect; it says nothing of the provider."""
+    async def _call(self, leased: LeasedOrder, call: Call, endpoint: ProviderEndpoint) -> Settlement:
+        """After an exception it is unknown whether the call took effect; it says nothing about the provider."""
         now = asyncio.get_running_loop().time
         started, result = now(), None
         try:
-            result = await reach.provider.call(call, reach.deadline)
+            result = await endpoint.provider.call(call, endpoint.deadline)
         except Exception as error:
-            log.exception("a call failed", merchant=held.bulkhead[0], subject=held.order.key.subject)
+            log.exception("a call failed", merchant=leased.account[0], subject=leased.order.key.subject)
             answer: Result = Unknown(f"{type(error).__name__} in our own code")
         else:
             answer = result
         finally:
-            self._bulkheads.must(*held.bulkhead).called(result)
+            self._bulkheads[leased.account].end_call(result)
         seconds = now() - started
-        telemetry.called(held.bulkhead[1], call, answer, seconds)
-        return Settlement(held, call, answer, seconds)
+        telemetry.count_call(leased.account[1], call, answer, seconds)
+        return Settlement(leased, call, answer, seconds)
 
-    async def _hand_back(self, held: LeasedOrder) -> None:
-        """Unsent work goes back; where its lease is over already, another worker has it or will."""
+    async def _hand_back(self, leased: LeasedOrder) -> None:
+        """Ends the lease without a call. If it has expired, another worker has the order or will get it."""
         if self._open:
             telemetry.LEASES_LOST.inc()
-        uncertain = held.uncertain
+        uncertain = leased.uncertain
         since, until = (None, None) if uncertain is None else (uncertain.since, uncertain.until)
         try:
-            await self._store.hand_back([claims.HandBack(held.order.key, held.token, since, until)])
+            await self._store.hand_back([claims.HandBack(leased.order.key, leased.token, since, until)])
         except StoreError as error:
-            subject = held.order.key.subject
-            log.warning("order not handed back, its lease runs out by itself", subject=subject, reason=str(error))
+            subject = leased.order.key.subject
+            log.warning("order not handed back, its lease expires by itself", subject=subject, reason=str(error))
 
-    # the end
+    # stopping
 
     async def stop(self, seconds: float) -> None:
-        """No new work. What is under way ends within the time and is settled, or is left to its lease; the rest goes back."""
+        """Starts no more calls. Calls under way end in time and are settled, or their leases expire; other orders go back."""
         self._open = False
-        self._settler.open = False
+        self._settler.keep_leases = False
         try:
             async with asyncio.timeout(seconds):
-                await self._ended()
+                await self._finish()
         except TimeoutError:
             late = tuple(self._acting)
-            log.warning("calls that take too long are left to their leases", orders=len(late))
+            log.warning("calls that take too long are left until their leases expire", orders=len(late))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _ended(self) -> None:
-        """Also what a claim that is under way brings, and what a settle had passed on to its next call."""
+    async def _finish(self) -> None:
+        """Includes orders of a claim that is under way, and orders that a settle has continued with."""
         async with self._claiming:
             await self._settler.drained()
         while self._acting:
@@ -258,11 +258,11 @@ class Worker:
             await self._settler.drained()
 
 
-def _bulkhead_of(order: Order) -> AccountKey:
+def _account_of(order: Order) -> AccountKey:
     return order.key.merchant, order.provider
 
 
-def _held(leased: Leased, mark: tuple[float, float]) -> LeasedOrder:
-    since = leased.previous_since
-    uncertain = None if since is None else UncertainCall(since, leased.previous_until or since)
-    return LeasedOrder(leased.known, leased.token, *mark, bulkhead=_bulkhead_of(leased.order), uncertain=uncertain)
+def _leased_order(claimed: ClaimedOrder, mark: tuple[float, float]) -> LeasedOrder:
+    since = claimed.previous_since
+    uncertain = None if since is None else UncertainCall(since, claimed.previous_until or since)
+    return LeasedOrder(claimed.known, claimed.token, *mark, account=_account_of(claimed.order), uncertain=uncertain)

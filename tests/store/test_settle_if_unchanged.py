@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Key
 from ordersaga.store.appended import AppendedRows
-from ordersaga.store.rows import Clock, Known, Lease, Leased, ProviderId, Row
-from ordersaga.store.settle import Settled
+from ordersaga.store.rows import ClaimedOrder, Clock, Known, Lease, ProviderId, Row
+from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
 from .conftest import Eyes
@@ -16,11 +16,11 @@ from .making import LEASE, OWNER, claim, entry, key, order, outcome, put
 
 
 async def settle(
-    store: Store, *leases: Leased, keep: bool = False, epoch: int = 1
+    store: Store, *leases: ClaimedOrder, keep: bool = False, epoch: int = 1
 ) -> tuple[Clock, dict[Key, Lease | None] | None]:
     """Each order becomes authorized, and a row of each kind tells of it."""
     settled = [
-        Settled(
+        SettledOrder(
             replace(one.order, status="authorized"), Row(one.known, one.token, since=None), one.token, 0.0, keep=keep
         )
         for one in leases
@@ -28,9 +28,9 @@ async def settle(
     told = AppendedRows(
         [(one.order.key, entry()) for one in leases],
         [outcome(one.order.key) for one in leases],
-        ids=[ProviderId(one.order.key, "klarna", f"o-{one.order.key.subject}", "order") for one in leases],
+        provider_ids=[ProviderId(one.order.key, "klarna", f"o-{one.order.key.subject}", "order") for one in leases],
     )
-    return await store.settle(settled, OWNER, LEASE, told, epoch)
+    return await store.settle_if_unchanged(settled, OWNER, LEASE, told, epoch)
 
 
 async def told_of(eyes: Eyes, subject: str) -> tuple[int, int, int]:
@@ -42,50 +42,54 @@ async def told_of(eyes: Eyes, subject: str) -> tuple[int, int, int]:
 @pytest.mark.parametrize("size", [1, 500])
 async def test_it_is_one_statement_and_one_commit(store: Store, size: int) -> None:
     await put(store, *(order(str(number)) for number in range(size)))
-    leases = (await claim(store)).leases
+    leases = (await claim(store)).orders
     assert len(leases) == size
     counts = store.engine.counts["settle"]
     clock, written = await settle(store, *leases)
     assert written == {one.order.key: None for one in leases}
     assert (counts.statements, counts.commits) == (1, 1)
     assert clock.epoch == 1
-    assert (await claim(store)).leases[0].order.status == "authorized"
+    assert (await claim(store)).orders[0].order.status == "authorized"
 
 
 async def test_a_lease_that_goes_on_is_known_by_its_new_row(store: Store) -> None:
     await put(store, order())
-    [first] = (await claim(store)).leases
+    [first] = (await claim(store)).orders
     _, written = await settle(store, first, keep=True)
     assert written is not None
     lease = written[key()]
     assert lease is not None
     assert lease.token > first.token
     known = Known(replace(first.order, status="authorized"), lease.version, lease.written)
-    _, again = await store.settle(
-        [Settled(first.order, Row(known, lease.token, since=None), lease.token, None)], OWNER, LEASE, AppendedRows(), 1
+    _, again = await store.settle_if_unchanged(
+        [SettledOrder(first.order, Row(known, lease.token, since=None), lease.token, None)],
+        OWNER,
+        LEASE,
+        AppendedRows(),
+        1,
     )
     assert again == {key(): None}
 
 
-def _by_another_lease(one: Leased) -> Leased:
+def _by_another_lease(one: ClaimedOrder) -> ClaimedOrder:
     return replace(one, token=one.token + 1)
 
 
-def _before_an_event(one: Leased) -> Leased:
+def _before_an_event(one: ClaimedOrder) -> ClaimedOrder:
     return replace(one, known=replace(one.known, version=one.known.version - 1))
 
 
-def _in_another_life(one: Leased) -> Leased:
+def _in_another_life(one: ClaimedOrder) -> ClaimedOrder:
     """As known before the database was restored to an hour ago, and has counted on from there."""
     return replace(one, known=replace(one.known, written=one.known.written + 1e-6))
 
 
 @pytest.mark.parametrize("stale", [_by_another_lease, _before_an_event, _in_another_life])
 async def test_where_one_was_written_since_nothing_is_written_or_told(
-    store: Store, eyes: Eyes, stale: Callable[[Leased], Leased]
+    store: Store, eyes: Eyes, stale: Callable[[ClaimedOrder], ClaimedOrder]
 ) -> None:
     await put(store, order("1"), order("2"), order("3"))
-    first, second, third = sorted((await claim(store)).leases, key=lambda one: one.order.key)
+    first, second, third = sorted((await claim(store)).orders, key=lambda one: one.order.key)
     _, written = await settle(store, first, stale(second), third)
     assert written is None
     assert [await told_of(eyes, name) for name in "123"] == [(0, 0, 0)] * 3
@@ -99,8 +103,8 @@ async def test_where_one_was_written_since_nothing_is_written_or_told(
 
 async def test_in_another_epoch_nothing_is_written(store: Store, eyes: Eyes) -> None:
     await put(store, order())
-    leases = (await claim(store)).leases
-    assert await store.restored() == 2
+    leases = (await claim(store)).orders
+    assert await store.raise_epoch() == 2
     clock, written = await settle(store, *leases, epoch=1)
     assert (clock.epoch, written) == (2, None)
     assert await told_of(eyes, "1") == (0, 0, 0)
@@ -111,7 +115,7 @@ async def test_in_another_epoch_nothing_is_written(store: Store, eyes: Eyes) -> 
 async def test_the_same_settle_again_does_nothing(store: Store, eyes: Eyes) -> None:
     """As when the answer to a statement that was done got lost."""
     await put(store, order())
-    leases = (await claim(store)).leases
+    leases = (await claim(store)).orders
     await settle(store, *leases)
     _, written = await settle(store, *leases)
     assert written is None

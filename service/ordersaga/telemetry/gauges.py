@@ -1,4 +1,4 @@
-"""What is looked at from time to time: the store's figures, and at each scrape the lanes, gates and statements."""
+"""Gauges: of the store's statistics, and, read at each scrape, of the bulkheads, gates and statements."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
@@ -13,18 +13,20 @@ AccountKey = tuple[str, str]  # merchant, provider
 
 OUTBOX_ROWS: Final = Gauge("ordersaga_outbox_rows", "Outcomes not yet published")
 OUTBOX_AGE: Final = Gauge("ordersaga_outbox_age_seconds", "Age of the oldest outcome not yet published")
-OVERDUE: Final = Gauge("ordersaga_orders_overdue", "Orders that are due and that nobody has", ["merchant", "provider"])
-UNSETTLED: Final = Gauge(
-    "ordersaga_leases_unsettled", "Ended leases whose call may have been sent", ["merchant", "provider"]
+OVERDUE: Final = Gauge(
+    "ordersaga_orders_overdue", "Orders that are overdue and not claimed by a worker", ["merchant", "provider"]
 )
-ATTENTION: Final = Gauge("ordersaga_attention_open", "Orders that wait for a person", ["merchant", "reason"])
-STUCK: Final = Gauge("ordersaga_orders_stuck", "Orders neither at rest nor due (I8)", ["merchant"])
-OPEN_LETTERS: Final = Gauge("ordersaga_dead_letters_open", "Dead letters that wait for a person", ["code"])
-HEARD_AGE: Final = Gauge("ordersaga_heard_age_seconds", "How far the intake may be behind its topics")
+UNSETTLED: Final = Gauge(
+    "ordersaga_leases_unsettled", "Expired leases whose call may have been sent", ["merchant", "provider"]
+)
+ATTENTION: Final = Gauge("ordersaga_attention_open", "Orders that need a person", ["merchant", "reason"])
+STUCK: Final = Gauge("ordersaga_orders_stuck", "Unfinished orders without a next step or an alert (I8)", ["merchant"])
+OPEN_DEAD_LETTERS: Final = Gauge("ordersaga_dead_letters_open", "Dead letters that need a person", ["code"])
+INTAKE_LAG: Final = Gauge("ordersaga_heard_age_seconds", "How far the intake may be behind its topics")
 
 
 class Count(Protocol):
-    """How many there are by two labels."""
+    """How many there are with two labels."""
 
     @property
     def first(self) -> str: ...
@@ -34,8 +36,8 @@ class Count(Protocol):
     def number(self) -> int: ...
 
 
-class Figures(Protocol):
-    """As the store gives them. Seconds are ages."""
+class Statistics(Protocol):
+    """As the store returns them. Ages are in seconds."""
 
     @property
     def outbox_rows(self) -> int: ...
@@ -52,31 +54,31 @@ class Figures(Protocol):
     @property
     def dead_letters(self) -> Sequence[Count]: ...
     @property
-    def unheard(self) -> float: ...
+    def intake_lag(self) -> float: ...
 
 
-def figures(found: Figures) -> None:
-    """Takes the gauges over; an order newly stuck is a violation of I8."""
-    OUTBOX_ROWS.set(found.outbox_rows)
-    OUTBOX_AGE.set(found.outbox_age)
-    HEARD_AGE.set(found.unheard)
+def set_gauges(now: Statistics) -> None:
+    """Each stuck order that is new counts as a violation of I8."""
+    OUTBOX_ROWS.set(now.outbox_rows)
+    OUTBOX_AGE.set(now.outbox_age)
+    INTAKE_LAG.set(now.intake_lag)
     stuck_before = sum(sample.value for metric in STUCK.collect() for sample in metric.samples)
-    for gauge, counts in ((OVERDUE, found.overdue), (UNSETTLED, found.leases_lost), (ATTENTION, found.attentions)):
+    for gauge, counts in ((OVERDUE, now.overdue), (UNSETTLED, now.leases_lost), (ATTENTION, now.attentions)):
         gauge.clear()
         for count in counts:
             gauge.labels(count.first, count.second).set(count.number)
-    for gauge, counts in ((STUCK, found.stuck), (OPEN_LETTERS, found.dead_letters)):
+    for gauge, counts in ((STUCK, now.stuck), (OPEN_DEAD_LETTERS, now.dead_letters)):
         gauge.clear()
         for count in counts:
             gauge.labels(count.first).set(count.number)
-    VIOLATIONS.labels("I8").inc(max(sum(count.number for count in found.stuck) - stuck_before, 0))
+    VIOLATIONS.labels("I8").inc(max(sum(count.number for count in now.stuck) - stuck_before, 0))
 
 
 class Bulkhead(Protocol):
-    """One merchant's slots at one provider, as the worker keeps them."""
+    """One merchant's slots at one provider, as the worker counts them."""
 
     slots: int
-    held: int
+    in_use: int
 
     def room(self) -> int: ...
 
@@ -87,7 +89,7 @@ class Breaker(Protocol):
 
 
 class Gate(Protocol):
-    """How many calls of an account are under way, and whether more may be."""
+    """How many calls to an account are under way, and whether more may be made."""
 
     @property
     def under_way(self) -> int: ...
@@ -96,14 +98,14 @@ class Gate(Protocol):
 
 
 class Statements(Protocol):
-    """Of one kind of unit of work."""
+    """For one kind of unit of work."""
 
     statements: int
     commits: int
 
 
-class _Watch(Collector):
-    """Reads its figures when it is scraped."""
+class _ScrapeCollector(Collector):
+    """Reads its metrics when it is scraped."""
 
     def __init__(self, read: Callable[[], Iterator[Metric]]) -> None:
         self._read = read
@@ -118,16 +120,16 @@ class _Watch(Collector):
 def watch_bulkheads(bulkheads: Iterable[tuple[AccountKey, Bulkhead]], registry: CollectorRegistry = REGISTRY) -> None:
     def read() -> Iterator[Metric]:
         labels = ("merchant", "provider")
-        slots = GaugeMetricFamily("ordersaga_slots", "Orders that a lane may hold", labels=labels)
-        held = GaugeMetricFamily("ordersaga_slots_held", "Orders in this worker's hands", labels=labels)
-        room = GaugeMetricFamily("ordersaga_slots_room", "Orders that a lane could take now", labels=labels)
+        slots = GaugeMetricFamily("ordersaga_slots", "Slots for orders of an account", labels=labels)
+        in_use = GaugeMetricFamily("ordersaga_slots_held", "Slots in use", labels=labels)
+        room = GaugeMetricFamily("ordersaga_slots_room", "Orders that could be leased now", labels=labels)
         for key, bulkhead in bulkheads:
             slots.add_metric(key, bulkhead.slots)
-            held.add_metric(key, bulkhead.held)
+            in_use.add_metric(key, bulkhead.in_use)
             room.add_metric(key, bulkhead.room())
-        yield from (slots, held, room)
+        yield from (slots, in_use, room)
 
-    registry.register(_Watch(read))
+    registry.register(_ScrapeCollector(read))
 
 
 def watch_gates(gates: Mapping[AccountKey, Gate], registry: CollectorRegistry = REGISTRY) -> None:
@@ -140,11 +142,11 @@ def watch_gates(gates: Mapping[AccountKey, Gate], registry: CollectorRegistry = 
             breakers.add_metric(key, float(gate.breaker.is_open))
         yield from (calls, breakers)
 
-    registry.register(_Watch(read))
+    registry.register(_ScrapeCollector(read))
 
 
 def watch_store(counts: Mapping[str, Statements], registry: CollectorRegistry = REGISTRY) -> None:
-    """`counts` by kind of unit: intake, settle, relay, claim, …"""
+    """`counts`: by kind of unit of work: intake, settle, relay, claim, …"""
 
     def read() -> Iterator[Metric]:
         statements = CounterMetricFamily("ordersaga_statements", "Statements sent to Postgres", labels=("unit",))
@@ -154,10 +156,10 @@ def watch_store(counts: Mapping[str, Statements], registry: CollectorRegistry = 
             commits.add_metric((unit,), count.commits)
         yield from (statements, commits)
 
-    registry.register(_Watch(read))
+    registry.register(_ScrapeCollector(read))
 
 
 def serve(port: int, host: str = "0.0.0.0") -> int:  # noqa: S104 - Prometheus reads it from another machine
-    """Serves them in a thread of its own; the port, where 0 asked for any free one. OSError: it is taken."""
+    """Serves all metrics in a thread of its own. Returns the port; 0 takes any free one. OSError: the port is in use."""
     server, _ = start_http_server(port, host)
     return server.server_port
