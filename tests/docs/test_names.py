@@ -23,7 +23,7 @@ from ordersaga.domain import saga
 from ordersaga.domain.model.events import TYPES
 from ordersaga.domain.model.order import Status
 from ordersaga.domain.model.terms import Rules
-from ordersaga.intake.decide import ANSWERED
+from ordersaga.intake.inputs import ANSWERED
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga_local.accounts import Expected
 
