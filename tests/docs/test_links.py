@@ -40,7 +40,7 @@ def test_every_path_is_there(document: Path) -> None:
 
 
 def test_the_picture_says_what_it_shows() -> None:
-    picture = ET.parse(ROOT / "docs" / "way.svg").getroot()
+    picture = ET.parse(ROOT / "docs" / "data-flow.svg").getroot()
     assert picture.findtext(f"{_SVG}title")
     assert picture.findtext(f"{_SVG}desc")
     assert [one for one in picture.iter() if one.tag in {f"{_SVG}image", f"{_SVG}script"}] == []

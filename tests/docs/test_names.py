@@ -159,7 +159,7 @@ def test_every_log_line_is_written_somewhere() -> None:
 
 def test_the_event_types_that_are_named_as_missing_are_dead_letters() -> None:
     missing = set(
-        re.findall(r"`(\w+)`", README.read_text().partition("types that don't work yet")[2].partition(")")[0])
+        re.findall(r"`(\w+)`", README.read_text().partition("types that aren't supported yet")[2].partition(")")[0])
     )
     assert missing
     assert {f"shop.order.{name}.v1" for name in missing} <= types() - TYPES.keys()
@@ -177,9 +177,9 @@ def test_the_times_of_evidence_are_the_defaults() -> None:
     assert KlarnaTerms().key_seconds("create_order") == 55 * 60
     assert "55 min of 60" in said
     repeats = Rules({}).create_repeats
-    assert f"until {repeats + 1} answers were lost" in said
-    assert f"until {2 * repeats + 1} answers were lost" in said
-    assert f"| {repeats + 1}; before the withdrawal is given up {2 * repeats + 1} |" in said
+    assert f"until {repeats + 1} responses were lost" in said
+    assert f"until {2 * repeats + 1} responses were lost" in said
+    assert f"| {repeats + 1}; before an attention is raised {2 * repeats + 1} |" in said
 
 
 def test_the_demos_figures_are_those_of_the_sample() -> None:
