@@ -1,1 +1,1 @@
-"""The real parts on a developer's machine: finds or starts Kafka and Postgres. Knows nothing of ordersaga."""
+"""Finds or starts a real Kafka and Postgres on a developer's machine, and runs the demo. Independent of ordersaga."""

@@ -1,4 +1,4 @@
-"""Three accounts of the same money: what the events ask, what the provider's ledger took, what the outcomes said."""
+"""Reconciliation: the amounts that the events ask for, those in the provider's ledger, and those in the outcomes."""
 
 import gzip
 import json
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ordersaga_local.outcomes import Books, Told
+from ordersaga_local.outcomes import Books, EventKey, OrderKey, Told
 
 COLUMNS = ("captured", "refunded", "authorized still")
 Money = dict[str, dict[str, int]]  # merchant -> column -> minor units
-Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the maker of the sample worked out."""
+    """The expected results that come with the sample."""
 
     whole: dict[str, Any]
 
@@ -40,8 +39,8 @@ class Expected:
                 sums[order["merchant"]].update(columns)
         return {merchant: dict(columns) for merchant, columns in sums.items()}
 
-    def events(self, *, final: bool) -> dict[Place, dict[str, Any]]:
-        """(merchant, source, event id) -> the outcome that ends it; not final: those that a dead letter holds open."""
+    def events(self, *, final: bool) -> dict[EventKey, dict[str, Any]]:
+        """(merchant, source, event id) -> its final outcome; not final: events that became dead letters instead."""
         return {
             (order["merchant"], "/shop", event): outcome
             for order in self.orders
@@ -51,44 +50,44 @@ class Expected:
 
 
 def of_ledger(effects: Iterable[Mapping[str, Any]]) -> Money:
-    """The ledger's effects, added up by account."""
+    """The totals of the ledger by account."""
     open_amounts: dict[tuple[str, str], int] = defaultdict(int)
     sums: dict[str, Counter[str]] = defaultdict(Counter)
-    taken: Counter[tuple[str, str]] = Counter()
+    captured: Counter[tuple[str, str]] = Counter()
     for effect in effects:
-        place = (effect["account"], effect["order_id"])
+        order = (effect["account"], effect["order_id"])
         amount = effect["amount"] or 0
         match effect["kind"]:
             case "authorize":
-                open_amounts[place] = amount
+                open_amounts[order] = amount
             case "update":
-                open_amounts[place] = amount - taken[place]
+                open_amounts[order] = amount - captured[order]
             case "capture":
-                taken[place] += amount
-                open_amounts[place] -= amount
+                captured[order] += amount
+                open_amounts[order] -= amount
                 sums[effect["account"]]["captured"] += amount
             case "refund":
                 sums[effect["account"]]["refunded"] += amount
             case "cancel" | "release" | "expire":
-                open_amounts[place] -= amount
+                open_amounts[order] -= amount
     for (account, _), amount in open_amounts.items():
         sums[account]["authorized still"] += amount
-    return {account: dict(sums_) for account, sums_ in sums.items()}
+    return {account: dict(columns) for account, columns in sums.items()}
 
 
 def of_outcomes(books: Books) -> Money:
     sums: dict[str, Counter[str]] = defaultdict(Counter)
-    for told in books.seen.values():
-        operation = told.data.get("operation")
-        if operation and told.what in {"captured", "refunded"}:
-            sums[told.merchant][told.what] += operation["amount"]
-    for (merchant, _), told in books.last_of_each().items():
-        sums[merchant]["authorized still"] += told.data["order"]["remaining_authorized_amount"]
-    return {merchant: dict(sums_) for merchant, sums_ in sums.items()}
+    for outcome in books.seen.values():
+        operation = outcome.data.get("operation")
+        if operation and outcome.what in {"captured", "refunded"}:
+            sums[outcome.merchant][outcome.what] += operation["amount"]
+    for (merchant, _), outcome in books.last_of_each().items():
+        sums[merchant]["authorized still"] += outcome.data["order"]["remaining_authorized_amount"]
+    return {merchant: dict(columns) for merchant, columns in sums.items()}
 
 
 def doubled(effects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """References that were captured or refunded more than once (I1)."""
+    """References of authorizations, captures and refunds that took effect more than once (I1)."""
     counts = Counter(
         (effect["account"], effect["kind"], effect["token"] if effect["kind"] == "authorize" else effect["reference"])
         for effect in effects
@@ -98,47 +97,49 @@ def doubled(effects: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def differences(expected: Expected, books: Books) -> list[str]:
-    """Events whose outcome isn't the one that was worked out: missing, twice, or another; orders whose books differ."""
-    amiss = [
+    """Events whose final outcome is missing, duplicated or not the expected one; orders whose amounts differ."""
+    problems = [
         problem
-        for place, wanted in expected.events(final=True).items()
-        if (problem := _final_amiss(books, place, wanted))
+        for event, wanted in expected.events(final=True).items()
+        if (problem := _final_problem(books, event, wanted))
     ]
-    amiss += [
-        f"{place[2]}: ended, though a dead letter holds it"
-        for place in expected.events(final=False)
-        if books.finals.get(place)
+    problems += [
+        f"{event[2]}: has a final outcome, though it became a dead letter"
+        for event in expected.events(final=False)
+        if books.finals.get(event)
     ]
     last = books.last_of_each()
-    return amiss + [problem for order in expected.orders if (problem := _books_amiss(order, last))]
+    return problems + [problem for order in expected.orders if (problem := _order_problem(order, last))]
 
 
-def _final_amiss(books: Books, place: Place, wanted: Mapping[str, Any]) -> str | None:
-    finals = books.finals.get(place, [])
+def _final_problem(books: Books, event: EventKey, wanted: Mapping[str, Any]) -> str | None:
+    finals = books.finals.get(event, [])
     if len(finals) != 1:
-        return f"{place[2]}: {len(finals)} final outcomes, expected {wanted['type']} {wanted.get('code', '')}"
+        return f"{event[2]}: {len(finals)} final outcomes, expected {wanted['type']} {wanted.get('code', '')}"
     code = (finals[0].data.get("error") or {}).get("code")
     if (finals[0].what, code) != (wanted["type"], wanted.get("code")):
-        return f"{place[2]} of order {finals[0].order}: {finals[0].what} {code or ''}, expected {wanted}"
-    moved = books.moved[place]
-    if "amount" in wanted and moved != wanted["amount"]:
-        return f"{place[2]} of order {finals[0].order}: {finals[0].what} of {moved}, expected {wanted['amount']}"
+        return f"{event[2]} of order {finals[0].order}: {finals[0].what} {code or ''}, expected {wanted}"
+    amount = books.amounts[event]
+    if "amount" in wanted and amount != wanted["amount"]:
+        return f"{event[2]} of order {finals[0].order}: {finals[0].what} of {amount}, expected {wanted['amount']}"
     return None
 
 
-def _books_amiss(order: Mapping[str, Any], last: Mapping[tuple[str, str], Told]) -> str | None:
-    told = last.get((order["merchant"], order["subject"]))
+def _order_problem(order: Mapping[str, Any], last: Mapping[OrderKey, Told]) -> str | None:
+    outcome = last.get((order["merchant"], order["subject"]))
     if order["order_amount"] is None:
-        return f"order {order['subject']}: has books, though it was never accepted" if told else None
-    if told is None:
-        return f"order {order['subject']}: no outcome tells its books"
-    ours = told.data["order"]
-    got = (
-        ours["order_amount"],
-        ours["captured_amount"],
-        ours["released_amount"],
-        ours["refunded_amount"],
-        ours["status"],
+        return f"order {order['subject']}: has outcomes with amounts, though it was never accepted" if outcome else None
+    if outcome is None:
+        return f"order {order['subject']}: no outcome reports its amounts"
+    reported = outcome.data["order"]
+    actual = (
+        reported["order_amount"],
+        reported["captured_amount"],
+        reported["released_amount"],
+        reported["refunded_amount"],
+        reported["status"],
     )
     wanted = (order["order_amount"], order["captured"], order["released"], order["refunded"], order["status"])
-    return None if got == wanted else f"order {order['subject']} ({order['history']}): books {got}, expected {wanted}"
+    if actual == wanted:
+        return None
+    return f"order {order['subject']} ({order['history']}): amounts {actual}, expected {wanted}"

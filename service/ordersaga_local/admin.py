@@ -1,4 +1,4 @@
-"""Databases and topics on the real parts."""
+"""Creates and drops databases and topics."""
 
 import asyncio
 from typing import Final
@@ -8,13 +8,13 @@ from aiokafka import TopicPartition  # type: ignore[import-untyped]  # it ships 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # as above
 from aiokafka.errors import TopicAlreadyExistsError, for_code  # type: ignore[import-untyped]  # as above
 
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 
 
 async def create_database(url: str, name: str, template: str | None = None) -> None:
-    """`url` is of any other database on the server; nobody may be connected to `template`.
+    """`url` names any other database of the server; nobody may be connected to `template`.
 
-    The files are copied: without fsync that is four times as fast as through the log.
+    The files are copied: without fsync that is four times as fast as writing through the WAL.
     """
     connection = await asyncpg.connect(url)
     try:
@@ -25,7 +25,7 @@ async def create_database(url: str, name: str, template: str | None = None) -> N
 
 
 async def drop_database(url: str, name: str) -> None:
-    """Whoever is connected to it is thrown out."""
+    """Terminates its connections."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
@@ -34,21 +34,21 @@ async def drop_database(url: str, name: str) -> None:
 
 
 async def create_topics(bootstrap: str, *names: str, partitions: int = 8) -> None:
-    """Topics that exist stay as they are; KafkaError names the one that the broker refuses."""
+    """Leaves existing topics unchanged. Raises a KafkaError that names the topic that the broker rejected."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
+        response = await admin.create_topics([NewTopic(name, partitions, 1) for name in names])
     finally:
         await admin.close()
-    for name, code, *_ in answer.topic_errors:
+    for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise error(f"topic {name} wasn't created")
 
 
 async def delete_topics(bootstrap: str, *names: str) -> None:
-    """Those that aren't there are passed over."""
+    """Ignores topics that don't exist."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -66,7 +66,7 @@ async def partitions_of(bootstrap: str, *topics: str) -> list[TopicPartition]:
             described = await admin.describe_topics(list(topics))
             if not any(topic["error_code"] for topic in described):
                 break
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
     finally:
         await admin.close()
     return [TopicPartition(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]]

@@ -1,4 +1,4 @@
-"""Kafka and Postgres as containers, for machines where a Docker engine answers."""
+"""Kafka and Postgres as containers, where a Docker engine is available."""
 
 import contextlib
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ordersaga_local.jars import KAFKA_VERSION
-from ordersaga_local.kafka import PROPERTIES, answers
+from ordersaga_local.kafka import PROPERTIES, is_ready
 from ordersaga_local.process import PartFailedError, free_port
 
 KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
@@ -18,12 +18,13 @@ _PING_SECONDS = 2
 _START_SECONDS = 90
 
 
-def engine_answers() -> bool:
-    """Asked within 2 s: an engine that hangs counts as none."""
+def engine_is_available() -> bool:
+    """Whether it answers within 2 s."""
+    # docker.from_env() would leave its socket open when the engine doesn't answer.
     try:
         with _engine() as engine:
             if os.environ.get("DOCKER_TLS_VERIFY"):
-                return True  # it listens; what it says needs the certificates that the client library reads
+                return True  # it accepts connections; a ping would need the client certificates
             engine.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
             return engine.recv(32).startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
     except OSError:
@@ -31,14 +32,14 @@ def engine_answers() -> bool:
 
 
 def _engine() -> socket.socket:
-    """Connected to DOCKER_HOST (unix:// or tcp://), or to Docker's usual socket."""
-    place = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
-    if place.scheme == "tcp":
-        return socket.create_connection((place.hostname or "localhost", place.port or 2375), _PING_SECONDS)
+    """A connection to DOCKER_HOST (unix:// or tcp://), or to Docker's default socket."""
+    address = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+    if address.scheme == "tcp":
+        return socket.create_connection((address.hostname or "localhost", address.port or 2375), _PING_SECONDS)
     engine = socket.socket(socket.AF_UNIX)
     engine.settimeout(_PING_SECONDS)
     try:
-        engine.connect(place.path)
+        engine.connect(address.path)
     except OSError:
         engine.close()
         raise
@@ -47,7 +48,7 @@ def _engine() -> socket.socket:
 
 @contextlib.contextmanager
 def kafka_container() -> Iterator[str]:
-    """The bootstrap address of a broker in a container; PartFailedError when it doesn't start."""
+    """Yields the bootstrap address. Raises PartFailedError if the broker doesn't start."""
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.docker_client import DockerClient
 
@@ -58,7 +59,7 @@ def kafka_container() -> Iterator[str]:
         for name, value in kafka_environment(host, port).items():
             container.with_env(name, value)
         stack.enter_context(container)
-        _wait_for(host, port)
+        _wait_until_ready(host, port)
         running = stack.pop_all()
     with running:
         yield f"{host}:{port}"
@@ -66,7 +67,7 @@ def kafka_container() -> Iterator[str]:
 
 @contextlib.contextmanager
 def postgres_container(*, durable: bool) -> Iterator[str]:
-    """The URL of a superuser on a server in a container; PartFailedError when it doesn't start."""
+    """Yields the URL of a superuser. Raises PartFailedError if the server doesn't start."""
     from testcontainers.community.postgres import PostgresContainer
 
     logging.getLogger("testcontainers").setLevel(logging.WARNING)
@@ -86,7 +87,7 @@ def postgres_container(*, durable: bool) -> Iterator[str]:
 
 
 def kafka_environment(host: str, port: int) -> dict[str, str]:
-    """The image's way to set server.properties. The broker reaches itself within, its clients by `host` and `port`."""
+    """server.properties as environment variables of the image. Clients connect to `host` and `port`."""
     properties = {
         **PROPERTIES,
         "controller.quorum.voters": "1@localhost:9093",
@@ -117,9 +118,9 @@ def _engine_errors(image: str) -> Iterator[None]:
         raise PartFailedError(f"{image} can't be started: {reason[0]}") from error
 
 
-def _wait_for(host: str, port: int) -> None:
+def _wait_until_ready(host: str, port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not answers(host, port):
+    while not is_ready(host, port):
         if time.monotonic() > deadline:
             raise TimeoutError(f"no answer at {host}:{port} within {_START_SECONDS} s")
         time.sleep(0.1)

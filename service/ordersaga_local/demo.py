@@ -1,4 +1,4 @@
-"""`make demo`: real orders of a real shop, from Kafka through the saga to the provider and out again. `make up`: the same without them."""
+"""`make demo`: a sample of real orders, from Kafka through the service to the provider and back. `make up`: without the sample."""
 
 import argparse
 import asyncio
@@ -24,10 +24,10 @@ from ordersaga_local.stage import Process, Sandbox, Stage, environment_with, sta
 
 SAMPLE = Path("sample/events.ndjson.gz")
 EXPECTED = Path("sample/expected.json.gz")
-QUIET = 60.0
-"""Seconds without a new outcome after which what is missing counts as stuck."""
-_BY_SIGNAL = 128
-"""An exit code above it: that of a process which the signal of the rest ended."""
+STUCK_AFTER_SECONDS = 60.0
+"""Seconds without a new outcome after which missing outcomes count as stuck."""
+_SIGNAL_EXIT_CODE = 128
+"""A process that was ended by a signal has this plus the signal number as its exit code."""
 
 SETTINGS = {
     "ORDERSAGA_WAITS__ORDER": "30",
@@ -42,14 +42,14 @@ SETTINGS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--without-sample", action="store_true", help="start everything and publish nothing")
-    parser.add_argument("--rate", type=float, default=400, help="events published a second (0: as fast as it goes)")
+    parser.add_argument("--without-sample", action="store_true", help="start everything, but don't publish the sample")
+    parser.add_argument("--rate", type=float, default=400, help="events published per second (0: as fast as possible)")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=False)
     try:
         with Parts.started(durable=True, say=lambda line: console.print(line, highlight=False)) as parts:
-            return _on_stage(parts, options, console)
+            return _run(parts, options, console)
     except (MissingPartError, PartFailedError) as error:
         console.print(f"[red]{error}", highlight=False)
         return 1
@@ -57,67 +57,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _on_stage(parts: Parts, options: argparse.Namespace, console: Console) -> int:
-    with stage(parts, settings=dict(SETTINGS)) as (made, sandbox):
-        service = made.service()
+def _run(parts: Parts, options: argparse.Namespace, console: Console) -> int:
+    with stage(parts, settings=dict(SETTINGS)) as (run, sandbox):
+        service = run.service()
         console.print(f"Sandbox of the provider at {sandbox.url}; service started, pid {service.pid}", highlight=False)
         if options.without_sample:
-            _print_how_to_reach(made, console)
-            _stay(service, console)
+            _print_access(run, console)
+            _keep_running(service, console)
             return 0
         sandbox.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 2})
-        agrees = asyncio.run(_play(made, sandbox, service, options.rate, console))
+        agrees = asyncio.run(_publish_sample(run, sandbox, service, options.rate, console))
         if sys.stdout.isatty() and not os.environ.get("ONCE"):
-            _print_how_to_reach(made, console)
-            _stay(service, console)
+            _print_access(run, console)
+            _keep_running(service, console)
         return 0 if agrees else 1
 
 
-def _stay(service: Process, console: Console) -> None:
-    """Until Ctrl-C, or until the service ends by itself."""
-    while _goes_on(service, console):
+def _keep_running(service: Process, console: Console) -> None:
+    """Until Ctrl-C, or until the service exits by itself."""
+    while _restart_if_killed(service, console):
         time.sleep(0.5)
 
 
-def _goes_on(service: Process, console: Console) -> bool:
-    """Starts it again when it was killed, as a platform would. False: it ended by itself."""
+def _restart_if_killed(service: Process, console: Console) -> bool:
+    """Restarts it if it was killed, as a platform would. False: it exited by itself."""
     if service.pid:
         return True
     code = service.wait() or 0
-    if code <= _BY_SIGNAL:
+    if code <= _SIGNAL_EXIT_CODE:
         console.print(f"[red]the service ended with {code}:[/red]\n{service.tail()}", highlight=False)
         return False
     service.start()
-    name = signal.Signals(code - _BY_SIGNAL).name
+    name = signal.Signals(code - _SIGNAL_EXIT_CODE).name
     console.print(f"the service was ended by {name}; started again, pid {service.pid}", highlight=False)
     return True
 
 
-def _print_how_to_reach(made: Stage, console: Console) -> None:
+def _print_access(run: Stage, console: Console) -> None:
     console.print("\nIt stays up until Ctrl-C. In another terminal:")
-    for name, value in made.environment.items():
+    for name, value in run.environment.items():
         console.print(f"  export {name}='{value}'", highlight=False, soft_wrap=True)
     console.print("  .venv/bin/ordersaga publish sample/events.ndjson.gz")
     console.print("  .venv/bin/ordersaga outcomes --from-beginning")
     console.print("  .venv/bin/ordersaga order show 536365")
-    console.print(f"  curl -s {made.provider}/_sandbox/ledger/summary", highlight=False)
+    console.print(f"  curl -s {run.provider}/_sandbox/ledger/summary", highlight=False)
 
 
-async def _play(made: Stage, sandbox: Sandbox, service: Process, rate: float, console: Console) -> bool:
+async def _publish_sample(run: Stage, sandbox: Sandbox, service: Process, rate: float, console: Console) -> bool:
     expected = accounts.Expected.load(EXPECTED)
-    async with following(made.kafka, made.orders_topic, made.outcomes_topic) as books:
+    async with following(run.kafka, run.orders_topic, run.outcomes_topic) as books:
         started = time.monotonic()
         options = ["--rate", str(rate)] if rate else []
-        with (made.folder / "publish.log").open("wb") as log:
+        with (run.folder / "publish.log").open("wb") as log:
             publisher = await asyncio.create_subprocess_exec(
-                *made.ordersaga("publish", str(SAMPLE), *options),
-                env=environment_with(made.environment),
+                *run.ordersaga("publish", str(SAMPLE), *options),
+                env=environment_with(run.environment),
                 stdout=log,
                 stderr=log,
             )
         try:
-            if not await _watch(expected, books, service, console) or await publisher.wait():
-                console.print((made.folder / "publish.log").read_text(errors="replace"), highlight=False)
+            if not await _wait_for_outcomes(expected, books, service, console) or await publisher.wait():
+                console.print((run.folder / "publish.log").read_text(errors="replace"), highlight=False)
                 return False
         finally:
             if publisher.returncode is None:
@@ -125,13 +125,13 @@ async def _play(made: Stage, sandbox: Sandbox, service: Process, rate: float, co
                 await publisher.wait()
         seconds = time.monotonic() - started
         effects = await asyncio.to_thread(sandbox.effects)
-    return _summary(made, expected, books, effects, seconds, console)
+    return _print_summary(run, expected, books, effects, seconds, console)
 
 
-async def _watch(expected: accounts.Expected, books: Books, service: Process, console: Console) -> bool:
-    """Shows progress until every event has its final outcome, or nothing has come for a while. False: the service ended."""
+async def _wait_for_outcomes(expected: accounts.Expected, books: Books, service: Process, console: Console) -> bool:
+    """Shows progress until every event has its final outcome, or no new outcome arrives. False: the service exited."""
     wanted = len(expected.events(final=True))
-    last, quiet_since = -1, time.monotonic()
+    last, last_change = -1, time.monotonic()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -141,31 +141,31 @@ async def _watch(expected: accounts.Expected, books: Books, service: Process, co
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
         events = progress.add_task("events sent", total=expected.whole["events"])
         finals = progress.add_task("final outcomes", total=wanted)
-        while len(books.finals) < wanted and time.monotonic() - quiet_since < QUIET:
+        while len(books.finals) < wanted and time.monotonic() - last_change < STUCK_AFTER_SECONDS:
             await asyncio.sleep(0.25)
             progress.update(events, completed=books.records)
             progress.update(finals, completed=len(books.finals))
             if len(books.seen) != last:
-                last, quiet_since = len(books.seen), time.monotonic()
-            if not _goes_on(service, console):
+                last, last_change = len(books.seen), time.monotonic()
+            if not _restart_if_killed(service, console):
                 return False
     return True
 
 
-def _summary(
-    made: Stage,
+def _print_summary(
+    run: Stage,
     expected: accounts.Expected,
     books: Books,
     effects: list[dict[str, Any]],
     seconds: float,
     console: Console,
 ) -> bool:
-    letters = Counter(letter["code"] for letter in _dead_letters(made))
+    dead_letters = Counter(dead_letter["code"] for dead_letter in _dead_letters(run))
     facts = Table("what", "count", title="What came of it", title_justify="left")
     facts.add_row("events in", str(expected.whole["events"]))
     for what, count in sorted(books.by_type.items()):
         facts.add_row(f"outcome {what}", str(count))
-    for code, count in sorted(letters.items()):
+    for code, count in sorted(dead_letters.items()):
         facts.add_row(f"dead letter {code}", str(count))
     facts.add_row("events a second", f"{expected.whole['events'] / seconds:.0f}")
     waited = [latency for latency in books.latencies if latency >= 0]
@@ -176,26 +176,26 @@ def _summary(
     console.print(facts)
     columns = expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(books)
     agrees = _print_money(columns, console)
-    amiss = problems(expected, books, effects, letters)
-    for line in amiss[:20]:
+    found = problems(expected, books, effects, dead_letters)
+    for line in found[:20]:
         console.print(f"[red]{line}", highlight=False)
-    if agrees and not amiss:
+    if agrees and not found:
         console.print("[green]Every event has one final outcome, and every penny is accounted for.")
-    return agrees and not amiss
+    return agrees and not found
 
 
 def problems(
-    expected: accounts.Expected, books: Books, effects: list[dict[str, Any]], letters: Counter[str]
+    expected: accounts.Expected, books: Books, effects: list[dict[str, Any]], dead_letters: Counter[str]
 ) -> list[str]:
-    """All that isn't as it must be; empty: nothing lost, doubled or stuck."""
-    amiss = accounts.differences(expected, books)
-    amiss += [f"taken twice: {reference}" for reference in accounts.doubled(effects)]
-    amiss += [f"sequence: {gap}" for gap in books.gaps]
-    amiss += [f"other bytes under the same outcome id: {one}" for one in books.differing]
+    """Everything that isn't as expected; empty: nothing was lost, duplicated or stuck."""
+    found = accounts.differences(expected, books)
+    found += [f"took effect twice: {reference}" for reference in accounts.doubled(effects)]
+    found += [f"sequence: {gap}" for gap in books.gaps]
+    found += [f"different payloads with the same outcome id: {one}" for one in books.differing]
     wanted = expected.whole["dead_letters"]
-    if dict(letters) != wanted:
-        amiss.append(f"dead letters: {dict(letters)}, expected {wanted}")
-    return amiss
+    if dict(dead_letters) != wanted:
+        found.append(f"dead letters: {dict(dead_letters)}, expected {wanted}")
+    return found
 
 
 def _print_money(columns: tuple[accounts.Money, accounts.Money, accounts.Money], console: Console) -> bool:
@@ -213,11 +213,11 @@ def _print_money(columns: tuple[accounts.Money, accounts.Money, accounts.Money],
     return agrees
 
 
-def _dead_letters(made: Stage) -> list[dict[str, Any]]:
+def _dead_letters(run: Stage) -> list[dict[str, Any]]:
     import json
 
-    letters: list[dict[str, Any]] = json.loads(made.command("dead-letters", "list", "--json", "--limit", "100000"))
-    return letters
+    dead_letters: list[dict[str, Any]] = json.loads(run.command("dead-letters", "list", "--json", "--limit", "100000"))
+    return dead_letters
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Runs one server for as long as the process that asked for it lives; a script of its own, standard library only.
+"""Runs a process and stops it when the parent ends. A standalone script that uses only the standard library.
 
-Its argument is a `Spec` as JSON. It writes the server's pid to standard output, ends with the server's exit code, and
-holds standard input: when that closes (its parent has ended, in whatever way) it kills the server and removes its
-directory. A thread of the parent may start it: PR_SET_PDEATHSIG alone would fire when that *thread* ends.
+Its argument is a `Spec` as JSON. It writes the pid to standard output and exits with the exit code of the process. When
+its standard input closes, the parent has ended, in whatever way: it kills the process and removes its directory.
+PR_SET_PDEATHSIG alone isn't enough: it fires when the *thread* ends that started the process.
 """
 
 import ctypes
@@ -24,28 +24,28 @@ class Spec(TypedDict):
     command: list[str]
     cwd: str
     directory: str | None
-    """Removed when the parent is gone."""
+    """Removed when the parent has ended."""
     log: str
     uid: int | None
     gid: int | None
     end_signal: int
-    """What ends the server when the parent is gone."""
+    """Stops the process when the parent has ended."""
 
 
-def _dies_with_guard() -> Callable[[], None] | None:
-    """For the case that the guard itself is killed; where the system has no such call, only that case stays open."""
+def _die_with_guard() -> Callable[[], None] | None:
+    """Covers the case that the guard itself is killed, on Linux only."""
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None).prctl
 
-    def ask() -> None:
+    def request_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    return ask
+    return request_signal
 
 
 def _start(spec: Spec) -> "subprocess.Popen[bytes]":
-    with open(spec["log"], "ab") as log:  # noqa: PTH123 - pathlib would double the start-up time of this script
+    with open(spec["log"], "ab") as log:  # noqa: PTH123 - pathlib would double the startup time of this script
         return subprocess.Popen(  # noqa: S603 - the command is our own
             spec["command"],
             cwd=spec["cwd"],
@@ -55,12 +55,12 @@ def _start(spec: Spec) -> "subprocess.Popen[bytes]":
             user=spec["uid"],
             group=spec["gid"],
             extra_groups=None if spec["uid"] is None else [],
-            preexec_fn=_dies_with_guard(),  # noqa: PLW1509 - no thread runs here yet
+            preexec_fn=_die_with_guard(),  # noqa: PLW1509 - no thread runs here yet
         )
 
 
 def _wait_for_orphaning(parent: int) -> None:
-    while os.getppid() == parent:  # another child of the parent may hold our standard input open
+    while os.getppid() == parent:  # another child of the parent may keep our standard input open
         if select.select([sys.stdin], [], [], 1)[0]:
             return
 

@@ -1,4 +1,4 @@
-"""Java and Kafka's jars: fetched once by Maven, as it is set up on the machine, and kept."""
+"""Java and Kafka's jars. Maven downloads the jars once, with the machine's own Maven settings."""
 
 import os
 import re
@@ -10,31 +10,31 @@ from ordersaga_local.process import MissingPartError, PartFailedError, run
 
 KAFKA_VERSION = "4.2.0"
 _POM = Path(__file__).with_name("pom.xml")
-_OLDEST_JAVA = 17
+_MIN_JAVA = 17
 
 
 def java() -> Path:
-    """A JRE that is new enough, from JAVA_HOME or PATH."""
+    """A recent enough JRE, from JAVA_HOME or PATH."""
     home = os.environ.get("JAVA_HOME")
-    for found in (shutil.which("java", path=f"{home}/bin") if home else None, shutil.which("java")):
-        if found and _java_version(Path(found)) >= _OLDEST_JAVA:
-            return Path(found)
+    for candidate in (shutil.which("java", path=f"{home}/bin") if home else None, shutil.which("java")):
+        if candidate and _java_version(Path(candidate)) >= _MIN_JAVA:
+            return Path(candidate)
     raise MissingPartError(
-        f"no Java {_OLDEST_JAVA}+ on PATH: install a JRE {_OLDEST_JAVA} or set ORDERSAGA_KAFKA",
+        f"no Java {_MIN_JAVA}+ on PATH: install a JRE {_MIN_JAVA} or set ORDERSAGA_KAFKA",
     )
 
 
 def _java_version(path: Path) -> int:
     try:
-        said = run([path, "-version"])
+        output = run([path, "-version"])
     except (PartFailedError, OSError):
         return 0
-    major = re.search(r'version "(\d+)', said)
+    major = re.search(r'version "(\d+)', output)
     return int(major[1]) if major else 0
 
 
 def cache() -> Path:
-    """$XDG_CACHE_HOME/ordersaga where that is set, else .local of the checkout, else the user's cache."""
+    """$XDG_CACHE_HOME/ordersaga if that is set, else .local of the checkout, else the user's cache."""
     if home := os.environ.get("XDG_CACHE_HOME"):
         return Path(home) / "ordersaga"
     checkout = Path(__file__).parents[2]
@@ -44,14 +44,14 @@ def cache() -> Path:
 
 
 def kafka_libs() -> Path:
-    """The folder of Kafka's jars, fetched where it isn't there yet."""
+    """The folder with Kafka's jars; downloads them if it is missing."""
     libs = cache() / "kafka" / f"libs-{KAFKA_VERSION}"
     if not libs.exists():
-        _fetch(libs)
+        _download(libs)
     return libs
 
 
-def _fetch(libs: Path) -> None:
+def _download(libs: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise MissingPartError("no Maven (mvn) on PATH to fetch Kafka's jars: install Maven or set ORDERSAGA_KAFKA")

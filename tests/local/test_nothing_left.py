@@ -95,14 +95,14 @@ def test_of_a_server_whose_guard_is_killed(tmp_path: Path) -> None:
 
 def test_a_server_that_ends_at_its_start_is_told_with_what_it_said(tmp_path: Path) -> None:
     server = Server(["sh", "-c", "echo the disk is full; exit 3"], tmp_path, lambda _pid: False)
-    with pytest.raises(PartFailedError, match="sh ended at its start: the disk is full"):
+    with pytest.raises(PartFailedError, match="sh ended during startup: the disk is full"):
         server.start()
     server.close()
 
 
 def test_a_server_that_never_answers_is_ended(tmp_path: Path) -> None:
     server = Server(["sleep", "60"], tmp_path, lambda _pid: False)
-    with pytest.raises(PartFailedError, match="didn't answer within 1 s"):
+    with pytest.raises(PartFailedError, match="didn't respond within 1 s"):
         server.start(seconds=1)
     assert server.pid == 0
     server.close()

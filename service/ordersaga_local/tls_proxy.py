@@ -1,7 +1,7 @@
-"""TLS in front of a Postgres that was built without it, as the embedded one is.
+"""A TLS proxy for a Postgres that was built without TLS, as the embedded one is.
 
-It speaks the server's side of the protocol's opening ("SSLRequest"), then passes bytes on both ways. Who asks for
-anything else first is refused as by `hostssl`.
+It answers the SSLRequest of the client as a server would, then forwards bytes in both directions. Other connections are
+rejected, as by a `hostssl` rule.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from ordersaga_local.tls import Certificates
 
 _HOST = "127.0.0.1"
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
-_REFUSAL = b"SFATAL\x00VFATAL\x00C28000\x00Mno plain connections here: use TLS\x00\x00"
+_REFUSAL = b"SFATAL\x00VFATAL\x00C28000\x00Mplain connections aren't accepted: use TLS\x00\x00"
 
 
-class TlsFront:
-    """Listens on `port` until close(), in a thread of its own; clients find `target` behind it, or nobody."""
+class TlsProxy:
+    """Listens on `port` until close(), in a thread, and forwards connections to the port `target`."""
 
     def __init__(self, certificates: Certificates, port: int, target: int) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -31,7 +31,7 @@ class TlsFront:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Once; it stays while the server behind it is stopped and started."""
+        """Idempotent; the proxy keeps running while the server is stopped and started."""
         if not self._thread.is_alive():
             self._thread.start()
             self._listening.wait()
@@ -46,12 +46,12 @@ class TlsFront:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._meet, _HOST, self.port)
+        server = await asyncio.start_server(self._handle_client, _HOST, self.port)
         self._listening.set()
         await self._ended.wait()
         server.close()
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
             async with _closing(writer):
                 if await reader.read(1024) != _SSL_REQUEST:
@@ -62,16 +62,16 @@ class TlsFront:
                 await writer.start_tls(self._context)
                 server_reader, server_writer = await asyncio.open_connection(_HOST, self._target)
                 async with _closing(server_writer):
-                    ways = (_pass_on(reader, server_writer), _pass_on(server_reader, writer))
-                    tasks = [asyncio.ensure_future(way) for way in ways]
-                    _, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    for task in left:
+                    pipes = (_pipe(reader, server_writer), _pipe(server_reader, writer))
+                    tasks = [asyncio.ensure_future(pipe) for pipe in pipes]
+                    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    for task in pending:
                         task.cancel()
 
 
 @contextlib.asynccontextmanager
 async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """What was written goes out first, for a second."""
+    """Gives buffered data a second to be sent."""
     try:
         yield
     finally:
@@ -83,8 +83,8 @@ async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
             writer.transport.abort()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
-        while content := await reader.read(65536):
-            writer.write(content)
+        while data := await reader.read(65536):
+            writer.write(data)
             await writer.drain()
