@@ -85,13 +85,13 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             "LEASE",
             "30s",
             ("ORDERSAGA_LEASE isn't a number "
-            "(How long one worker has an order before another may take it over; the default is 30 seconds)"),
+            "(How long a worker leases an order before another worker may take it over; the default is 30 seconds)"),
         ),
         (
             "LEASE",
             "0",
             ("ORDERSAGA_LEASE must be greater than 0 "
-            "(How long one worker has an order before another may take it over; the default is 30 seconds)"),
+            "(How long a worker leases an order before another worker may take it over; the default is 30 seconds)"),
         ),
         (
             "WAITS__ORDER",
@@ -103,25 +103,25 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             "LOG_LEVEL",
             BAD,
             ("ORDERSAGA_LOG_LEVEL must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR' "
-            "(Lines below it are left out; the default is INFO)"),
+            "(The lowest level that is logged; the default is INFO)"),
         ),
         (
             "METRICS_PORT",
             "99999",
             ("ORDERSAGA_METRICS_PORT must be less than or equal to 65535 "
-            "(Where Prometheus reads the metrics; 0: any free port)"),
+            "(The port that serves Prometheus metrics; 0: any free port)"),
         ),
         (
             "ORDERS_TOPIC",
             f"{BAD} !",
             ("ORDERSAGA_ORDERS_TOPIC has characters that it can't have "
-            "(Where the shop's events come from; the default is shop.orders)"),
+            "(The topic of the shop's events; the default is shop.orders)"),
         ),
         (
             "OUTCOMES_TOPIC",
             "shop.orders",
             ("ORDERSAGA_OUTCOMES_TOPIC is the same as ORDERSAGA_ORDERS_TOPIC "
-            "(Where outcomes go to; the default is payments.orders)"),
+            "(The topic of the outcomes; the default is payments.orders)"),
         ),
         (
             "MERCHANTS",
@@ -140,7 +140,7 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             "MERCHANTS",
             merchants(call_deadline=20),
             ("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CALL_DEADLINE must be at most half of the lease (30 s) "
-            "(For a call in all; at most half of the lease; the default is 10 seconds)"),
+            "(The total time of a call; at most half of the lease; the default is 10 seconds)"),
         ),
         (
             "MERCHANTS",
@@ -151,12 +151,12 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             "MERCHANTS",
             merchants(base_url=f"https://user:{BAD}@host"),
             ("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__BASE_URL may hold neither user, password, query nor fragment "
-            "(Instead of Klarna's own address for region and environment: a sandbox, or Kustom's host)"),
+            "(Overrides Klarna's URL of region and environment, as for a sandbox or Kustom)"),
         ),
-        ("KAFKA_SASL_USERNAME", "saga", "ORDERSAGA_KAFKA_SASL_MECHANISM is missing beside ORDERSAGA_KAFKA_SASL_USERNAME (How to log in)"),
+        ("KAFKA_SASL_USERNAME", "saga", "ORDERSAGA_KAFKA_SASL_MECHANISM is missing beside ORDERSAGA_KAFKA_SASL_USERNAME (The SASL mechanism)"),
         ("DATABASE_PASSWORD", BAD, "ORDERSAGA_DATABASE_PASSWORD is given beside a password in ORDERSAGA_DATABASE: take one of them away"),
         ("KAFKA_TLS_CA", "nowhere/ca.pem", "ORDERSAGA_KAFKA_TLS_CA names a file that can't be read (nowhere/ca.pem: No such file or directory)"),
-        ("BACKOFF__FIRST", "301", "ORDERSAGA_BACKOFF__FIRST must be at most ORDERSAGA_BACKOFF__MOST (Before the first repeat of a call; doubles with each; the default is 1 seconds)"),
+        ("BACKOFF__FIRST", "301", "ORDERSAGA_BACKOFF__FIRST must be at most ORDERSAGA_BACKOFF__MOST (The delay of the first retry of a call; it doubles with each retry; the default is 1 seconds)"),
     ],
 )  # fmt: skip
 def test_a_bad_setting(
@@ -187,7 +187,7 @@ def test_a_file_without_certificates(
     file.write_text(BAD)
     environment.setenv(f"ORDERSAGA_{name}", str(file))
     assert lines(capsys) == [
-        f"ORDERSAGA_{name} names a file that holds no certificates ({file}) (Certificates to trust (PEM))"
+        f"ORDERSAGA_{name} names a file that holds no certificates ({file}) (CA certificates to trust (PEM))"
     ]
 
 

@@ -68,21 +68,21 @@ class Klarna(Part):
     password: Annotated[SecretStr, Field(min_length=1, examples=["the account's API password"])]
     """API password."""
     region: Literal["eu", "na", "oc"] = "eu"
-    """Where the account is."""
+    """The account's region."""
     environment: Literal["live", "playground"] = "playground"
-    """Real money or none."""
+    """`live` moves real money."""
     base_url: HttpUrl | None = None
-    """Instead of Klarna's own address for region and environment: a sandbox, or Kustom's host."""
+    """Overrides Klarna's URL of region and environment, as for a sandbox or Kustom."""
     slots: Annotated[int, Field(ge=1, le=2_000)] = 64
-    """Orders of this account that one worker process acts for at once."""
+    """Orders of this account that a worker process handles in parallel."""
     call_deadline: Seconds = 10.0
-    """For a call in all; at most half of the lease."""
+    """The total time of a call; at most half of the lease."""
     rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Calls a second, of each worker process."""
+    """Calls per second, per worker process."""
     authorization_days: Annotated[int, Field(ge=1, le=365)] = 28
-    """Days for which an authorization holds, by the contract with Klarna."""
+    """Days until an authorization expires, as agreed with Klarna."""
     ca_file: Certificates | None = None
-    """Certificates to trust instead of the system's (PEM)."""
+    """CA certificates to trust instead of the system's (PEM)."""
 
 
 class Merchant(Part):
@@ -126,36 +126,36 @@ class Waits(Part):
 
 class Evidence(Part):
     absent_after: Seconds = 300.0
-    """After the last send, when a read that doesn't show its effect begins to count."""
+    """The earliest time after the last send at which a read without the effect counts as evidence of absence."""
     absent_again: Seconds = 30.0
-    """Between two such reads."""
+    """The time between two such reads."""
     attention_after: Seconds = 3_600.0
-    """An operation that is open for longer tells somebody."""
+    """An operation that is open for longer raises an attention."""
 
 
 class Backoff(Part):
     first: Seconds = 1.0
-    """Before the first repeat of a call; doubles with each."""
+    """The delay of the first retry of a call; it doubles with each retry."""
     most: Seconds = 300.0
-    """Between two repeats at most."""
+    """The maximum delay of a retry."""
 
 
 class Intake(Part):
     max_records: Annotated[int, Field(ge=1, le=5_000)] = 1_000
-    """Events in one transaction at most."""
+    """The maximum number of events in one transaction."""
     session_timeout: Annotated[float, Field(ge=6, le=1_800, json_schema_extra=SECONDS)] = 45.0
-    """After which Kafka gives a silent process's partitions to others."""
+    """Kafka's session timeout: the partitions of a process that doesn't respond are reassigned after it."""
 
 
 class Worker(Part):
     poll: Seconds = 0.1
-    """Between two looks for orders that are due."""
+    """The interval at which the worker polls for due orders."""
     settlers: Annotated[int, Field(ge=1, le=8)] = 2
-    """Settle transactions at once."""
+    """Settle transactions in parallel."""
 
 
 class Relay(Part):
     poll: Seconds = 0.05
-    """Between two looks for outcomes to publish, where nothing wakes the relay."""
+    """The interval at which the relay polls the outbox, unless it is woken in memory."""
     batch: Annotated[int, Field(ge=1, le=10_000)] = 1_000
-    """Outcomes published at once."""
+    """Outcomes published per batch."""

@@ -43,15 +43,15 @@ class KafkaSettings(Sources):
     kafka: Annotated[str, Field(examples=["host:9092[,host:9092]"])]
     """Kafka's brokers."""
     kafka_tls: bool = False
-    """TLS by the system's certificates; any of the three files below asks for TLS too."""
+    """TLS with the system's CA certificates; each of the three files below enables TLS, too."""
     kafka_tls_ca: Certificates | None = None
-    """Certificates to trust (PEM)."""
+    """CA certificates to trust (PEM)."""
     kafka_tls_cert: File | None = None
-    """The client's own certificate (PEM)."""
+    """The client certificate (PEM)."""
     kafka_tls_key: File | None = None
-    """Its key (PEM)."""
+    """The client certificate's private key (PEM)."""
     kafka_sasl_mechanism: SaslMechanism | None = None
-    """How to log in."""
+    """The SASL mechanism."""
     kafka_sasl_username: str | None = None
     """For PLAIN and SCRAM."""
     kafka_sasl_password: SecretStr | None = None
@@ -59,9 +59,9 @@ class KafkaSettings(Sources):
     kafka_sasl_token_file: File | None = None
     """For OAUTHBEARER: the file with the token, read again for each login."""
     orders_topic: Topic = "shop.orders"
-    """Where the shop's events come from."""
+    """The topic of the shop's events."""
     outcomes_topic: Topic = "payments.orders"
-    """Where outcomes go to."""
+    """The topic of the outcomes."""
     instance: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._~-]+$")] = Field(
         default_factory=socket.gethostname
     )
@@ -111,17 +111,17 @@ class DatabaseSettings(Sources):
     """What is needed to reach Postgres."""
 
     database: Annotated[SecretStr, Field(examples=["postgresql://user:password@host:5432/name"])]
-    """Postgres, as an URL."""
+    """The URL of the Postgres database."""
     database_password: SecretStr | None = None
-    """Its password, where the URL has none."""
+    """The database password, if the URL has none."""
     database_sslmode: SslMode = "prefer"
-    """As libpq's; words in the URL win (sslmode, sslrootcert, sslcert, sslkey)."""
+    """As in libpq; parameters in the URL (sslmode, sslrootcert, sslcert, sslkey) take precedence."""
     database_tls_ca: Certificates | None = None
-    """Certificates to trust (PEM)."""
+    """CA certificates to trust (PEM)."""
     database_tls_cert: File | None = None
-    """The client's own certificate (PEM)."""
+    """The client certificate (PEM)."""
     database_tls_key: File | None = None
-    """Its key (PEM)."""
+    """The client certificate's private key (PEM)."""
 
     @field_validator("database")
     @classmethod
@@ -169,9 +169,9 @@ class StoreSettings(DatabaseSettings):
     """What is needed to read and write orders."""
 
     encryption_key: Annotated[SecretStr, Field(examples=["the output of `openssl rand -base64 32`"])]
-    """The master key of what may be personal data: base64 of 32 bytes, or `id:key`. Without an id it is `1`."""
+    """The master key that encrypts what may be personal data: base64 of 32 bytes, or `id:key`. The default id is `1`."""
     former_encryption_keys: SecretStr | None = None
-    """Earlier master keys, which still open what they sealed: a list of `id:key` with commas."""
+    """Former master keys, to decrypt older data: `id:key`, separated by commas."""
 
     @field_validator("encryption_key")
     @classmethod
@@ -214,29 +214,29 @@ class Settings(KafkaSettings, StoreSettings):
         dict[Annotated[str, Field(min_length=1, max_length=255)], Merchant],
         Field(min_length=1, examples=['{"default": {"klarna": {"username": "…", "password": "…"}}}']),
     ]
-    """The merchants and their accounts, by name. An event names its merchant, else it is `default`."""
+    """The merchants and their accounts, by name. An event that names no merchant is for `default`."""
     group: Annotated[str, Field(min_length=1, max_length=255)] = "ordersaga"
-    """The consumer group at Kafka."""
+    """The Kafka consumer group."""
     lease: Seconds = 30.0
-    """How long one worker has an order before another may take it over."""
+    """How long a worker leases an order before another worker may take it over."""
     waits: Waits = Waits()
     evidence: Evidence = Evidence()
     backoff: Backoff = Backoff()
     review_poll: Seconds = 30.0
-    """Between two reads of an order that the provider reviews, at first."""
+    """The initial interval of reads while an order is under review at the provider."""
     inbox_retention: Seconds = 30 * 86_400.0
-    """How long events are remembered, to know a repeat; older ones are refused."""
+    """How long events are remembered for deduplication; older ones are refused."""
     intake: Intake = Intake()
     worker: Worker = Worker()
     relay: Relay = Relay()
     shutdown_timeout: Seconds = 25.0
-    """For what is under way, after SIGTERM; a little less than the platform gives."""
+    """How long work under way may continue after SIGTERM; a little less than the platform's grace period."""
     log_level: LogLevel = "INFO"
-    """Lines below it are left out."""
+    """The lowest level that is logged."""
     log_format: Literal["json", "console"] = "json"
-    """For machines or for people."""
+    """`json` for machines, `console` for people."""
     metrics_port: Port | None = None
-    """Where Prometheus reads the metrics; 0: any free port."""
+    """The port that serves Prometheus metrics; 0: any free port."""
 
     def misfits(self) -> Iterator[Misfit]:
         yield from super().misfits()
