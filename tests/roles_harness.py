@@ -19,7 +19,7 @@ from ordersaga.bus.batch import Batch, ConsumerOptions
 from ordersaga.bus.consumer import Consumer
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.producer import OutRecord
-from ordersaga.bus.records import Place, Record
+from ordersaga.bus.records import Partition, Record
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Call
 from ordersaga.domain.model.results import Result
@@ -329,10 +329,10 @@ async def listening(r: Roles, bootstrap: str, topic: str, group: str) -> AsyncIt
     """Takes in what comes from Kafka, from the offsets in the database on."""
 
     async def take(batch: Batch) -> None:
-        await r.intake.take(batch.records, {place: 1.0 for place in batch.places if batch.at_end(place)})
+        await r.intake.take(batch.records, {one: 1.0 for one in batch.partitions if batch.at_end(one)})
 
-    async def starts(_places: Sequence[Place]) -> dict[Place, int]:
-        return {Place(topic, partition): offset for partition, offset in (await r.store.offsets(topic)).items()}
+    async def starts(_partitions: Sequence[Partition]) -> dict[Partition, int]:
+        return {Partition(topic, partition): offset for partition, offset in (await r.store.offsets(topic)).items()}
 
     options = ConsumerOptions(session_timeout=6.0, revoke_timeout=2.0)
     consumer = Consumer(KafkaSettings(bootstrap), [topic], group, take, starts, options=options)

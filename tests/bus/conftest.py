@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ship
 from ordersaga.bus.batch import Batch, ConsumerOptions, StartOffsets
 from ordersaga.bus.consumer import Consumer
 from ordersaga.bus.kafka import KafkaSettings
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 from ordersaga_local.admin import create_topics
 from ordersaga_local.parts import Kafka
 
@@ -43,7 +43,7 @@ async def shop(kafka: Kafka) -> AsyncIterator[AIOKafkaProducer]:
     await producer.stop()
 
 
-async def from_the_beginning(_places: Sequence[Place]) -> Mapping[Place, int]:
+async def from_the_beginning(_places: Sequence[Partition]) -> Mapping[Partition, int]:
     return {}
 
 

@@ -4,27 +4,27 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from ordersaga.bus.batch import Batch
-from ordersaga.bus.records import Place, Record
+from ordersaga.bus.records import Partition, Record
 
 
 class Kept:
     """Takes batches in: records and next offsets together, or nothing. Refuses a batch that another has taken already."""
 
     def __init__(self) -> None:
-        self.offsets: dict[Place, int] = {}
+        self.offsets: dict[Partition, int] = {}
         self.records: list[Record] = []
         self.batches = 0
 
     async def take(self, batch: Batch) -> None:
         self.batches += 1
         for record in batch.records:
-            place = Place(record.topic, record.partition)
-            if record.offset >= self.offsets.get(place, 0):
+            partition = Partition(record.topic, record.partition)
+            if record.offset >= self.offsets.get(partition, 0):
                 self.records.append(record)
-                self.offsets[place] = record.offset + 1
+                self.offsets[partition] = record.offset + 1
 
-    async def start(self, places: Sequence[Place]) -> Mapping[Place, int]:
-        return {place: self.offsets[place] for place in places if place in self.offsets}
+    async def start(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        return {partition: self.offsets[partition] for partition in partitions if partition in self.offsets}
 
     @property
     def values(self) -> list[bytes | None]:

@@ -12,7 +12,7 @@ from aiokafka.record.util import calc_crc32c  # type: ignore[import-untyped]  # 
 
 from ordersaga.bus.batch import Batch, ConsumerOptions
 from ordersaga.bus.kafka import KafkaSettings
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 from ordersaga_local.parts import Kafka
 
 from .conftest import FAST, MakeConsumer, MakeTopic
@@ -106,7 +106,7 @@ async def _publish_unreadable(shop: AIOKafkaProducer, topic: str) -> None:
 async def test_what_the_shop_aborted_is_never_seen(kafka: Kafka, make_topic: MakeTopic, consume: MakeConsumer) -> None:
     topic, kept, ends = await make_topic(1), Kept(), []
 
-    async def idle(at_end: Mapping[Place, int]) -> None:
+    async def idle(at_end: Mapping[Partition, int]) -> None:
         ends.append(dict(at_end))
 
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic) as shop:
@@ -120,7 +120,7 @@ async def test_what_the_shop_aborted_is_never_seen(kafka: Kafka, make_topic: Mak
         assert kept.values == []
         await shop.commit_transaction()
     await until(lambda: kept.values == [b"committed"])
-    await until(lambda: ends[-1:] == [{Place(topic, 0): 4}])  # behind the marker of the commit
+    await until(lambda: ends[-1:] == [{Partition(topic, 0): 4}])  # behind the marker of the commit
 
 
 async def test_it_reads_from_where_the_store_says(
@@ -133,7 +133,7 @@ async def test_it_reads_from_where_the_store_says(
     await until(lambda: len(first.records) == 20)
     await reader.stop()
     assert await committed(settings, topic, topic) == 10
-    second.offsets = {Place(topic, 0): 4}  # as after a restore; of partition 1 it knows nothing
+    second.offsets = {Partition(topic, 0): 4}  # as after a restore; of partition 1 it knows nothing
     await consume(topic, second.take, second.start, group=topic)
     await until(lambda: len(second.records) == 16)
     assert [r.value for r in second.records if r.partition == 0] == numbered(range(4, 10))
@@ -146,12 +146,12 @@ async def test_while_the_store_is_away_nothing_is_read_and_the_group_is_kept(
     topic, kept, asked = await make_topic(1), Kept(), 0
     await publish(shop, topic, range(3))
 
-    async def start(places: Sequence[Place]) -> Mapping[Place, int]:
+    async def start(partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         nonlocal asked
         asked += 1
         if asked < 4:
             raise ConnectionError("away")
-        return dict.fromkeys(places, 1)
+        return dict.fromkeys(partitions, 1)
 
     consumer = await consume(topic, kept.take, start)
     await until(lambda: asked == 3)
@@ -162,7 +162,7 @@ async def test_while_the_store_is_away_nothing_is_read_and_the_group_is_kept(
     assert consumer.health().positioned
 
 
-async def test_it_tells_for_how_long_a_batch_has_been_in_hand(
+async def test_it_tells_the_age_of_the_current_batch(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
     topic, tries, go_on = await make_topic(1), 0, asyncio.Event()
@@ -177,9 +177,9 @@ async def test_it_tells_for_how_long_a_batch_has_been_in_hand(
 
     consumer = await consume(topic, take)
     await until(lambda: tries == 2)
-    assert consumer.health().in_hand >= 0.1, "it is still the same batch"
+    assert consumer.health().batch_age >= 0.1, "it is still the same batch"
     go_on.set()
-    await until(lambda: consumer.health().in_hand == 0.0)
+    await until(lambda: consumer.health().batch_age == 0.0)
 
 
 async def test_a_batch_that_fails_comes_again_before_any_other(
@@ -234,21 +234,21 @@ async def test_it_says_when_a_partition_is_read_to_its_end(
     topic, kept = await make_topic(2), Kept()
     await publish(shop, topic, range(15))
     seen: list[tuple[int, bool]] = []
-    idle: list[Mapping[Place, int]] = []
+    idle: list[Mapping[Partition, int]] = []
 
     async def take(batch: Batch) -> None:
         await kept.take(batch)
-        seen.append((len(kept.records), batch.at_end(Place(topic, 0))))
-        assert batch.places == [Place(topic, 0)]
-        assert batch.still_ours(Place(topic, 0))
+        seen.append((len(kept.records), batch.at_end(Partition(topic, 0))))
+        assert batch.partitions == [Partition(topic, 0)]
+        assert batch.is_assigned(Partition(topic, 0))
 
-    async def on_idle(at_end: Mapping[Place, int]) -> None:
+    async def on_idle(at_end: Mapping[Partition, int]) -> None:
         idle.append(at_end)
 
     await consume(topic, take, on_idle=on_idle, options=ConsumerOptions(10, 6.0, 2.0))
     await until(lambda: len(kept.records) == 15)
     assert seen == [(10, False), (15, True)]
-    await until(lambda: idle[-1:] == [{Place(topic, 0): 15, Place(topic, 1): 0}])
+    await until(lambda: idle[-1:] == [{Partition(topic, 0): 15, Partition(topic, 1): 0}])
     idle.clear()
     await asyncio.sleep(2.6)
     assert 1 <= len(idle) <= 3
@@ -259,7 +259,7 @@ async def test_an_idle_call_that_fails_is_only_told(
 ) -> None:
     topic, kept = await make_topic(1), Kept()
 
-    async def on_idle(_at_end: Mapping[Place, int]) -> None:
+    async def on_idle(_at_end: Mapping[Partition, int]) -> None:
         raise ConnectionError("away")
 
     await consume(topic, kept.take, on_idle=on_idle)
@@ -358,8 +358,8 @@ async def test_many_records_come_fast(
 async def test_a_batch_that_takes_long_is_no_silence(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ordersaga.bus.polling._SILENCE", 0.5)
-    monkeypatch.setattr("ordersaga.bus.polling._LULL", 0.3)
+    monkeypatch.setattr("ordersaga.bus.polling._MAX_SILENCE", 0.5)
+    monkeypatch.setattr("ordersaga.bus.polling._LONG_BATCH", 0.3)
     topic, kept = await make_topic(1), Kept()
     await publish(shop, topic, range(3))
 
@@ -368,7 +368,7 @@ async def test_a_batch_that_takes_long_is_no_silence(
         await kept.take(batch)
 
     consumer = await consume(topic, slow, options=ConsumerOptions(1, 6.0, 2.0))
-    link = consumer._link
+    membership = consumer._membership
     await until(lambda: len(kept.records) == 3)
-    assert consumer._link is link
+    assert consumer._membership is membership
     assert kept.batches == 3

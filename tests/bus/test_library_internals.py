@@ -12,15 +12,15 @@ from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]  # as
 from ordersaga.bus import admin, data, polling
 from ordersaga.bus.batch import Handlers
 from ordersaga.bus.kafka import KafkaSettings
-from ordersaga.bus.link import Link
-from ordersaga.bus.polling import Polling
+from ordersaga.bus.membership import Membership
+from ordersaga.bus.polling import PollingConsumer
 from ordersaga.bus.producer import OutRecord, Producer
 
 from .conftest import FAST, MakeConsumer, MakeTopic
 from .doubles import Kept, until
 
 
-def tasks_of(consumer: Polling) -> list["asyncio.Task[None]"]:
+def tasks_of(consumer: PollingConsumer) -> list["asyncio.Task[None]"]:
     return [getattr(consumer._coordinator, name) for name in polling._COORDINATION]
 
 
@@ -29,13 +29,13 @@ async def test_a_consumer_whose_group_coordination_has_ended_is_started_anew(
 ) -> None:
     topic, kept = await make_topic(1), Kept()
     consumer = await consume(topic, kept.take)
-    link = consumer._link
-    assert link is not None
-    inner = link._consumer
+    membership = consumer._membership
+    assert membership is not None
+    inner = membership._consumer
     assert inner is not None
     tasks_of(inner)[0].cancel()
     await until(lambda: inner.broken == "its group coordination has ended")
-    await until(lambda: consumer._link not in {link, None} and consumer.health().running)
+    await until(lambda: consumer._membership not in {membership, None} and consumer.health().running)
     await shop.send_and_wait(topic, b"after")
     await until(lambda: kept.values == [b"after"])
 
@@ -44,15 +44,15 @@ async def test_a_consumer_that_is_abandoned_leaves_no_task_running(
     make_topic: MakeTopic, settings: KafkaSettings
 ) -> None:
     topic, kept = await make_topic(1), Kept()
-    link = Link(settings, [topic], topic, FAST, Handlers(kept.take, kept.start, None))
-    await link.open()
-    inner = link._consumer
+    membership = Membership(settings, [topic], topic, FAST, Handlers(kept.take, kept.start, None))
+    await membership.open()
+    inner = membership._consumer
     assert inner is not None
     tasks = tasks_of(inner)
     assert not any(task.done() for task in tasks)
     await inner.abandon()
     _, left = await asyncio.wait(tasks, timeout=0.5)
-    await link.close()
+    await membership.close()
     assert not left
 
 
@@ -87,4 +87,4 @@ def test_a_new_topic_is_replicated_as_the_brokers_have_it() -> None:
 def test_a_field_that_the_types_refuse_and_the_schema_takes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ordersaga.bus.schemas.problems", lambda _type, _data: ())
     broken = data.decode("shop.order.placed.v1", b'{"order_lines": [{"quantity": "many"}]}')
-    assert broken == data.Broken("invalid_event", ("$.order_lines[0].quantity: can't be read",))
+    assert broken == data.InvalidData("invalid_event", ("$.order_lines[0].quantity: can't be decoded",))

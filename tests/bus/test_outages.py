@@ -101,11 +101,11 @@ async def test_a_broken_consumer_is_started_anew(broker: LocalKafka, producer: P
     consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
     working = asyncio.create_task(consumer.run())
     await until(lambda: consumer.health().positioned)
-    assert consumer._link is not None
-    inner = consumer._link._consumer
+    assert consumer._membership is not None
+    inner = consumer._membership._consumer
     assert inner is not None
     inner._fetcher.error_future.cancel()
-    await until(lambda: consumer._link is not None and consumer._link._consumer not in {inner, None}, 30)
+    await until(lambda: consumer._membership is not None and consumer._membership._consumer not in {inner, None}, 30)
     assert await producer.send_all(numbered(topic, range(3))) == [None] * 3
     await until(lambda: len(kept.records) == 3, 30)
     await consumer.stop(1.0)
@@ -115,7 +115,7 @@ async def test_a_broken_consumer_is_started_anew(broker: LocalKafka, producer: P
 async def test_when_no_broker_answers_it_looks_for_them_anew(
     broker: LocalKafka, producer: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ordersaga.bus.polling._SILENCE", 2.0)
+    monkeypatch.setattr("ordersaga.bus.polling._MAX_SILENCE", 2.0)
     topic, kept = "silent", Kept()
     await create_topics(broker.bootstrap, topic, partitions=1)
     consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
@@ -123,11 +123,11 @@ async def test_when_no_broker_answers_it_looks_for_them_anew(
     assert await producer.send_all(numbered(topic, range(1))) == [None]
     await until(lambda: len(kept.records) == 1)
     await asyncio.sleep(3.0)
-    link = consumer._link
-    assert link is not None
-    assert link.health().running
+    membership = consumer._membership
+    assert membership is not None
+    assert membership.health().running
     await asyncio.to_thread(broker.kill)
-    await until(lambda: consumer._link is not link, 30)
+    await until(lambda: consumer._membership is not membership, 30)
     await asyncio.to_thread(broker.start)
     while any(await producer.send_all(numbered(topic, range(1, 3)))):
         pass

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ordersaga.bus.data import Broken, decode
+from ordersaga.bus.data import InvalidData, decode
 from ordersaga.bus.schemas import types
 from ordersaga.domain.model.events import TYPES
 
@@ -23,7 +23,7 @@ def near_misses() -> list[Any]:
 def test_an_example_is_read_as_the_contract_says(case: Any) -> None:
     found = decode(case.type, case.data)
     if case.path is not None:
-        assert isinstance(found, Broken)
+        assert isinstance(found, InvalidData)
         assert any(message.startswith(f"{case.path}:") for message in found.messages), found
     else:
         assert isinstance(found, TYPES[case.type]), found
@@ -35,7 +35,7 @@ def test_a_near_miss_is_judged_as_by_the_schema(event_type: str) -> None:
     misses = [miss for miss in near_misses() if miss.type == event_type]
     for miss in misses:
         found = decode(event_type, miss.data)
-        if isinstance(found, Broken) != bool(miss.paths):
+        if isinstance(found, InvalidData) != bool(miss.paths):
             differing.append((miss.name, found))
     assert misses
     assert differing == []

@@ -92,7 +92,7 @@ async def test_a_caller_that_gives_up_leaves_nothing_behind(make_topic: MakeTopi
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.0):
             await producer.send_all([OutRecord(topic, b"k", b"lingers")])
-    assert producer._open is None
+    assert producer._client is None
     await producer.close()
 
 

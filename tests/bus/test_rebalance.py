@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
 
 from ordersaga.bus.batch import Batch, ConsumerOptions
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 
 from .conftest import MakeConsumer, MakeTopic
 from .doubles import Kept, until
@@ -22,7 +22,7 @@ async def test_members_that_come_and_go_lose_and_double_nothing(
     async def take(batch: Batch) -> None:
         nonlocal repeats
         await asyncio.sleep(0.01)
-        repeats += sum(record.offset < store.offsets.get(Place(topic, record.partition), 0) for record in batch.records)
+        repeats += sum(record.offset < store.offsets.get(Partition(topic, record.partition), 0) for record in batch.records)
         await store.take(batch)
 
     async def feed() -> None:
@@ -37,8 +37,8 @@ async def test_members_that_come_and_go_lose_and_double_nothing(
     feeding = asyncio.create_task(feed())
     await asyncio.sleep(0.5)
     second = await consume(topic, take, store.start, group=topic, options=options)
-    await until(lambda: len(second.health().places) == 2 and second.health().positioned)
-    await until(lambda: len(first.health().places) == 2)
+    await until(lambda: len(second.health().partitions) == 2 and second.health().positioned)
+    await until(lambda: len(first.health().partitions) == 2)
     await first.stop()
     await asyncio.sleep(0.3)
     await consume(topic, take, store.start, group=topic, options=options)
@@ -52,7 +52,7 @@ async def test_members_that_come_and_go_lose_and_double_nothing(
     assert all(numbers == sorted(numbers) for numbers in by_key.values())
 
 
-async def test_a_rebalance_waits_for_the_batch_in_hand(
+async def test_a_rebalance_waits_for_the_current_batch(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
     topic, store, begun, ours = await make_topic(2), Kept(), asyncio.Event(), []
@@ -61,14 +61,14 @@ async def test_a_rebalance_waits_for_the_batch_in_hand(
     async def slow(batch: Batch) -> None:
         begun.set()
         await asyncio.sleep(1.2)
-        ours.append(batch.still_ours(Place(topic, 0)))
+        ours.append(batch.is_assigned(Partition(topic, 0)))
         await store.take(batch)
 
-    starts: list[tuple[list[Place], int]] = []
+    starts: list[tuple[list[Partition], int]] = []
 
-    async def start(places: Sequence[Place]) -> Mapping[Place, int]:
-        starts.append((list(places), len(store.records)))
-        return await store.start(places)
+    async def start(partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        starts.append((list(partitions), len(store.records)))
+        return await store.start(partitions)
 
     await consume(topic, slow, start, group=topic)
     await begun.wait()

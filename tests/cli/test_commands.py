@@ -56,7 +56,7 @@ def test_each_command_explains_itself(run: Run, command: list[str]) -> None:
 
 def test_every_option_is_explained(run: Run) -> None:
     said = run("outcomes", "--help")
-    for words in ("--from-beginning", "Also those that are there already", "--until-idle", "--order", "--json"):
+    for words in ("--from-beginning", "Start with the oldest outcome", "--until-idle", "--order", "--json"):
         assert words in said.out
 
 

@@ -66,13 +66,13 @@ def test_odd_attributes_are_sent_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("line", [b"no json", b"[]", b'"text"', b'{"raw": {"kee": 1}}', b'{"data": '])
 def test_a_line_that_holds_no_event_is_named(line: bytes) -> None:
-    with pytest.raises(CommandError, match="line 7 holds no event"):
+    with pytest.raises(CommandError, match="line 7 isn't an event"):
         list(records([(6, b""), (7, line)], "topic", structured=False))
 
 
 @pytest.mark.parametrize("line", [b'{"id": "1"}', b'{"raw": {"headers": {"ce_id": "1"}}}'])
 def test_a_line_of_which_kafka_would_take_nothing_is_named(line: bytes) -> None:
-    with pytest.raises(CommandError, match="line 7 holds neither a subject nor data"):
+    with pytest.raises(CommandError, match="line 7 has neither a subject nor data"):
         list(records([(7, line)], "topic", structured=False))
 
 

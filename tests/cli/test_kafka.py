@@ -104,7 +104,7 @@ def test_a_bad_line_ends_it_and_says_how_far_it_came(run: Run, kafka: Kafka, top
     said = run("publish", str(file), "--rate", "10")
     assert said.code == 1
     assert said.out.startswith(f"1 events published to {topics[0]} in ")
-    assert said.err.startswith("line 3 holds no event: ")
+    assert said.err.startswith("line 3 isn't an event: ")
     assert len(read_all(kafka, topics[0])) == 1
 
 

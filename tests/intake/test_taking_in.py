@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from intake.bugs import bug_in_accept
-from ordersaga.bus.records import Place, Record
+from ordersaga.bus.records import Partition, Record
 from ordersaga.domain import saga
 from ordersaga.domain.model.events import Event
 from ordersaga.domain.model.order import Order
@@ -259,7 +259,7 @@ async def test_a_batch_that_empties_its_partition_says_when_that_was_seen(
 
         monkeypatch.setattr(IntakeTransaction, "look_up", slow)
         failing(monkeypatch, "write", [ConflictError("beaten")])
-        await r.intake.take([shop.placed()], {Place(TOPIC, 0): 0.5})
+        await r.intake.take([shop.placed()], {Partition(TOPIC, 0): 0.5})
         ((at,),) = await run_sql(database, "SELECT extract(epoch FROM caught_up_at)::float8 FROM intake_offsets")
         assert at <= began - 0.5 + 0.05, "a transaction that waits or is repeated hears nothing more by it"
 

@@ -10,22 +10,22 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code  # typ
 from ordersaga.bus.kafka import KafkaSettings, client_options
 
 _DEADLINE: Final = 30.0  # seconds
-_LOOK: Final = 0.05  # seconds; a new topic takes a moment to be known
-_BY_BROKER: Final = -1
+_POLL: Final = 0.05  # seconds; a new topic takes a moment to be known
+_BROKERS_DEFAULT: Final = -1
 
 
 class KafkaUnavailable(Exception):  # noqa: N818 - it names a state
-    """Kafka can't be reached or doesn't let us in. Try again later."""
+    """Kafka can't be reached, or refuses the login. Try again later."""
 
 
 class TopicsMissingError(Exception):
-    """Topics aren't there and weren't to be made, or Kafka refused to make them. An operator has to."""
+    """Topics are missing and weren't to be created, or Kafka refused to create them. An operator has to create them."""
 
 
 async def ensure_topics(settings: KafkaSettings, topics: Sequence[str], partitions: int | None = None) -> list[str]:
-    """Makes the topics that are missing, with so many partitions (None: makes none); returns those it made.
+    """Creates the missing topics with so many partitions; None: creates none. Returns the topics that it created.
 
-    Topics that exist stay as they are; how often a new one is replicated is the brokers' default.
+    Existing topics stay as they are. New ones have the brokers' default replication factor.
     Raises KafkaUnavailable or TopicsMissingError.
     """
     try:
@@ -39,8 +39,8 @@ async def _ensure(settings: KafkaSettings, topics: Sequence[str], partitions: in
     admin = AIOKafkaAdminClient(**client_options(settings))
     try:
         await admin.start()
-        there = await admin.list_topics()
-        missing = [topic for topic in topics if topic not in there]
+        existing = await admin.list_topics()
+        missing = [topic for topic in topics if topic not in existing]
         if not missing:
             return []
         if partitions is None:
@@ -53,8 +53,8 @@ async def _ensure(settings: KafkaSettings, topics: Sequence[str], partitions: in
             raise TopicsMissingError(
                 f"Kafka at {settings.bootstrap} refused to create {', '.join(refused)}: create them"
             )
-        while not set(missing) <= set(await admin.list_topics()):  # noqa: ASYNC110 - Kafka tells nobody when it knows them
-            await asyncio.sleep(_LOOK)
+        while not set(missing) <= set(await admin.list_topics()):  # noqa: ASYNC110 - Kafka has no event for it
+            await asyncio.sleep(_POLL)
         return [topic for topic, code, *_ in answer.topic_errors if code == 0]
     finally:
         await admin.close()
@@ -62,7 +62,7 @@ async def _ensure(settings: KafkaSettings, topics: Sequence[str], partitions: in
 
 def _new(topic: str, partitions: int) -> NewTopic:
     new = NewTopic(topic, partitions, 1)
-    new.replication_factor = _BY_BROKER  # which NewTopic itself doesn't take
+    new.replication_factor = _BROKERS_DEFAULT  # the constructor of NewTopic refuses it
     return new
 
 

@@ -1,47 +1,47 @@
-"""Our hold on partitions, from an assignment to its end."""
+"""The partitions that this consumer is assigned, until they are revoked."""
 
 import asyncio
 import contextlib
 from collections.abc import Iterable
 
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 
 
 class Assignment:
-    """`next`: where to read on, per partition; empty until the store has said where to start."""
+    """`next`: the next offset of each partition; empty until the store has said where to start."""
 
-    def __init__(self, places: Iterable[Place]) -> None:
-        self.places = frozenset(places)
-        self.next: dict[Place, int] = {}
-        self._over = False
-        self._last = False
-        self._stir = asyncio.Event()
+    def __init__(self, partitions: Iterable[Partition]) -> None:
+        self.partitions = frozenset(partitions)
+        self.next: dict[Partition, int] = {}
+        self._revoked = False
+        self._finishing = False
+        self._ending = asyncio.Event()
 
     @property
     def reading(self) -> bool:
         """Whether records may be handed out."""
-        return bool(self.next) and self.going_on
+        return bool(self.next) and self.active
 
     @property
-    def going_on(self) -> bool:
-        """Neither over nor in its last batch."""
-        return not self._over and not self._last
+    def active(self) -> bool:
+        """Neither revoked nor finishing."""
+        return not self._revoked and not self._finishing
 
-    def holds(self, place: Place) -> bool:
-        return place in self.places and not self._over
+    def holds(self, partition: Partition) -> bool:
+        return partition in self.partitions and not self._revoked
 
     def finish(self) -> None:
-        """The batch in hand is the last."""
-        self._last = True
-        self._stir.set()
+        """The current batch is the last one."""
+        self._finishing = True
+        self._ending.set()
 
-    def end(self) -> None:
-        """The partitions are no longer ours."""
-        self._over = True
-        self._stir.set()
+    def revoke(self) -> None:
+        """The partitions aren't assigned to this consumer any more."""
+        self._revoked = True
+        self._ending.set()
 
-    async def rest(self, seconds: float) -> None:
-        """Sleeps while it goes on."""
+    async def sleep(self, seconds: float) -> None:
+        """Returns early when the assignment isn't active any more."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stir.wait()
+                await self._ending.wait()

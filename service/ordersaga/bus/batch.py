@@ -1,36 +1,36 @@
-"""What a consumer hands out, and what it asks for."""
+"""The batches that a consumer hands out, and the handlers that it calls."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ordersaga.bus.assignment import Assignment
-from ordersaga.bus.records import Place, Record
+from ordersaga.bus.records import Partition, Record
 
 
 class Batch:
-    """Records of one poll, in the order of their offsets within each partition."""
+    """The records of one poll, those of each partition by offset."""
 
-    def __init__(self, records: Sequence[Record], assignment: Assignment, at_end: Callable[[Place], bool]) -> None:
+    def __init__(self, records: Sequence[Record], assignment: Assignment, at_end: Callable[[Partition], bool]) -> None:
         self.records = records
         self._assignment = assignment
         self._at_end = at_end
 
     @property
-    def places(self) -> list[Place]:
-        return sorted({Place(record.topic, record.partition) for record in self.records})
+    def partitions(self) -> list[Partition]:
+        return sorted({Partition(record.topic, record.partition) for record in self.records})
 
-    def still_ours(self, place: Place) -> bool:
-        """Whether no rebalance has taken the partition since; rebalances are eager, so they take all at once."""
-        return self._assignment.holds(place)
+    def is_assigned(self, partition: Partition) -> bool:
+        """False: a rebalance has revoked it. Rebalances are eager, so that they revoke all partitions at once."""
+        return self._assignment.holds(partition)
 
-    def at_end(self, place: Place) -> bool:
-        """Whether Kafka has nothing behind this batch in the partition, as of this moment."""
-        return self._at_end(place)
+    def at_end(self, partition: Partition) -> bool:
+        """Whether the partition has no records after this batch, at this moment."""
+        return self._at_end(partition)
 
 
 OnBatch = Callable[[Batch], Awaitable[None]]
-OnIdle = Callable[[Mapping[Place, int]], Awaitable[None]]
-StartOffsets = Callable[[Sequence[Place]], Awaitable[Mapping[Place, int]]]
+OnIdle = Callable[[Mapping[Partition, int]], Awaitable[None]]
+StartOffsets = Callable[[Sequence[Partition]], Awaitable[Mapping[Partition, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Handlers:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOptions:
-    """Durations in seconds. `revoke_timeout`: how long a rebalance waits for the batch in hand."""
+    """Durations in seconds. `revoke_timeout`: how long a rebalance waits for the current batch."""
 
     max_records: int = 500
     session_timeout: float = 45.0
@@ -51,13 +51,13 @@ class ConsumerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`last_poll`: seconds since Kafka was last polled, long while a batch is worked on.
+    """`last_poll`: seconds since the last poll; it grows while a batch is processed.
 
-    `positioned`: the store has said where to start. `in_hand`: seconds since the batch in hand was handed out, 0: none is.
+    `positioned`: the store has said where to start. `batch_age`: seconds since the current batch was handed out, 0: none.
     """
 
     running: bool
     last_poll: float
-    places: frozenset[Place]
+    partitions: frozenset[Partition]
     positioned: bool
-    in_hand: float = 0.0
+    batch_age: float = 0.0

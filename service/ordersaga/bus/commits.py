@@ -1,4 +1,4 @@
-"""Commits offsets to Kafka for its lag figures. The store decides where to read on, so a commit that fails harms nobody."""
+"""Commits offsets to Kafka for its lag metrics. The store has the offsets that count, so a failed commit does no harm."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,54 +7,54 @@ from typing import Any, Final
 import structlog
 from aiokafka import TopicPartition  # type: ignore[import-untyped]  # it ships no types
 
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 
 log = structlog.get_logger(__name__)
 
 _PAUSE: Final = 0.3  # seconds between commits
-_PATIENCE: Final = 5.0  # seconds for one
+_TIMEOUT: Final = 5.0  # seconds for one
 
 
 class Commits:
-    """Gathers what is done and commits it a few times a second, beside the work."""
+    """Collects offsets and commits them a few times a second, in a task of its own."""
 
     def __init__(self) -> None:
-        self._done: dict[Place, int] = {}
-        self._committed: dict[Place, int] = {}
-        self._news = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._pending: dict[Partition, int] = {}
+        self._committed: dict[Partition, int] = {}
+        self._has_pending = asyncio.Event()
+        self._lock = asyncio.Lock()
 
-    def note(self, offsets: Mapping[Place, int]) -> None:
-        """The next offset to read of each partition."""
-        new = {place: offset for place, offset in offsets.items() if self._committed.get(place) != offset}
+    def add(self, offsets: Mapping[Partition, int]) -> None:
+        """The next offset of each partition."""
+        new = {partition: offset for partition, offset in offsets.items() if self._committed.get(partition) != offset}
         if new:
-            self._done.update(new)
-            self._news.set()
+            self._pending.update(new)
+            self._has_pending.set()
 
-    def forget(self) -> None:
-        """The partitions aren't ours any more."""
-        self._done.clear()
+    def clear(self) -> None:
+        """For partitions that are revoked."""
+        self._pending.clear()
         self._committed.clear()
-        self._news.clear()
+        self._has_pending.clear()
 
     async def run(self, consumer: Any) -> None:
         """Commits until cancelled."""
         while True:
-            await self._news.wait()
+            await self._has_pending.wait()
             await self.flush(consumer)
             await asyncio.sleep(_PAUSE)
 
-    async def flush(self, consumer: Any, patience: float = _PATIENCE) -> None:
-        """Commits what is noted now; an error is only logged."""
-        async with self._turn:
-            self._news.clear()
-            offsets, self._done = self._done, {}
+    async def flush(self, consumer: Any, timeout: float = _TIMEOUT) -> None:  # noqa: ASYNC109 - an error is only logged
+        """Commits what is pending; an error is only logged."""
+        async with self._lock:
+            self._has_pending.clear()
+            offsets, self._pending = self._pending, {}
             if not offsets:
                 return
             try:
-                async with asyncio.timeout(patience):
-                    await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
-            except Exception as error:  # noqa: BLE001 - lag figures are worth no more
-                log.info("offsets not committed, Kafka's lag figures are late", reason=type(error).__name__)
+                async with asyncio.timeout(timeout):
+                    await consumer.commit({TopicPartition(*partition): offset for partition, offset in offsets.items()})
+            except Exception as error:  # noqa: BLE001 - only lag metrics depend on it
+                log.info("offsets not committed, Kafka's lag metrics are late", reason=type(error).__name__)
             else:
                 self._committed.update(offsets)

@@ -1,4 +1,4 @@
-"""Takes batches of records from Kafka: each at least once, from where the store says, and nothing is lost on the way."""
+"""Consumes batches of records from Kafka: each record at least once, from the offsets that the store has."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,22 +8,21 @@ import structlog
 
 from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health, OnBatch, OnIdle, StartOffsets
 from ordersaga.bus.kafka import KafkaSettings
-from ordersaga.bus.link import FIRST_PAUSE, LONGEST_PAUSE, Link
+from ordersaga.bus.membership import FIRST_PAUSE, MAX_PAUSE, Membership
 
 __all__ = ["Batch", "Consumer", "ConsumerOptions", "Health", "OnBatch", "OnIdle", "StartOffsets"]
 
 log = structlog.get_logger(__name__)
 
-_USUAL: Final = ConsumerOptions()
+_DEFAULT: Final = ConsumerOptions()
 
 
 class Consumer:
-    """One member of a group. Use it in one event loop.
+    """One member of a group, for one event loop.
 
-    `on_batch` gets one batch at a time; while it raises, it gets the same batch again, until it succeeds or the partitions
-    are taken away. `start_offsets` says where to read each partition from; one it doesn't name is read from its beginning;
-    while it raises it is asked again. `on_idle` is told about once a second which partitions are read to their end, and
-    where that is.
+    `on_batch` gets one batch at a time, and the same batch again while it raises, until it succeeds or the partitions are
+    revoked. `start_offsets` returns where to start each partition; one that is missing is read from its beginning; it is
+    called again while it raises. `on_idle` gets the ends of partitions that are read completely, about once a second.
     """
 
     def __init__(
@@ -35,81 +34,83 @@ class Consumer:
         start_offsets: StartOffsets,
         *,
         on_idle: OnIdle | None = None,
-        options: ConsumerOptions = _USUAL,
+        options: ConsumerOptions = _DEFAULT,
     ) -> None:
         self._settings = settings
         self._topics = tuple(topics)
         self._group = group
         self._handlers = Handlers(on_batch, start_offsets, on_idle)
         self._options = options
-        self._keeper: asyncio.Task[None] | None = None
-        self._link: Link | None = None
-        self._up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._membership: Membership | None = None
+        self._joined = asyncio.Event()
 
     async def start(self) -> None:
-        """Returns when it is a member of the group; waits for Kafka as long as it takes. Call it once."""
-        keeper = self._keeper = asyncio.create_task(self._keep())
-        up = asyncio.create_task(self._up.wait())
+        """Returns when it is a member of the group, however long Kafka takes. Call it once."""
+        task = self._task = asyncio.create_task(self._stay_member())
+        joined = asyncio.create_task(self._joined.wait())
         try:
-            await asyncio.wait((keeper, up), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((task, joined), return_when=asyncio.FIRST_COMPLETED)
         except BaseException:  # also when cancelled: nothing may stay open
             await self.stop(0.0)
             raise
         finally:
-            up.cancel()
-        if keeper.done() and not keeper.cancelled():
-            keeper.result()
+            joined.cancel()
+        if task.done() and not task.cancelled():
+            task.result()
 
     async def run(self) -> None:
-        """Starts and works until it is stopped or cancelled."""
+        """Starts, and consumes until it is stopped or cancelled."""
         await self.start()
-        if self._keeper is not None:
-            await asyncio.wait((self._keeper,))
+        if self._task is not None:
+            await asyncio.wait((self._task,))
 
-    async def stop(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the batch may use it up, and the rest follows
-        """Takes no more batches, waits for the one in hand up to `timeout` seconds, leaves the group."""
-        keeper, self._keeper = self._keeper, None
-        link = self._link
-        if link is not None:
-            await link.finish(timeout)
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait((keeper,))
+    async def stop(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - only the batch is waited for so long
+        """Takes no more batches, waits up to `timeout` seconds for the current one, and leaves the group."""
+        task, self._task = self._task, None
+        membership = self._membership
+        if membership is not None:
+            await membership.finish(timeout)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,))
 
     def health(self) -> Health:
-        link = self._link
-        return Health(False, 0.0, frozenset(), positioned=False) if link is None else link.health()
+        membership = self._membership
+        return Health(False, 0.0, frozenset(), positioned=False) if membership is None else membership.health()
 
-    async def _keep(self) -> None:
-        """Keeps a working consumer until cancelled."""
+    async def _stay_member(self) -> None:
+        """Until cancelled; replaces a membership that is broken."""
         while True:
-            link = await self._linked()
+            membership = await self._join_with_retries()
             try:
-                self._up.set()
-                reason = await link.broken()
-                log.error("the Kafka consumer doesn't work any more and is started anew", reason=reason)
+                self._joined.set()
+                reason = await membership.wait_until_broken()
+                log.error("the Kafka consumer is broken and is restarted", reason=reason)
             finally:
-                self._link = None
-                await link.close()
+                self._membership = None
+                await membership.close()
 
-    async def _linked(self) -> Link:
+    async def _join_with_retries(self) -> Membership:
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._link_up()
-            except Exception as error:  # noqa: BLE001 - it is tried again whatever it was
+                return await self._join()
+            except Exception as error:  # noqa: BLE001 - it is retried whatever the error is
                 reason = f"{type(error).__name__}: {error}"
                 log.warning("waiting for Kafka", at=self._settings.bootstrap, reason=reason, seconds=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_PAUSE)
 
-    async def _link_up(self) -> Link:
-        link = self._link = Link(self._settings, self._topics, self._group, self._options, self._handlers)
+    async def _join(self) -> Membership:
+        membership = self._membership = Membership(
+            self._settings, self._topics, self._group, self._options, self._handlers
+        )
         try:
-            await link.open()
+            await membership.open()
         except BaseException:  # also when cancelled: nothing may stay open
-            self._link = None
-            await link.close()
+            self._membership = None
+            await membership.close()
             raise
-        log.info("a member of the group", group=self._group, at=self._settings.bootstrap)
-        return link
+        log.info("joined the group", group=self._group, at=self._settings.bootstrap)
+        return membership

@@ -1,4 +1,4 @@
-"""The data of a shop event: typed by the domain, held to the contract's schema."""
+"""Decodes the data of a shop event to the domain's types; the contract's schema explains what is wrong with it."""
 
 from typing import Final, Literal
 
@@ -9,19 +9,19 @@ from ordersaga.bus import schemas
 from ordersaga.domain.model.events import Data, decode_data
 
 
-class Broken(Struct, frozen=True):
-    """Data that isn't taken, and all that is wrong with it."""
+class InvalidData(Struct, frozen=True):
+    """`messages`: all that is wrong with the data, without quoting it."""
 
     code: Literal["not_json", "invalid_event"]
     messages: tuple[str, ...]
 
 
 _NUL: Final = b"\\u0000"
-_NOT_JSON: Final = Broken("not_json", ("$: isn't JSON in UTF-8",))
+_NOT_JSON: Final = InvalidData("not_json", ("$: isn't JSON in UTF-8",))
 
 
-def decode(event_type: str, data: bytes) -> Data | Broken:
-    """The data of a type of `domain.events.TYPES`, or what is wrong with it. Takes what the contract's schema takes."""
+def decode(event_type: str, data: bytes) -> Data | InvalidData:
+    """For a type in `domain.events.TYPES`. Accepts exactly what the contract's schema accepts."""
     typed: Data | None = None
     refusal = ""
     try:
@@ -35,14 +35,14 @@ def decode(event_type: str, data: bytes) -> Data | Broken:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _NOT_JSON
     except RecursionError:
-        return Broken("invalid_event", ("$: is nested too deeply",))
-    return _judged(event_type, data) or typed or Broken("invalid_event", (f"${refusal}: can't be read",))
+        return InvalidData("invalid_event", ("$: is nested too deeply",))
+    return _by_schema(event_type, data) or typed or InvalidData("invalid_event", (f"${refusal}: can't be decoded",))
 
 
-def _judged(event_type: str, data: bytes) -> Broken | None:
-    """The schema's word; None: it has nothing against the data."""
+def _by_schema(event_type: str, data: bytes) -> InvalidData | None:
+    """None: the data is valid by the schema."""
     try:
         messages = schemas.problems(event_type, data)
     except schemas.NotJsonError:
         return _NOT_JSON
-    return Broken("invalid_event", messages) if messages else None
+    return InvalidData("invalid_event", messages) if messages else None

@@ -9,8 +9,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ordersaga.bus.records import Record
 
-LONGEST: Final = 255
-_TRACE_LONGEST: Final = 1024
+MAX_LENGTH: Final = 255
+_MAX_TRACE_LENGTH: Final = 1024
 _STRUCTURED: Final = b"application/cloudevents"
 _DEFAULT_MERCHANT: Final = "default"
 
@@ -18,7 +18,7 @@ Messages = tuple[str, ...]
 
 
 class Envelope(Struct, frozen=True, gc=False):
-    """The attributes that decide something. `data` None: there is none."""
+    """The attributes that are used. `data` None: the event has no data."""
 
     id: str
     source: str
@@ -31,7 +31,7 @@ class Envelope(Struct, frozen=True, gc=False):
 
 
 class _Structured(Struct):
-    """What isn't a string where one is due is told attribute by attribute, so it isn't refused here."""
+    """With raw values, so that each attribute with a wrong type gets a message of its own."""
 
     specversion: Raw | UnsetType = UNSET
     id: Raw | UnsetType = UNSET
@@ -56,14 +56,14 @@ def is_structured(record: Record) -> bool:
 
 
 def _is_unnamed(record: Record) -> bool:
-    """A structured event under the content type of its data, as some SDKs write it: no header of it names an attribute."""
+    """A structured event with the content type of its data, as some SDKs write it: no header is an attribute."""
     if any(name.startswith("ce_") for name, _ in record.headers):
         return False
     return record.value is not None and b'"specversion"' in record.value
 
 
 def open_envelope(record: Record) -> Envelope | Messages:
-    """The envelope, or all that is wrong with it. The path of a message names the header or the attribute."""
+    """The envelope, or all that is wrong with it, each message with its header or attribute."""
     headers = dict(record.headers)
     problems = _header_problems(record) if len(headers) != len(record.headers) or _has_unreadable(headers) else []
     content_type = _media_type(headers.get("content-type", b""))
@@ -72,7 +72,7 @@ def open_envelope(record: Record) -> Envelope | Messages:
             return _of_value(record, problems)
         return _of_headers(record, headers, problems)
     if content_type != b"application/cloudevents+json":
-        return (*problems, "content-type: of the structured modes only application/cloudevents+json is read")
+        return (*problems, "content-type: the only supported structured mode is application/cloudevents+json")
     return _of_value(record, problems)
 
 
@@ -85,11 +85,11 @@ def _has_unreadable(headers: dict[str, bytes]) -> bool:
 
 
 def _header_problems(record: Record) -> list[str]:
-    problems = ["headers: the name of one isn't UTF-8"] if _has_unreadable(dict(record.headers)) else []
+    problems = ["headers: a header name isn't UTF-8"] if _has_unreadable(dict(record.headers)) else []
     seen: dict[str, bytes] = {}
     for name, value in record.headers:
         if seen.setdefault(name, value) != value and (name.startswith("ce_") or name == "content-type"):
-            problems.append(f"{name}: is there twice, with different values")
+            problems.append(f"{name}: occurs twice with different values")
     return problems
 
 
@@ -116,7 +116,7 @@ def _header(name: str, value: bytes | None, problems: list[str]) -> str:
         problems.append(f"{name}: is missing")
         return ""
     try:
-        return _sound(name, value.decode(), problems)
+        return _checked(name, value.decode(), problems)
     except UnicodeDecodeError:
         problems.append(f"{name}: isn't UTF-8")
         return ""
@@ -129,17 +129,17 @@ def _subject(record: Record, problems: list[str]) -> str:
     return _header("record key (there is no subject)", record.key, problems)
 
 
-def _sound(name: str, text: str, problems: list[str]) -> str:
-    if not 0 < len(text) <= LONGEST:
-        problems.append(f"{name}: must have 1 to {LONGEST} characters, has {len(text)}")
+def _checked(name: str, text: str, problems: list[str]) -> str:
+    if not 0 < len(text) <= MAX_LENGTH:
+        problems.append(f"{name}: must have 1 to {MAX_LENGTH} characters, has {len(text)}")
     elif "\0" in text:
-        problems.append(f"{name}: must hold no NUL")
+        problems.append(f"{name}: must not contain NUL")
     return text
 
 
 def _trace(value: bytes | None) -> str | None:
-    """What can't be carried on isn't: a trace is no reason to refuse an event."""
-    if value is None or not 0 < len(value) <= _TRACE_LONGEST or not value.isascii() or b"\0" in value:
+    """An invalid trace is dropped: it is no reason to refuse the event."""
+    if value is None or not 0 < len(value) <= _MAX_TRACE_LENGTH or not value.isascii() or b"\0" in value:
         return None
     return value.decode()
 
@@ -165,7 +165,7 @@ def _of_value(record: Record, problems: list[str]) -> Envelope | Messages:
 
 
 def _absent(value: Raw | UnsetType) -> bool:
-    """In the JSON format null is the same as absent."""
+    """In the JSON format null means absent."""
     return value is UNSET or value == _NULL
 
 
@@ -174,7 +174,7 @@ def _attribute(name: str, value: Raw | UnsetType, problems: list[str]) -> str:
         problems.append(f"$.{name}: is missing")
         return ""
     try:
-        return _sound(f"$.{name}", _decode_text(value), problems)
+        return _checked(f"$.{name}", _decode_text(value), problems)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         problems.append(f"$.{name}: must be a string")
         return ""

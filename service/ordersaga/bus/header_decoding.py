@@ -1,4 +1,4 @@
-"""Reads records that aiokafka can't: those with a header whose name isn't UTF-8."""
+"""Reads records that aiokafka can't read: those with a header name that isn't UTF-8."""
 
 import struct
 from typing import Any, Final
@@ -9,38 +9,38 @@ from aiokafka.errors import CorruptRecordException, StaleMetadata, for_code  # t
 from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # as above
 from aiokafka.record.default_records import _DefaultRecordBatchPy  # type: ignore[import-untyped]  # as above
 
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 
 _WAIT: Final = 100  # ms
-_MOST: Final = 2 * 1024 * 1024  # bytes
+_MAX_BYTES: Final = 2 * 1024 * 1024
 _FRAME: Final = struct.Struct(">qi")  # offset and length before each batch
-_MAGIC_AT: Final = 16
+_MAGIC_OFFSET: Final = 16
 
 
-async def fetch(consumer: Any, place: Place, offset: int) -> tuple[list[Any], int]:
-    """Records from `offset` on, and the offset after them. Raises KafkaError, CorruptRecordException among them."""
-    partition = TopicPartition(*place)
+async def fetch(consumer: Any, partition: Partition, offset: int) -> tuple[list[Any], int]:
+    """Records from `offset` on, and the offset after them. Raises KafkaError, including CorruptRecordException."""
+    kafka_partition = TopicPartition(*partition)
     client = consumer._client  # noqa: SLF001 - the only way to the raw bytes
-    node = client.cluster.leader_for_partition(partition)
+    node = client.cluster.leader_for_partition(kafka_partition)
     if node is None or node == -1:
-        raise StaleMetadata(partition)
-    request = FetchRequest(
-        _WAIT, 1, _MOST, READ_COMMITTED, [(place.topic, [(place.partition, offset, _MOST)])], rack_id=""
-    )
+        raise StaleMetadata(kafka_partition)
+    wanted = [(partition.topic, [(partition.number, offset, _MAX_BYTES)])]
+    request = FetchRequest(_WAIT, 1, _MAX_BYTES, READ_COMMITTED, wanted, rack_id="")
     response = await client.send(node, request)
     for _topic, partitions in response.topics:
         for _partition, code, _highwater, *rest in partitions:
             if code:
-                raise for_code(code)(partition)
-            # the same places as in aiokafka's fetcher
+                raise for_code(code)(kafka_partition)
+            # the same positions as in aiokafka's fetcher
             aborted = rest[2] if response.API_VERSION >= 11 else rest[-2]
-            found = PartitionRecords(partition, _Batches(rest[-1]), aborted, offset, None, None, True, READ_COMMITTED)
+            batches = _Batches(rest[-1])
+            found = PartitionRecords(kafka_partition, batches, aborted, offset, None, None, True, READ_COMMITTED)
             return list(found), found.next_fetch_offset
     return [], offset
 
 
 class _Batches:
-    """The batches of a fetch; what PartitionRecords asks for."""
+    """The batches of a fetch, as PartitionRecords reads them."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -52,12 +52,12 @@ class _Batches:
     def next_batch(self) -> "_Batch":
         end = self._end()
         start, self._position = self._position, end or self._position
-        if self._data[start + _MAGIC_AT] < 2:
-            raise CorruptRecordException("records of a format from before Kafka 0.11")
+        if self._data[start + _MAGIC_OFFSET] < 2:
+            raise CorruptRecordException("records in a format older than Kafka 0.11")
         return _Batch(self._data[start:end])
 
     def _end(self) -> int | None:
-        """None: what is left is the beginning of a batch at most."""
+        """None: there is no further complete batch."""
         body = self._position + _FRAME.size
         if body > len(self._data):
             return None
@@ -73,7 +73,7 @@ class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]  # its base has no ty
 
 
 class _Lenient(bytearray):
-    """Its parts can be read as text whatever is in them."""
+    """Its parts decode to text whatever they contain."""
 
     def __getitem__(self, key: Any) -> Any:
         part = super().__getitem__(key)

@@ -1,4 +1,4 @@
-"""How to reach Kafka."""
+"""How to connect to Kafka."""
 
 import asyncio
 import ssl
@@ -15,9 +15,9 @@ SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Where the brokers are (`host:port,host:port`) and how they are trusted and convinced.
+    """`bootstrap`: `host:port,host:port`. `tls_ca` None: the system's certificates.
 
-    `tls_ca` None: the machine's own authorities. The token of OAUTHBEARER is read anew from its file at each connection.
+    The token of OAUTHBEARER is read from its file again for each connection.
     """
 
     bootstrap: str
@@ -34,9 +34,9 @@ class KafkaSettings:
 
     def __post_init__(self) -> None:
         if self.sasl_mechanism == "OAUTHBEARER" and self.sasl_token_file is None:
-            raise ValueError("Kafka: SASL by OAUTHBEARER needs a token file")
+            raise ValueError("Kafka: SASL OAUTHBEARER needs a token file")
         if self.sasl_mechanism not in {None, "OAUTHBEARER"} and not self.sasl_username:
-            raise ValueError(f"Kafka: SASL by {self.sasl_mechanism} needs a user name and a password")
+            raise ValueError(f"Kafka: SASL {self.sasl_mechanism} needs a user name and a password")
 
     @property
     def brokers(self) -> list[str]:
@@ -44,7 +44,7 @@ class KafkaSettings:
 
 
 def security_of(settings: KafkaSettings) -> BaseSecurity:
-    """For FastStream. OSError or ssl.SSLError: a certificate or key can't be read."""
+    """For FastStream. Raises OSError or ssl.SSLError if a certificate or key can't be read."""
     context = _tls_context(settings) if settings.tls else None
     user, password = settings.sasl_username, settings.sasl_password
     match settings.sasl_mechanism:
@@ -63,7 +63,7 @@ def security_of(settings: KafkaSettings) -> BaseSecurity:
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """For any client of aiokafka. Raises as `security_of`."""
+    """For any client of aiokafka. Raises what `security_of` raises."""
     return {
         "bootstrap_servers": settings.brokers,
         "client_id": settings.client_id,

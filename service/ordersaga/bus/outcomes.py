@@ -1,4 +1,4 @@
-"""Outcomes as CloudEvents in binary content mode. The same outcome is the same bytes, whoever encodes it."""
+"""Outcomes as CloudEvents in binary content mode. An outcome always encodes to the same bytes."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,10 +15,10 @@ from ordersaga.domain.model.outcomes import Books, OperationSummary, Outcome
 
 LARGEST: Final = 256 * 1024
 _WITH_ERROR: Final = frozenset({"rejected", "attention_required"})
-_MESSAGES: Final = 50
-_CHARACTERS: Final = 500
+_MAX_MESSAGES: Final = 50
+_MAX_CHARACTERS: Final = 500
 
-_UNSAID: Final = Refusal("unspecified")
+_UNSPECIFIED: Final = Refusal("unspecified")
 
 Headers = list[tuple[str, bytes]]
 
@@ -83,12 +83,12 @@ _decode_headers: Final = msgspec.msgpack.Decoder(Headers).decode
 
 
 def encode(key: Key, outcome: Outcome, epoch: int, instance: str) -> Encoded:
-    """The outcome as it is published. A payload that would have 256 KiB or more loses messages, then its largest results."""
+    """As it is published. A payload of 256 KiB or more is shortened: first the messages, then the largest results."""
     event_type = f"payments.order.{outcome.what}.v1"
     data = _data(key, outcome)
     payload = _encode_data(data)
     if len(payload) >= LARGEST:
-        payload = _cut(data)
+        payload = _shortened(data)
     return Encoded(_encode_headers(_headers(key, outcome, event_type, epoch, instance)), payload, event_type)
 
 
@@ -138,12 +138,12 @@ def _data(key: Key, outcome: Outcome) -> _Data:
         outcome.final,
         None if books is None else _order(books),
         outcome.result,
-        _error(outcome.refusal or _UNSAID) if outcome.what in _WITH_ERROR else UNSET,
+        _error(outcome.refusal or _UNSPECIFIED) if outcome.what in _WITH_ERROR else UNSET,
     )
 
 
-def _operation(moved: OperationSummary) -> _Operation:
-    return _Operation(moved.id, moved.type, moved.provider_id, moved.amount, moved.attempts)
+def _operation(operation: OperationSummary) -> _Operation:
+    return _Operation(operation.id, operation.type, operation.provider_id, operation.amount, operation.attempts)
 
 
 def _error(refusal: Refusal) -> _Error:
@@ -171,9 +171,9 @@ def _order(books: Books) -> _Order:
     )
 
 
-def _cut(data: _Data) -> bytes:
+def _shortened(data: _Data) -> bytes:
     if data.error is not UNSET:
-        data = replace(data, error=_cut_error(data.error))
+        data = replace(data, error=_shortened_error(data.error))
     result = dict(sorted(data.result.items(), key=lambda item: len(item[1])))
     payload = _encode_data(data)
     while len(payload) >= LARGEST and result:
@@ -182,13 +182,13 @@ def _cut(data: _Data) -> bytes:
     return payload
 
 
-def _cut_error(error: _Error) -> _Error:
-    kept = [message[:_CHARACTERS] for message in error.messages[:_MESSAGES]]
-    if len(error.messages) > _MESSAGES:
-        kept.append(f"and {len(error.messages) - _MESSAGES} more")
-    code, letter = error.code[:_CHARACTERS], error.dead_letter_id
-    return _Error(code, tuple(kept), _start(error.correlation_id), _start(error.advice), letter)
+def _shortened_error(error: _Error) -> _Error:
+    messages = [message[:_MAX_CHARACTERS] for message in error.messages[:_MAX_MESSAGES]]
+    if len(error.messages) > _MAX_MESSAGES:
+        messages.append(f"and {len(error.messages) - _MAX_MESSAGES} more")
+    code, correlation_id, advice = error.code[:_MAX_CHARACTERS], error.correlation_id, error.advice
+    return _Error(code, tuple(messages), _start(correlation_id), _start(advice), error.dead_letter_id)
 
 
 def _start(text: str | UnsetType) -> str | UnsetType:
-    return text if isinstance(text, UnsetType) else text[:_CHARACTERS]
+    return text if isinstance(text, UnsetType) else text[:_MAX_CHARACTERS]

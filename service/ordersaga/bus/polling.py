@@ -1,4 +1,4 @@
-"""aiokafka's consumer, made to lose nothing by an unreadable record and to answer at once."""
+"""aiokafka's consumer, changed so that an unreadable record loses no others, and that records arrive immediately."""
 
 import asyncio
 import contextlib
@@ -13,16 +13,16 @@ from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaE
 from ordersaga.bus.assignment import Assignment
 from ordersaga.bus.batch import OnIdle
 from ordersaga.bus.header_decoding import fetch
-from ordersaga.bus.records import Place
+from ordersaga.bus.records import Partition
 
 log = structlog.get_logger(__name__)
 
 _POLL: Final = 1000  # ms
-_EACH: Final = 200  # ms for a partition that is polled alone
-_FRESH: Final = 1.0  # seconds
-_SILENCE: Final = 60.0  # seconds without any answer by a broker
-_LULL: Final = 5.0  # seconds between polls
-_FAILURES: Final = 10
+_POLL_ONE: Final = 200  # ms for a partition that is polled alone
+_MAX_END_AGE: Final = 1.0  # seconds since the fetch that told a partition's end
+_MAX_SILENCE: Final = 60.0  # seconds without any response from a broker
+_LONG_BATCH: Final = 5.0  # seconds between polls
+_MAX_FAILURES: Final = 10
 _UNREADABLE: Final = (ValueError, CorruptRecordException)  # UnicodeDecodeError is a ValueError
 
 _COORDINATION: Final = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
@@ -30,78 +30,78 @@ _COORDINATION: Final = ("_coordination_task", "_heartbeat_task", "_commit_refres
 Records = dict[Any, list[Any]]
 
 
-class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
-    """`tenure` is set by whoever listens to rebalances. Records of partitions that aren't positioned yet are dropped."""
+class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
+    """The rebalance listener sets `assignment`. Records of partitions that aren't positioned yet are dropped."""
 
     def __init__(self, *topics: str, on_idle: OnIdle, **options: Any) -> None:
         super().__init__(*topics, **options)
         self.assignment: Assignment | None = None
         self.polled_at = time.monotonic()
         self._on_idle = on_idle
-        self._idled_at = 0.0
+        self._idle_reported_at = 0.0
         self._failures = 0
-        self._heard_at = time.monotonic()
+        self._response_at = time.monotonic()
 
     async def getmany(self, *_: Any, timeout_ms: int = 0, max_records: int | None = None) -> Records:  # noqa: ARG002 - waiting longer here spares the caller's pause
-        """Waits up to a second. An error of a single partition keeps back that partition alone."""
-        if time.monotonic() - self.polled_at > _LULL:
-            self._heard_at = time.monotonic()  # while a batch was worked on nothing had to be fetched
+        """Waits up to a second. An error in one partition blocks only that partition."""
+        if time.monotonic() - self.polled_at > _LONG_BATCH:
+            self._response_at = time.monotonic()  # nothing had to be fetched while a batch was processed
         try:
             found: Records = await super().getmany(timeout_ms=_POLL, max_records=max_records)
             self._failures = 0
         except ConsumerStoppedError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the records that went down with it are read again
+        except Exception as error:  # noqa: BLE001 - whatever it is, the records that it lost are read again
             found = await self._recover(error, max_records)
         self.polled_at = time.monotonic()
         if found:
-            self._heard_at = self.polled_at
+            self._response_at = self.polled_at
         assignment = self.assignment
         if assignment is None or not assignment.reading:
             return {}
-        self._move_on(assignment)
-        await self._tell_idle(assignment, found)
+        self._update_next(assignment)
+        await self._report_idle(assignment, found)
         return found if assignment is self.assignment and assignment.reading else {}
 
-    def start_at(self, assignment: Assignment, offsets: dict[Place, int]) -> None:
-        """Positions the partitions and reads them."""
-        for place, offset in offsets.items():
-            self.seek(TopicPartition(*place), offset)
+    def start_at(self, assignment: Assignment, offsets: dict[Partition, int]) -> None:
+        """Positions the partitions and starts reading them."""
+        for partition, offset in offsets.items():
+            self.seek(TopicPartition(*partition), offset)
         assignment.next.update(offsets)
-        self._heard_at = time.monotonic()
-        self.resume(*(TopicPartition(*place) for place in offsets))
+        self._response_at = time.monotonic()
+        self.resume(*(TopicPartition(*partition) for partition in offsets))
 
-    def at_end(self, place: Place) -> bool:
-        """Whether all that Kafka had of the partition just now was handed out."""
-        state = self._state(place)
+    def at_end(self, partition: Partition) -> bool:
+        """Whether all records that Kafka has of the partition now are handed out."""
+        state = self._state(partition)
         if state is None or state.lso is None or not state.has_valid_position or state.timestamp is None:
             return False
-        fresh: bool = time.time() - state.timestamp / 1000 < _FRESH
-        return fresh and state.position >= state.lso
+        is_current: bool = time.time() - state.timestamp / 1000 < _MAX_END_AGE
+        return is_current and state.position >= state.lso
 
     @property
     def broken(self) -> str | None:
-        """Why this consumer won't read again, or None."""
+        """Why this consumer can't read any more, or None."""
         if self._coordinator is not None and _ended(getattr(self._coordinator, "_coordination_task", None)):
             return "its group coordination has ended"
         if self._fetcher is not None and _ended(self._fetcher.error_future):
             return "its fetching has ended"
-        if self._failures >= _FAILURES:
+        if self._failures >= _MAX_FAILURES:
             return "its polls fail"
-        return "no broker answers" if self._silent() else None
+        return "no broker responds" if self._is_silent() else None
 
-    def rewind(self, offsets: dict[Place, int]) -> None:
-        """Reads again from there what is still ours."""
+    def rewind(self, offsets: dict[Partition, int]) -> None:
+        """Reads partitions that are still assigned again from these offsets."""
         assignment = self.assignment
         if assignment is None or not assignment.reading:
             return
-        for place, offset in offsets.items():
-            if assignment.holds(place):
-                self.seek(TopicPartition(*place), offset)
-                assignment.next[place] = offset
+        for partition, offset in offsets.items():
+            if assignment.holds(partition):
+                self.seek(TopicPartition(*partition), offset)
+                assignment.next[partition] = offset
 
     async def abandon(self) -> None:
-        """Ends what a stop() that was given up has left running."""
+        """Ends what an interrupted stop() has left running."""
         tasks = [getattr(self._coordinator, name, None) for name in _COORDINATION]
         for task in tasks:
             if task is not None:
@@ -112,38 +112,36 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
                     await self._fetcher.close()
                 await self._client.close()
 
-    def _state(self, place: Place) -> Any:
+    def _state(self, partition: Partition) -> Any:
         subscription = self._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
-        return None if assignment is None else assignment.state_value(TopicPartition(*place))
+        return None if assignment is None else assignment.state_value(TopicPartition(*partition))
 
-    def _move_on(self, assignment: Assignment) -> None:
-        for place in assignment.next:
-            state = self._state(place)
+    def _update_next(self, assignment: Assignment) -> None:
+        for partition in assignment.next:
+            state = self._state(partition)
             if state is not None and state.has_valid_position:
-                assignment.next[place] = state.position
+                assignment.next[partition] = state.position
 
-    def _silent(self) -> bool:
+    def _is_silent(self) -> bool:
         assignment = self.assignment
         if assignment is None or not assignment.reading:
             return False
-        states = [self._state(place) for place in assignment.next]
+        states = [self._state(partition) for partition in assignment.next]
         newest = max((state.timestamp or 0 for state in states if state is not None), default=0) / 1000
-        self._heard_at = max(self._heard_at, time.monotonic() - max(0.0, time.time() - newest))
-        return self.polled_at - self._heard_at > _SILENCE
+        self._response_at = max(self._response_at, time.monotonic() - max(0.0, time.time() - newest))
+        return self.polled_at - self._response_at > _MAX_SILENCE
 
-    async def _tell_idle(self, assignment: Assignment, found: Records) -> None:
+    async def _report_idle(self, assignment: Assignment, found: Records) -> None:
         now = time.monotonic()
-        if now - self._idled_at < _POLL / 1000:
+        if now - self._idle_reported_at < _POLL / 1000:
             return
-        self._idled_at = now
-        places = {
-            place: at for place, at in sorted(assignment.next.items()) if place not in found and self.at_end(place)
-        }
+        self._idle_reported_at = now
+        ends = {one: at for one, at in sorted(assignment.next.items()) if one not in found and self.at_end(one)}
         try:
-            await self._on_idle(places)
-        except Exception as error:  # noqa: BLE001 - it is told again in a second
-            log.warning("couldn't note that the topics are read to their end", reason=type(error).__name__)
+            await self._on_idle(ends)
+        except Exception as error:  # noqa: BLE001 - it is reported again in a second
+            log.warning("couldn't record that the topics are read to their end", reason=type(error).__name__)
 
     async def _recover(self, error: Exception, max_records: int | None) -> Records:
         reason = f"{type(error).__name__}: {error}"
@@ -155,43 +153,40 @@ class Polling(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
             log.warning("a poll failed", reason=reason)
             await asyncio.sleep(1.0)
             return {}
-        log.warning("a record can't be read as it is, the partitions are read one by one", reason=reason)
+        log.warning("a record can't be read, the partitions are read one by one", reason=reason)
         found: Records = {}
-        for place in sorted(assignment.next):
-            if records := await self._poll_alone(assignment, place, max_records):
-                found[TopicPartition(*place)] = records
+        for partition in sorted(assignment.next):
+            if records := await self._poll_alone(assignment, partition, max_records):
+                found[TopicPartition(*partition)] = records
         return found if assignment is self.assignment else {}
 
-    async def _poll_alone(self, assignment: Assignment, place: Place, max_records: int | None) -> list[Any]:
-        partition = TopicPartition(*place)
+    async def _poll_alone(self, assignment: Assignment, partition: Partition, max_records: int | None) -> list[Any]:
+        kafka_partition = TopicPartition(*partition)
         if not assignment.reading:
             return []
         try:
-            found: Records = await super().getmany(partition, timeout_ms=_EACH, max_records=max_records)
-            return found.get(partition, [])
+            found: Records = await super().getmany(kafka_partition, timeout_ms=_POLL_ONE, max_records=max_records)
+            return found.get(kafka_partition, [])
         except ConsumerStoppedError:
             raise
         except _UNREADABLE:
-            return await self._poll_leniently(assignment, place)
-        except Exception as error:  # noqa: BLE001 - what was read of other partitions must not go down with it
-            log.warning(
-                "a poll failed", reason=f"{type(error).__name__}: {error}", topic=place.topic, partition=place.partition
-            )
+            return await self._poll_leniently(assignment, partition)
+        except Exception as error:  # noqa: BLE001 - records of other partitions must not be lost by it
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("a poll failed", reason=reason, topic=partition.topic, partition=partition.number)
             return []
 
-    async def _poll_leniently(self, assignment: Assignment, place: Place) -> list[Any]:
-        offset = assignment.next[place]
+    async def _poll_leniently(self, assignment: Assignment, partition: Partition) -> list[Any]:
+        offset = assignment.next[partition]
         try:
-            records, following = await fetch(self, place, offset)
+            records, next_offset = await fetch(self, partition, offset)
         except (ValueError, LookupError, KafkaError, struct.error) as error:
-            reason = f"{type(error).__name__}: {error}"
-            log.error(  # noqa: TRY400 - the reason says it
-                "a partition can't be read", topic=place.topic, partition=place.partition, offset=offset, reason=reason
-            )
-            await asyncio.sleep(_EACH / 1000)
+            place = {"topic": partition.topic, "partition": partition.number, "offset": offset}
+            log.error("a partition can't be read", **place, reason=f"{type(error).__name__}: {error}")  # noqa: TRY400 - the reason says it
+            await asyncio.sleep(_POLL_ONE / 1000)
             return []
-        if assignment.holds(place):
-            self.seek(TopicPartition(*place), following)
+        if assignment.holds(partition):
+            self.seek(TopicPartition(*partition), next_offset)
         return records
 
 

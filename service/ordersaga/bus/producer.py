@@ -1,4 +1,4 @@
-"""Publishes records: acknowledged by all replicas, in order, or told which failed."""
+"""Publishes records in order, acknowledged by all replicas, and says which failed."""
 
 import asyncio
 import contextlib
@@ -19,9 +19,9 @@ from ordersaga.bus.kafka import KafkaSettings, client_options
 
 log = structlog.get_logger(__name__)
 
-_BATCH: Final = 900_000  # bytes; the brokers take 1 MiB
-_OVERHEAD: Final = 64  # bytes a record, at least what its frame needs
-_LARGEST_REQUEST: Final = 64 * 1024 * 1024  # how large a record may be is the broker's say
+_BATCH: Final = 900_000  # bytes; the brokers accept 1 MiB
+_OVERHEAD: Final = 64  # bytes per record, at least what its frame needs
+_LARGEST_REQUEST: Final = 64 * 1024 * 1024  # the broker decides how large a record may be
 _CLOSING: Final = 2.0  # seconds
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
@@ -34,33 +34,33 @@ class OutRecord(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """Bytes in a batch, estimated from above."""
+        """In bytes within a batch, an upper estimate."""
         headers = sum([len(name.encode()) + len(value) + 10 for name, value in self.headers])
         return _OVERHEAD + headers + len(self.key or b"") + len(self.value or b"")
 
 
 class NotSentError(Exception):
-    """Wasn't tried, as one before it failed or time ran out."""
+    """Not sent, because an earlier record failed or time ran out."""
 
 
 class Producer:
-    """Use it in one event loop. `linger`: how long a record waits for company; `deadline`: of a whole `send_all`; seconds."""
+    """For one event loop. `linger`: seconds that a record waits for others; `deadline`: seconds for one `send_all`."""
 
     def __init__(self, settings: KafkaSettings, *, linger: float = 0.0, deadline: float = 15.0) -> None:
         self._settings = settings
         self._linger = linger
         self._deadline = deadline
-        self._part = _BATCH
-        self._turn = asyncio.Lock()
-        self._open: AIOKafkaProducer | None = None
+        self._part_size = _BATCH
+        self._lock = asyncio.Lock()
+        self._client: AIOKafkaProducer | None = None
 
     async def send_all(self, records: Sequence[OutRecord]) -> list[Exception | None]:
-        """Publishes the records of a key in their order. None for each that is acknowledged, else why it isn't.
+        """Publishes the records of each key in order. None for each that is acknowledged, or else its error.
 
-        A record that failed may be published nevertheless. None that comes after a failed one of its key is.
+        A failed record may have been published all the same. No later record of its key is.
         """
-        results: list[Exception | None] = [NotSentError("not sent: one before it failed") for _ in records]
-        async with self._turn:
+        results: list[Exception | None] = [NotSentError("not sent: an earlier record failed") for _ in records]
+        async with self._lock:
             try:
                 async with asyncio.timeout(self._deadline):
                     await self._send(records, results)
@@ -74,26 +74,26 @@ class Producer:
         return results
 
     async def close(self) -> None:
-        async with self._turn:
+        async with self._lock:
             await self._discard()
 
     async def _send(self, records: Sequence[OutRecord], results: list[Exception | None]) -> None:
-        """In parts of which each is at most one batch per partition, so that no batch can overtake a failed one.
+        """In parts that are at most one batch per partition each, so that no batch can overtake a failed one.
 
-        A record that is too large even alone holds up its own key, and no other.
+        A record that is too large on its own blocks the later records of its key, and no others.
         """
         producer = await self._producer()
         for topic in {record.topic for record in records}:
-            await producer.partitions_for(topic)  # else a send would pause for it, and its part could be split
-        held_up: set[bytes | None] = set()
-        for first, last in _parts(records, self._part):
-            positions = [one for one in range(first, last) if records[one].key not in held_up]
+            await producer.partitions_for(topic)  # else a send would wait for it, and its part could be split
+        blocked: set[bytes | None] = set()
+        for first, last in _parts(records, self._part_size):
+            positions = [one for one in range(first, last) if records[one].key not in blocked]
             if not positions:
                 continue
             futures: list[asyncio.Future[object]] = []
             try:
                 for position in positions:
-                    futures.append(await self._hand_over(producer, records[position]))  # noqa: PERF401 - those so far must be known
+                    futures.append(await self._enqueue(producer, records[position]))  # noqa: PERF401 - after an error those so far are needed
                 await asyncio.wait(futures)
             finally:
                 for position, future in zip(positions, futures, strict=False):
@@ -104,23 +104,23 @@ class Producer:
             if not any(isinstance(error, _TOO_LARGE) for error in failed):
                 return
             if len(positions) > 1:
-                self._part = max(1, self._part // 4)
+                self._part_size = max(1, self._part_size // 4)
                 return
-            held_up.add(records[positions[0]].key)
+            blocked.add(records[positions[0]].key)
             await self._discard()  # its sequence numbers have a gap now
             producer = await self._producer()
-        if not held_up:
-            self._part = min(self._part * 4, _BATCH)
+        if not blocked:
+            self._part_size = min(self._part_size * 4, _BATCH)
 
-    async def _hand_over(self, producer: AIOKafkaProducer, record: OutRecord) -> "asyncio.Future[object]":
+    async def _enqueue(self, producer: AIOKafkaProducer, record: OutRecord) -> "asyncio.Future[object]":
         sent: asyncio.Future[object] = await producer.send(
             record.topic, record.value, record.key, headers=record.headers
         )
         return sent
 
     async def _producer(self) -> AIOKafkaProducer:
-        if self._open is None:
-            self._open = AIOKafkaProducer(
+        if self._client is None:
+            self._client = AIOKafkaProducer(
                 **client_options(self._settings),
                 acks="all",
                 enable_idempotence=True,
@@ -129,25 +129,25 @@ class Producer:
                 max_request_size=_LARGEST_REQUEST,
                 request_timeout_ms=max(1000, round(self._deadline * 1000)),
             )
-            await self._open.start()
-        return self._open
+            await self._client.start()
+        return self._client
 
     async def _discard(self) -> None:
-        """Drops the producer with all that it still holds, so that nothing of it is sent later."""
-        producer, self._open = self._open, None
+        """Drops the client with its buffered records, so that they aren't sent later."""
+        producer, self._client = self._client, None
         if producer is None:
             return
-        sender = producer._sender.sender_task  # noqa: SLF001 - stop() would go on sending what we tell as failed
+        sender = producer._sender.sender_task  # noqa: SLF001 - stop() would continue to send what is reported as failed
         with contextlib.suppress(TimeoutError, KafkaError, OSError):
             async with asyncio.timeout(_CLOSING):
                 if sender is not None:
                     sender.cancel()
                 await producer.client.close()
-                producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - stop() waits for what it holds
+                producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - stop() waits for buffered records
                 if sender is not None:
-                    await asyncio.wait((sender,))  # what is under way ends with its connection
+                    await asyncio.wait((sender,))  # its requests end with their connection
                 await producer.stop()
-        producer._closed = True  # noqa: SLF001 - of one that can't be stopped in time aiokafka would complain
+        producer._closed = True  # noqa: SLF001 - aiokafka would warn about one that can't be stopped in time
 
 
 def _result(future: "asyncio.Future[object]") -> Exception | None:
@@ -158,11 +158,11 @@ def _result(future: "asyncio.Future[object]") -> Exception | None:
     return error if error is None or isinstance(error, Exception) else NotSentError(type(error).__name__)
 
 
-def _parts(records: Sequence[OutRecord], most: int) -> Iterator[tuple[int, int]]:
+def _parts(records: Sequence[OutRecord], max_size: int) -> Iterator[tuple[int, int]]:
     first, size = 0, 0
     for position, record in enumerate(records):
         size += record.size
-        if size > most and position > first:
+        if size > max_size and position > first:
             yield first, position
             first, size = position, record.size
     if first < len(records):

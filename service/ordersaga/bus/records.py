@@ -5,17 +5,15 @@ from typing import NamedTuple
 from msgspec import Struct
 
 
-class Place(NamedTuple):
-    """A partition of a topic."""
-
+class Partition(NamedTuple):
     topic: str
-    partition: int
+    number: int
 
 
 class Record(Struct, frozen=True, gc=False):
-    """A record as it came. `timestamp`: Kafka's, in seconds since the epoch. A header without a value has an empty one.
+    """`timestamp`: Kafka's, in seconds since the epoch. A header without a value has an empty one.
 
-    A header name that isn't UTF-8 holds U+FFFD where it couldn't be read.
+    A header name that isn't UTF-8 contains U+FFFD where it couldn't be decoded.
     """
 
     topic: str

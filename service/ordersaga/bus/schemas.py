@@ -1,4 +1,4 @@
-"""The contract's JSON Schemas: what is wrong with an event, all of it. Slow; for events that are known to be bad."""
+"""The contract's JSON Schemas, to list all that is wrong with an event. It is slow: use it for invalid events only."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
-_MOST: Final = 100
+_MAX_MESSAGES: Final = 100
 _PREFIX: Final = "shop.order."
-_DIGITS: Final = 20
+_MAX_DIGITS: Final = 20
 
 
 class NotJsonError(ValueError):
@@ -25,12 +25,12 @@ class NotJsonError(ValueError):
 
 @cache
 def types() -> frozenset[str]:
-    """The shop events of the contract."""
+    """The types of the contract's shop events."""
     return frozenset(path.stem for path in _folder().glob(f"{_PREFIX}*.json"))
 
 
 def problems(event_type: str, data: bytes) -> tuple[str, ...]:
-    """A message with its JSON path for each thing that breaks the schema (the first 100); empty: nothing does.
+    """A message with a JSON path for each violation of the schema, at most 100; empty: the data is valid.
 
     Messages quote the schema, never the data. Raises NotJsonError.
     """
@@ -41,15 +41,15 @@ def problems(event_type: str, data: bytes) -> tuple[str, ...]:
     except ValueError as error:
         raise NotJsonError from error
     errors = _validator(event_type).iter_errors(value)
-    messages = [f"{error.json_path}: {_said(error)}" for error in islice(errors, _MOST)]
+    messages = [f"{error.json_path}: {_message(error)}" for error in islice(errors, _MAX_MESSAGES)]
     if next(errors, None) is not None:
-        messages.append(f"$: and more; the first {_MOST} are told")
+        messages.append(f"$: there are more errors than the first {_MAX_MESSAGES}")
     return tuple(messages)
 
 
 def _integer(digits: str) -> int:
-    # Python refuses to read thousands of digits; all beyond 20 are too many for the contract alike.
-    return int(digits[:_DIGITS])
+    # Python refuses to convert thousands of digits; any number beyond 20 digits is too large for the contract.
+    return int(digits[:_MAX_DIGITS])
 
 
 def _no_number(name: str) -> None:
@@ -57,7 +57,7 @@ def _no_number(name: str) -> None:
 
 
 def _folder() -> Path:
-    """In an installed wheel within the package, in a checkout beside it."""
+    """In an installed wheel inside the package, in a checkout next to it."""
     package = Path(ordersaga.__file__).parent
     within = package / "_contracts"
     return (within if within.is_dir() else package.parents[1] / "contracts") / "schemas"
@@ -79,7 +79,7 @@ def _validator(event_type: str) -> "Validator":
 
 
 def _plain(path: Path) -> dict[str, Any]:
-    # At a $schema jsonschema changes over to its own class for that draft, which takes 1.0 for an integer.
+    # At a $schema jsonschema switches to its own class for that draft, for which 1.0 is an integer.
     schema: dict[str, Any] = json.loads(path.read_bytes())
     return {name: value for name, value in schema.items() if name != "$schema"}
 
@@ -88,7 +88,7 @@ def _is_integer(_: "TypeChecker", value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_SAID: Final[Mapping[str, str]] = {
+_MESSAGES: Final[Mapping[str, str]] = {
     "type": "must be of type {}",
     "minLength": "must have at least {} characters",
     "maxLength": "must have at most {} characters",
@@ -100,16 +100,16 @@ _SAID: Final[Mapping[str, str]] = {
 }
 
 
-def _said(error: "ValidationError") -> str:
+def _message(error: "ValidationError") -> str:
     name, rule = str(error.validator), cast("Any", error.validator_value)
     if name == "pattern":
-        return "must hold no NUL" if rule == r"^[^\u0000]*$" else f"must match {rule}"
+        return "must not contain NUL" if rule == r"^[^\u0000]*$" else f"must match {rule}"
     if name in {"required", "dependentRequired"}:
         return f"{error.message.split(chr(39))[1]} is missing"
     if name == "oneOf":
         return f"must have exactly one of {', '.join(_names(rule))}"
     shown = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
-    return _SAID.get(name, f"breaks the rule {name}").format(shown)
+    return _MESSAGES.get(name, f"violates the rule {name}").format(shown)
 
 
 def _names(branches: list[Mapping[str, Any]]) -> Iterator[str]:

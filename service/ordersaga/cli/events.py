@@ -1,6 +1,6 @@
-"""Shop events in a file: from its lines to Kafka records.
+"""Reads shop events from a file, as Kafka records.
 
-A line is a CloudEvent in JSON, or `{"raw": {"key", "headers", "value"}}`, a record that is sent as it stands.
+A line is a CloudEvent in JSON, or `{"raw": {"key", "headers", "value"}}`, a record that is sent unchanged.
 """
 
 import gzip
@@ -18,21 +18,19 @@ from ordersaga.bus.producer import OutRecord
 from ordersaga.cli.output import CommandError
 
 _GZIP: Final = b"\x1f\x8b"
-_BLOCK: Final = 256 * 1024
+_BLOCK_SIZE: Final = 256 * 1024
 _STRUCTURED: Final = ("content-type", b"application/cloudevents+json")
 _NO_ATTRIBUTES: Final = frozenset({"data", "data_base64", "datacontenttype"})
 
 
-class _Given(Struct, frozen=True, forbid_unknown_fields=True):
-    """A record as it is to be."""
-
+class _RawRecord(Struct, frozen=True, forbid_unknown_fields=True):
     key: str | None = None
     headers: dict[str, str] = {}
     value: str | None = None
 
 
 class _Line(Struct, frozen=True):
-    raw: _Given
+    raw: _RawRecord
 
 
 _decode_event: Final = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -42,7 +40,7 @@ _decode_bytes: Final = msgspec.json.Decoder(bytes).decode
 
 
 def blocks(path: str) -> Iterator[list[tuple[int, bytes]]]:
-    """Lines with their numbers, as many at once as are there without waiting. `-`: standard input; gzip is told by itself."""
+    """Lines with their numbers, as many at once as are available. `-`: standard input; gzip is detected."""
     with _opened(path) as file:
         number, rest = 0, b""
         while block := _read(file, path):
@@ -59,27 +57,29 @@ def _opened(path: str) -> Iterator[io.BufferedReader | gzip.GzipFile | BinaryIO]
             file = sys.stdin.buffer if path == "-" else closing.enter_context(Path(path).open("rb"))
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror}") from error
-        packed = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
-        yield gzip.GzipFile(fileobj=file) if packed else file
+        gzipped = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
+        yield gzip.GzipFile(fileobj=file) if gzipped else file
 
 
 def _read(file: io.BufferedReader | gzip.GzipFile | BinaryIO, path: str) -> bytes:
     try:
-        return file.read1(_BLOCK) if isinstance(file, io.BufferedReader | gzip.GzipFile) else file.read(_BLOCK)
+        if isinstance(file, io.BufferedReader | gzip.GzipFile):
+            return file.read1(_BLOCK_SIZE)
+        return file.read(_BLOCK_SIZE)
     except (OSError, EOFError) as error:
         raise CommandError(f"{path} can't be read: {error}") from error
 
 
 def records(lines: list[tuple[int, bytes]], topic: str, *, structured: bool) -> Iterator[OutRecord]:
-    """Empty lines are passed over. CommandError names the line that holds no event, or nothing that Kafka takes."""
+    """Empty lines are skipped. CommandError names the line that isn't an event, or that Kafka wouldn't accept."""
     for number, line in lines:
         if line.strip():
             try:
                 record = _record(line, topic, structured=structured)
             except msgspec.MsgspecError as error:
-                raise CommandError(f"line {number} holds no event: {error}") from error
+                raise CommandError(f"line {number} isn't an event: {error}") from error
             if record.key is None and record.value is None:
-                raise CommandError(f"line {number} holds neither a subject nor data: Kafka takes no such record")
+                raise CommandError(f"line {number} has neither a subject nor data: Kafka refuses such a record")
             yield record
 
 
@@ -110,11 +110,11 @@ def _data(attributes: dict[str, Raw]) -> bytes | None:
 
 
 def _text(raw: Raw) -> bytes | None:
-    """A string's characters, null as nothing, anything else as it is written."""
-    written = bytes(raw)
-    if written.startswith(b'"'):
-        return _decode_text(written).encode()
-    return None if written == b"null" else written
+    """A string without its quotes, None for null, anything else as it is in the file."""
+    text = bytes(raw)
+    if text.startswith(b'"'):
+        return _decode_text(text).encode()
+    return None if text == b"null" else text
 
 
 def _encoded(text: str | None) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Kafka for one command."""
+"""Kafka for a command."""
 
 import logging
 from ssl import SSLError
@@ -11,12 +11,10 @@ from ordersaga.config import KafkaSettings
 from ordersaga.telemetry import configure_logs
 
 
-async def reached(settings: KafkaSettings, topic: str) -> Bus:
-    """CommandError: Kafka can't be reached, or lacks the topic. From here on only warnings are logged, to stderr."""
+async def reachable_kafka(settings: KafkaSettings, topic: str) -> Bus:
+    """Raises CommandError if Kafka can't be reached or lacks the topic. From now on only warnings are logged, to stderr."""
     configure_logs("WARNING", "console")
-    logging.getLogger("aiokafka").setLevel(
-        logging.CRITICAL
-    )  # what it can't do is said by us, what it tries again isn't
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors become a CommandError, and retries aren't errors
     kafka = kafka_of(settings)
     try:
         await ensure_topics(kafka, [topic])

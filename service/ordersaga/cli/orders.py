@@ -54,14 +54,14 @@ def _print(shown: "OrderView") -> None:
     _print_head(shown)
     if order.lines:
         _print_lines(order)
-    _print_moved(order)
+    _print_captures_and_refunds(order)
     if order.operations:
         _print_operations(order)
     if order.pending:
         waiting = (
             (one.cause.type, one.cause.id, one.waits_for, at(one.arrived), at(one.deadline)) for one in order.pending
         )
-        table("Events that wait", ("event", "id", "waits for", "since (UTC)", "until (UTC)"), waiting)
+        table("Waiting events", ("event", "id", "waits for", "since (UTC)", "until (UTC)"), waiting)
     _print_journal(shown)
 
 
@@ -115,13 +115,13 @@ def _part(quantity: int, minor: int, currency: str) -> str | None:
     return f"{quantity} for {money(minor, currency)}" if quantity or minor else None
 
 
-def _print_moved(order: "Order") -> None:
-    moved: list[tuple[str | None, ...]] = [
+def _print_captures_and_refunds(order: "Order") -> None:
+    rows: list[tuple[str | None, ...]] = [
         ("capture", one.id, money(one.amount, order.currency), None) for one in order.captures
     ]
-    moved += [("refund", one.id, money(one.amount, order.currency), one.capture_id) for one in order.refunds]
-    if moved:
-        table("Captures and refunds", ("", "id at the provider", "#amount", "of capture"), moved)
+    rows += [("refund", one.id, money(one.amount, order.currency), one.capture_id) for one in order.refunds]
+    if rows:
+        table("Captures and refunds", ("", "id at the provider", "#amount", "of capture"), rows)
 
 
 def _print_operations(order: "Order") -> None:

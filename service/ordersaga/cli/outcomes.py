@@ -14,9 +14,9 @@ from ordersaga.cli.output import at, money
 
 if TYPE_CHECKING:
     from ordersaga.bus.consumer import Batch
-    from ordersaga.bus.records import Place, Record
+    from ordersaga.bus.records import Partition, Record
 
-_LOOK: Final = 0.1  # seconds
+_CHECK_EVERY: Final = 0.1  # seconds
 
 
 async def outcomes(
@@ -26,48 +26,48 @@ async def outcomes(
     until_idle: float | None = None,
     json: bool = False,
 ) -> None:
-    """Follow the outcomes, one line each: time (UTC), order, what came of it, final or not, error code, amount.
+    """Follow the outcomes, one line each: time (UTC), order, outcome, final or not, error code, amount.
 
     Parameters
     ----------
     order
-        Of this order only.
+        Only outcomes of this order.
     from_beginning
-        Also those that are there already.
+        Start with the oldest outcome instead of the next one.
     until_idle
-        End when nothing has come for so many seconds.
+        Exit when no outcome has come for so many seconds.
     json
-        Each as a CloudEvent in JSON.
+        Print each as a CloudEvent in JSON.
 
     """
     from ordersaga import config
 
     settings = config.load(config.KafkaSettings)
     from ordersaga.bus.consumer import Consumer
-    from ordersaga.cli.kafka import reached
+    from ordersaga.cli.kafka import reachable_kafka
 
-    kafka = await reached(settings, settings.outcomes_topic)
+    kafka = await reachable_kafka(settings, settings.outcomes_topic)
     follower = _Follower(as_json if json else as_line, order, 0.0 if from_beginning else time.time())
     group = f"{settings.instance}-outcomes-{uuid.uuid4().hex[:8]}"
     consumer = Consumer(
-        kafka, [settings.outcomes_topic], group, follower.take, _from_the_first, on_idle=follower.nothing_more
+        kafka, [settings.outcomes_topic], group, follower.take, _from_beginning, on_idle=follower.on_idle
     )
     await consumer.start()
     try:
-        while not follower.idle_for(until_idle):  # noqa: ASYNC110 - that nothing comes is no event
-            await asyncio.sleep(_LOOK)
+        while not follower.idle_for(until_idle):  # noqa: ASYNC110 - there is no event for idleness
+            await asyncio.sleep(_CHECK_EVERY)
     finally:
         await consumer.stop(0.0)
 
 
 class _Follower:
-    """Prints what it is given. `since`: outcomes published earlier are passed over."""
+    """Prints the records that it gets. `since`: outcomes that were published earlier are skipped."""
 
     def __init__(self, form: "Callable[[Record], str]", order: str | None, since: float) -> None:
         self._form = form
         self._order = None if order is None else order.encode()
         self._since = since
-        self._last: float | None = None  # None: nothing was read yet
+        self._last: float | None = None  # None: nothing has been read yet
 
     async def take(self, batch: "Batch") -> None:
         self._last = time.monotonic()
@@ -76,14 +76,14 @@ class _Follower:
                 sys.stdout.write(f"{self._form(record)}\n")
         sys.stdout.flush()
 
-    async def nothing_more(self, _places: object) -> None:
+    async def on_idle(self, _ends: object) -> None:
         self._last = self._last or time.monotonic()
 
     def idle_for(self, seconds: float | None) -> bool:
         return seconds is not None and self._last is not None and time.monotonic() - self._last >= seconds
 
 
-async def _from_the_first(_places: "Sequence[Place]") -> "Mapping[Place, int]":
+async def _from_beginning(_partitions: "Sequence[Partition]") -> "Mapping[Partition, int]":
     return {}
 
 
@@ -100,7 +100,7 @@ class _Error(Struct, frozen=True):
 
 
 class _Data(Struct, frozen=True):
-    """What of an outcome goes into its line."""
+    """The part of an outcome's data that is printed."""
 
     final: bool
     operation: _Operation | None = None
@@ -112,7 +112,7 @@ _decode: Final = msgspec.json.Decoder(_Data).decode
 
 
 def as_line(record: "Record") -> str:
-    """A record that isn't an outcome is said to be none."""
+    """For a record that isn't an outcome the line says so."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers}
     place = f"{record.topic}[{record.partition}]@{record.offset}"
     try:
@@ -134,7 +134,7 @@ def as_line(record: "Record") -> str:
 
 
 def as_json(record: "Record") -> str:
-    """In structured form."""
+    """In structured content mode."""
     event: dict[str, Any] = {
         name.removeprefix("ce_"): value.decode(errors="replace")
         for name, value in record.headers

@@ -1,4 +1,4 @@
-"""What commands print with."""
+"""Printing for commands."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH: Final = 1_000
-"""Of a table that goes into a file or pipe: nothing is folded away."""
+"""Of a table in a file or pipe, so that no cell is wrapped."""
 
 
 class CommandError(Exception):
-    """Ends the command with its text as one line; `code` is the exit code."""
+    """Ends the command with one line of text; `code`: the exit code."""
 
     def __init__(self, line: str, code: int = 1) -> None:
         super().__init__(line)
@@ -29,17 +29,17 @@ def console() -> "Console":
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A column whose name begins with `#` holds figures. None is an empty cell."""
+    """A column whose name begins with `#` contains numbers. None is an empty cell."""
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="")
+    printed = Table(title=title, title_justify="left", title_style="bold", header_style="")
     for column in columns:
-        figures = column.startswith("#")
-        made.add_column(column.removeprefix("#"), justify="right" if figures else "left", overflow="fold")
+        numeric = column.startswith("#")
+        printed.add_column(column.removeprefix("#"), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    console().print(made)
+        printed.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console().print(printed)
 
 
 def at(seconds: float | None) -> str:
@@ -50,7 +50,7 @@ def at(seconds: float | None) -> str:
 
 
 def money(minor: int | None, currency: str) -> str:
-    """In the currency's own unit; minor units where the currency isn't known."""
+    """In the currency's major unit; in minor units if the currency is unknown."""
     if minor is None:
         return ""
     digits = _digits(currency)

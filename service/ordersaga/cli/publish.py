@@ -1,4 +1,4 @@
-"""`ordersaga publish`: sends events from a file."""
+"""`ordersaga publish`: publishes events from a file."""
 
 import asyncio
 import sys
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ordersaga.bus.producer import OutRecord, Producer
     from ordersaga.config import KafkaSettings
 
-_MOST: Final = 500
-_TICKS: Final = 20
-"""Sendings a second, where there is a rate to keep."""
+_MAX_BATCH: Final = 500
+_BATCHES_PER_SECOND: Final = 20
+"""With a rate limit."""
 
 
 async def publish(
@@ -29,18 +29,18 @@ async def publish(
     rate: float | None = None,
     structured: bool = False,
 ) -> None:
-    """Send shop events to Kafka.
+    """Publish shop events to Kafka.
 
     Parameters
     ----------
     file
-        One CloudEvent in JSON a line, or {"raw": {"key", "headers", "value"}}; gzipped or not; - is standard input.
+        One CloudEvent in JSON per line, or {"raw": {"key", "headers", "value"}}; gzipped or not; - is standard input.
     topic
         Instead of ORDERSAGA_ORDERS_TOPIC.
     rate
-        Events a second at most.
+        At most so many events per second.
     structured
-        Send each event whole, as it stands in the file, instead of its attributes as headers.
+        Send each event in structured content mode, unchanged, instead of its attributes as headers.
 
     """
     from ordersaga import config
@@ -52,56 +52,56 @@ async def publish(
     settings = config.load(config.KafkaSettings)
     from ordersaga.cli.events import blocks, records
 
-    sending = _Sending(topic or settings.orders_topic, rate)
-    async with _producer(settings, sending.topic) as producer:
+    publisher = _Publisher(topic or settings.orders_topic, rate)
+    async with _producer(settings, publisher.topic) as producer:
         try:
             for lines in blocks(file):
-                found = records(lines, sending.topic, structured=structured)
-                while part := list(islice(found, sending.part)):
-                    await sending.send(producer, part)
+                found = records(lines, publisher.topic, structured=structured)
+                while batch := list(islice(found, publisher.batch_size)):
+                    await publisher.send(producer, batch)
         finally:
-            sending.end()
+            publisher.print_total()
 
 
-class _Sending:
-    """Keeps the rate, and tells how far it is."""
+class _Publisher:
+    """Limits the rate, and shows the progress."""
 
     def __init__(self, topic: str, rate: float | None) -> None:
         self.topic = topic
-        self.part = _MOST if rate is None else max(1, min(_MOST, int(rate / _TICKS)))
+        self.batch_size = _MAX_BATCH if rate is None else max(1, min(_MAX_BATCH, int(rate / _BATCHES_PER_SECOND)))
         self._rate = rate
         self._sent = 0
         self._started = time.monotonic()
 
-    async def send(self, producer: "Producer", part: Sequence["OutRecord"]) -> None:
+    async def send(self, producer: "Producer", batch: Sequence["OutRecord"]) -> None:
         if self._rate is not None:
             await asyncio.sleep(self._started + self._sent / self._rate - time.monotonic())
-        errors = await producer.send_all(part)
+        errors = await producer.send_all(batch)
         failed = [error for error in errors if error is not None]
         self._sent += len(errors) - len(failed)
         if failed:
             reason = f"{type(failed[0]).__name__}: {failed[0]}"
-            raise CommandError(f"{len(failed)} events weren't sent, nor what follows them: {reason}")
-        self._progress()
+            raise CommandError(f"{len(failed)} events weren't sent, nor the events after them: {reason}")
+        self._print_progress()
 
-    def _progress(self) -> None:
+    def _print_progress(self) -> None:
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{self._sent:,} sent")
 
-    def end(self) -> None:
+    def print_total(self) -> None:
         seconds = time.monotonic() - self._started
         if sys.stderr.isatty():
             sys.stderr.write("\r\N{ESCAPE}[K")
-        each = f"{self._sent / seconds:,.0f} a second" if seconds else ""
-        sys.stdout.write(f"{self._sent:,} events published to {self.topic} in {seconds:.1f} s ({each})\n")
+        rate = f"{self._sent / seconds:,.0f} per second" if seconds else ""
+        sys.stdout.write(f"{self._sent:,} events published to {self.topic} in {seconds:.1f} s ({rate})\n")
 
 
 @asynccontextmanager
 async def _producer(settings: "KafkaSettings", topic: str) -> AsyncIterator["Producer"]:
     from ordersaga.bus.producer import Producer
-    from ordersaga.cli.kafka import reached
+    from ordersaga.cli.kafka import reachable_kafka
 
-    producer = Producer(await reached(settings, topic))
+    producer = Producer(await reachable_kafka(settings, topic))
     try:
         yield producer
     finally:

@@ -49,7 +49,7 @@ class Components:
     def batch_ages(self) -> Sequence[telemetry.BatchAge]:
         """Of intake and worker, where they run here."""
         consumer, settler = self.consumer, self.settler
-        of_intake: list[telemetry.BatchAge] = [] if consumer is None else [lambda: consumer.health().in_hand]
+        of_intake: list[telemetry.BatchAge] = [] if consumer is None else [lambda: consumer.health().batch_age]
         return of_intake if settler is None else [*of_intake, settler.oldest_batch_age]
 
     async def close(self) -> None:

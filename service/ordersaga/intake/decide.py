@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from ordersaga.bus.cloudevents import Readable, Unreadable
+from ordersaga.bus.cloudevents import InvalidInput, ValidInput
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
 from ordersaga.domain.model import owed
@@ -56,7 +56,7 @@ def decide_batch(
         elif record.timestamp < oldest:
             reason = "older than the inbox retention"
             batch.dead_letters.append(dead_letter_of(record, decoded, "too_old", (reason,)))
-        elif isinstance(decoded, Unreadable):
+        elif isinstance(decoded, InvalidInput):
             _reject(batch, record, decoded, rules_of, now)
         else:
             _accept(batch, decoded.event, rules_of, now)
@@ -79,7 +79,7 @@ def _accept(batch: BatchDecision, event: Event, rules_of: RulesOf, now: float) -
     _add(batch, key, decision)
 
 
-def _reject(batch: BatchDecision, record: Record, decoded: Unreadable, rules_of: RulesOf, now: float) -> None:
+def _reject(batch: BatchDecision, record: Record, decoded: InvalidInput, rules_of: RulesOf, now: float) -> None:
     code = "invalid_event" if decoded.code in ANSWERED else decoded.code
     dead_letter = dead_letter_of(record, decoded, code, decoded.messages)
     batch.dead_letters.append(dead_letter)
@@ -104,5 +104,5 @@ def _add(batch: BatchDecision, key: Key, decision: Decision) -> None:
 
 
 def _is_foreign(record: Record, decoded: Input) -> bool:
-    subject = decoded.event.subject if isinstance(decoded, Readable) else decoded.subject
+    subject = decoded.event.subject if isinstance(decoded, ValidInput) else decoded.subject
     return subject is not None and record.key != subject.encode()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ordersaga.bus.consumer import Batch
-from ordersaga.bus.records import Place, Record
+from ordersaga.bus.records import Partition, Record
 from ordersaga.intake.intake import Intake
 from ordersaga.store.store import Store
 from ordersaga.store.upkeep import PartitionEnd
@@ -24,22 +24,26 @@ class ConsumerHandlers:
 
     async def take(self, batch: Batch) -> None:
         """Takes the batch in, a large one as two at once. Raises the first error when both have ended."""
-        at_end = {place: _MAX_AGE for place in batch.places if batch.at_end(place)}
+        at_end = {partition: _MAX_AGE for partition in batch.partitions if batch.at_end(partition)}
         taking = [self._intake.take(part, at_end) for part in split_batch(batch.records)]
         for failed in await asyncio.gather(*taking, return_exceptions=True):
             if failed is not None:
                 raise failed
 
-    async def start_offsets(self, places: Sequence[Place]) -> dict[Place, int]:
+    async def start_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Where to read on, by the store. A partition that was never read is missing."""
-        offsets = {topic: await self._store.offsets(topic) for topic in {place.topic for place in places}}
+        offsets = {topic: await self._store.offsets(topic) for topic in {partition.topic for partition in partitions}}
         return {
-            Place(topic, partition): offset for topic, found in offsets.items() for partition, offset in found.items()
+            Partition(topic, partition): offset
+            for topic, found in offsets.items()
+            for partition, offset in found.items()
         }
 
-    async def caught_up(self, at_end: Mapping[Place, int]) -> None:
+    async def caught_up(self, at_end: Mapping[Partition, int]) -> None:
         """Records that these partitions are read to their end."""
-        await self._store.record_caught_up([PartitionEnd(*place, offset) for place, offset in at_end.items()], _MAX_AGE)
+        await self._store.record_caught_up(
+            [PartitionEnd(*partition, offset) for partition, offset in at_end.items()], _MAX_AGE
+        )
 
 
 def split_batch(records: Sequence[Record]) -> list[list[Record]]:
@@ -47,10 +51,10 @@ def split_batch(records: Sequence[Record]) -> list[list[Record]]:
     if len(records) < _WORTH_SPLITTING:
         return [list(records)]
     parts: tuple[list[Record], list[Record]] = ([], [])
-    part_of: dict[Place, list[Record]] = {}
+    part_of: dict[Partition, list[Record]] = {}
     for record in records:
-        place = Place(record.topic, record.partition)
-        if place not in part_of:
-            part_of[place] = min(parts, key=len)
-        part_of[place].append(record)
+        partition = Partition(record.topic, record.partition)
+        if partition not in part_of:
+            part_of[partition] = min(parts, key=len)
+        part_of[partition].append(record)
     return [part for part in parts if part]

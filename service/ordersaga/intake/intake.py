@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga import telemetry
-from ordersaga.bus.cloudevents import read
-from ordersaga.bus.records import Place, Record
+from ordersaga.bus.cloudevents import decode_record
+from ordersaga.bus.records import Partition, Record
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Read, Revoke, Send
@@ -50,7 +50,7 @@ _NOT_CAUSED_BY_INPUT: Final = (
     TopicRecreatedError,
 )
 
-EndAges = Mapping[Place, float]
+EndAges = Mapping[Partition, float]
 """For the partitions that the batch reads to their end: how many seconds ago Kafka said where the end is."""
 
 
@@ -106,8 +106,8 @@ class Intake:
         Raises a StoreError that no input causes: call it again with the batch, of which a part may be taken in.
         """
         now = monotonic()
-        ends = {place: now - ago for place, ago in at_end.items()}
-        await self._take([(record, read(record, self._merchants)) for record in records], ends)
+        ends = {partition: now - ago for partition, ago in at_end.items()}
+        await self._take([(record, decode_record(record, self._merchants)) for record in records], ends)
 
     async def _take(self, batch: Batch, ends: EndTimes, tries: int = _TRIES) -> None:
         try:

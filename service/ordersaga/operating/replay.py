@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordersaga.bus.cloudevents import Readable, Unreadable, read
+from ordersaga.bus.cloudevents import InvalidInput, ValidInput, decode_record
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
 from ordersaga.domain.model.events import Cause
@@ -56,7 +56,7 @@ class Replay:
         if summary.code != "id_reused" and new_id is not None:
             raise _error(dead_letter_id, "its event id is unique: replay it without a new id")
         decoded = _decode(summary, content, value, self._merchants)
-        if isinstance(decoded, Unreadable):
+        if isinstance(decoded, InvalidInput):
             raise _error(dead_letter_id, f"{decoded.code}: {'; '.join(decoded.messages)}")
         event = decoded.event
         if summary.code in _WITHOUT_FINAL_OUTCOME:
@@ -91,7 +91,7 @@ class Replay:
         async with self._store.intake_transaction() as tx:
             if not await tx.resolve(dead_letter_id, "discarded"):
                 raise _error(dead_letter_id, "it is no longer open")
-            event = decoded.event if isinstance(decoded, Readable) else decoded
+            event = decoded.event if isinstance(decoded, ValidInput) else decoded
             cause = event.cause
             if (
                 cause is None
@@ -137,16 +137,16 @@ def _duplicate(new_id: str | None) -> str:
     return "its event arrived again and was taken in meanwhile: discard the dead letter"
 
 
-def _identity(decoded: Readable | Unreadable) -> tuple[str | None, ...]:
+def _identity(decoded: ValidInput | InvalidInput) -> tuple[str | None, ...]:
     """What the order waits for, and what the shop knows the event by."""
-    event = decoded.event if isinstance(decoded, Readable) else decoded
+    event = decoded.event if isinstance(decoded, ValidInput) else decoded
     cause = event.cause
     return event.merchant, event.subject, cause.source if cause else None, cause.id if cause else None
 
 
 def _decode(
     summary: DeadLetterSummary, content: Content, value: bytes | None, merchants: Container[str]
-) -> Readable | Unreadable:
+) -> ValidInput | InvalidInput:
     record = Record(
         summary.topic,
         summary.partition,
@@ -156,4 +156,4 @@ def _decode(
         content.value if value is None else value,
         content.headers,
     )
-    return read(record, merchants)
+    return decode_record(record, merchants)
