@@ -64,21 +64,21 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             ("ORDERSAGA_DATABASE isn't the URL of a Postgres database: "
             "set it to postgresql://user:password@host:5432/name"),
         ),
-        ("ENCRYPTION_KEY", BAD, "ORDERSAGA_ENCRYPTION_KEY isn't base64: make one with `openssl rand -base64 32`"),
+        ("ENCRYPTION_KEY", BAD, "ORDERSAGA_ENCRYPTION_KEY isn't base64: create one with `openssl rand -base64 32`"),
         (
             "ENCRYPTION_KEY",
             "MDEyMw==",
-            "ORDERSAGA_ENCRYPTION_KEY is 4 bytes long, not 32: make one with `openssl rand -base64 32`",
+            "ORDERSAGA_ENCRYPTION_KEY is 4 bytes long, not 32: create one with `openssl rand -base64 32`",
         ),
         (
             "FORMER_ENCRYPTION_KEYS",
             f"0:{KEY},7:{BAD}",
-            "ORDERSAGA_FORMER_ENCRYPTION_KEYS isn't base64: make one with `openssl rand -base64 32`",
+            "ORDERSAGA_FORMER_ENCRYPTION_KEYS isn't base64: create one with `openssl rand -base64 32`",
         ),
         (
             "FORMER_ENCRYPTION_KEYS",
             KEY,
-            ("ORDERSAGA_FORMER_ENCRYPTION_KEYS has a key with the id 1, which another key has too: "
+            ("ORDERSAGA_FORMER_ENCRYPTION_KEYS has a key with the id 1, which another key has as well: "
             "give the new key an id of its own, as in 2:key"),
         ),
         (
@@ -114,7 +114,7 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
         (
             "ORDERS_TOPIC",
             f"{BAD} !",
-            ("ORDERSAGA_ORDERS_TOPIC has characters that it can't have "
+            ("ORDERSAGA_ORDERS_TOPIC contains invalid characters "
             "(The topic of the shop's events; the default is shop.orders)"),
         ),
         (
@@ -130,7 +130,7 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             '{"username": "…", "password": "…"}}}'),
         ),
         ("MERCHANTS", "{}", 'ORDERSAGA_MERCHANTS is empty: set it to {"default": {"klarna": {"username": "…", "password": "…"}}}'),
-        ("MERCHANTS", '{"shop": {}}', "ORDERSAGA_MERCHANTS__SHOP has no account with any provider"),
+        ("MERCHANTS", '{"shop": {}}', "ORDERSAGA_MERCHANTS__SHOP has no account with a provider"),
         (
             "MERCHANTS",
             '{"shop": {"klarna": {"username": "K"}}}',
@@ -150,12 +150,12 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
         (
             "MERCHANTS",
             merchants(base_url=f"https://user:{BAD}@host"),
-            ("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__BASE_URL may hold neither user, password, query nor fragment "
+            ("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__BASE_URL must not contain a user, password, query or fragment "
             "(Overrides Klarna's URL of region and environment, as for a sandbox or Kustom)"),
         ),
-        ("KAFKA_SASL_USERNAME", "saga", "ORDERSAGA_KAFKA_SASL_MECHANISM is missing beside ORDERSAGA_KAFKA_SASL_USERNAME (The SASL mechanism)"),
-        ("DATABASE_PASSWORD", BAD, "ORDERSAGA_DATABASE_PASSWORD is given beside a password in ORDERSAGA_DATABASE: take one of them away"),
-        ("KAFKA_TLS_CA", "nowhere/ca.pem", "ORDERSAGA_KAFKA_TLS_CA names a file that can't be read (nowhere/ca.pem: No such file or directory)"),
+        ("KAFKA_SASL_USERNAME", "saga", "ORDERSAGA_KAFKA_SASL_MECHANISM is missing, as ORDERSAGA_KAFKA_SASL_USERNAME is set (The SASL mechanism)"),
+        ("DATABASE_PASSWORD", BAD, "ORDERSAGA_DATABASE_PASSWORD is set although ORDERSAGA_DATABASE contains a password: remove one of them"),
+        ("KAFKA_TLS_CA", "nowhere/ca.pem", "ORDERSAGA_KAFKA_TLS_CA is a file that can't be read (nowhere/ca.pem: No such file or directory)"),
         ("BACKOFF__FIRST", "301", "ORDERSAGA_BACKOFF__FIRST must be at most ORDERSAGA_BACKOFF__MOST (The delay of the first retry of a call; it doubles with each retry; the default is 1 seconds)"),
     ],
 )  # fmt: skip
@@ -169,14 +169,14 @@ def test_a_bad_setting(
 def test_a_login_that_lacks_something(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
     environment.setenv("ORDERSAGA_KAFKA_SASL_MECHANISM", "PLAIN")
     assert lines(capsys) == [
-        "ORDERSAGA_KAFKA_SASL_PASSWORD is missing: PLAIN needs it",
-        "ORDERSAGA_KAFKA_SASL_USERNAME is missing: PLAIN needs it",
+        "ORDERSAGA_KAFKA_SASL_PASSWORD is missing: PLAIN requires it",
+        "ORDERSAGA_KAFKA_SASL_USERNAME is missing: PLAIN requires it",
     ]
 
 
 def test_a_token_login_without_its_file(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:
     environment.setenv("ORDERSAGA_KAFKA_SASL_MECHANISM", "OAUTHBEARER")
-    assert lines(capsys) == ["ORDERSAGA_KAFKA_SASL_TOKEN_FILE is missing: OAUTHBEARER needs it"]
+    assert lines(capsys) == ["ORDERSAGA_KAFKA_SASL_TOKEN_FILE is missing: OAUTHBEARER requires it"]
 
 
 @pytest.mark.parametrize("name", ["KAFKA_TLS_CA", "DATABASE_TLS_CA"])
@@ -187,7 +187,7 @@ def test_a_file_without_certificates(
     file.write_text(BAD)
     environment.setenv(f"ORDERSAGA_{name}", str(file))
     assert lines(capsys) == [
-        f"ORDERSAGA_{name} names a file that holds no certificates ({file}) (CA certificates to trust (PEM))"
+        f"ORDERSAGA_{name} is a file without certificates ({file}) (CA certificates to trust (PEM))"
     ]
 
 
@@ -199,7 +199,7 @@ def test_an_account_whose_file_holds_no_certificates(
     environment.setenv("ORDERSAGA_MERCHANTS", merchants(ca_file=str(file)))
     (line,) = lines(capsys)
     assert line.startswith(
-        f"ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CA_FILE names a file that holds no certificates ({file})"
+        f"ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CA_FILE is a file without certificates ({file})"
     )
 
 
@@ -215,7 +215,7 @@ def test_a_certificate_and_a_key_that_do_not_belong_together(
     environment.setenv(f"ORDERSAGA_{client}_TLS_KEY", str(tmp_path / key))
     (line,) = lines(capsys)
     assert line.startswith(
-        f"ORDERSAGA_{client}_TLS_CERT and ORDERSAGA_{client}_TLS_KEY aren't a certificate and its key"
+        f"ORDERSAGA_{client}_TLS_CERT and ORDERSAGA_{client}_TLS_KEY aren't a matching certificate and key"
     )
 
 
@@ -291,4 +291,4 @@ def test_files_that_are_not_there(environment: Environment, capsys: pytest.Captu
 def test_a_secret_that_is_no_text(environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "encryption_key").write_bytes(bytes(range(200, 232)))
     environment.setenv("ORDERSAGA_SECRETS_DIR", str(tmp_path))
-    assert lines(capsys) == ["ORDERSAGA_SECRETS_DIR or ORDERSAGA_CONFIG holds a file that isn't UTF-8 text"]
+    assert lines(capsys) == ["ORDERSAGA_SECRETS_DIR or ORDERSAGA_CONFIG: a file isn't UTF-8 text"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ordersaga.config import DatabaseSettings, KafkaSettings, Settings, StoreSettings, load, shown
+from ordersaga.config import DatabaseSettings, KafkaSettings, Settings, StoreSettings, load, masked
 from ordersaga_local.tls import Certificates
 
 KEY = base64.b64decode("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
@@ -161,10 +161,10 @@ def test_secrets_are_shown_nowhere(environment: Environment) -> None:
     environment.setenv("ORDERSAGA_KAFKA_SASL_USERNAME", "saga")
     environment.setenv("ORDERSAGA_KAFKA_SASL_PASSWORD", "s3same")
     settings = load()
-    for text in (repr(settings), str(settings), json.dumps(shown(settings)), settings.model_dump_json()):
+    for text in (repr(settings), str(settings), json.dumps(masked(settings)), settings.model_dump_json()):
         assert not [secret for secret in SECRETS if secret in text]
-    assert shown(settings)["database"] == "postgresql://saga:***@db:5432/orders"
-    assert shown(settings)["merchants"]["default"]["klarna"]["password"] == "**********"
+    assert masked(settings)["database"] == "postgresql://saga:***@db:5432/orders"
+    assert masked(settings)["merchants"]["default"]["klarna"]["password"] == "**********"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def places(of: Json, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 def nested(setting: Setting) -> Json:
     """Values that set it."""
-    *parents, last = (part.replace(ANY, "default") for part in setting.place)
+    *parents, last = (part.replace(ANY, "default") for part in setting.path)
     settings: Json = {last: "x"}
     for name in reversed(parents):
         settings = {name: settings}
@@ -52,7 +52,7 @@ def alerts() -> list[Json]:
 
 def test_every_setting_that_is_not_secret_can_be_given_and_no_other() -> None:
     given = {place for place in places(schema()["properties"]["settings"]) if place}
-    settings = {one.place for one in all_settings() if not one.secret} - THE_CHARTS_OWN
+    settings = {one.path for one in all_settings() if not one.secret} - THE_CHARTS_OWN
     assert given == settings - {("merchants",)}
 
 

@@ -181,8 +181,8 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
         try:
             records, next_offset = await fetch(self, partition, offset)
         except (ValueError, LookupError, KafkaError, struct.error) as error:
-            place = {"topic": partition.topic, "partition": partition.number, "offset": offset}
-            log.error("a partition can't be read", **place, reason=f"{type(error).__name__}: {error}")  # noqa: TRY400 - the reason says it
+            topic, number, reason = partition.topic, partition.number, f"{type(error).__name__}: {error}"
+            log.error("a partition can't be read", topic=topic, partition=number, offset=offset, reason=reason)  # noqa: TRY400 - the reason says it
             await asyncio.sleep(_POLL_ONE / 1000)
             return []
         if assignment.holds(partition):

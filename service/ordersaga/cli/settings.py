@@ -15,13 +15,13 @@ def settings(*, json: bool = False) -> None:
     """
     from ordersaga import config
 
-    masked = config.shown(config.load())
+    values = config.masked(config.load())
     if json:
         import msgspec
 
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(masked)).decode() + "\n")
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(values)).decode() + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(masked))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(values))
 
 
 def _lines(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[str]:

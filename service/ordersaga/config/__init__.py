@@ -1,4 +1,4 @@
-"""Settings: where they come from, what they must be, and one clear line for each that isn't so."""
+"""Settings: their sources and types, and one line of error message for each that is invalid."""
 
 from ordersaga.config.loading import load, problems, unknown_variables
 from ordersaga.config.parts import (
@@ -14,7 +14,7 @@ from ordersaga.config.parts import (
     Waits,
     Worker,
 )
-from ordersaga.config.settings import DatabaseSettings, KafkaSettings, Settings, StoreSettings, shown
+from ordersaga.config.settings import DatabaseSettings, KafkaSettings, Settings, StoreSettings, masked
 
 __all__ = [
     "PROVIDERS",
@@ -33,7 +33,7 @@ __all__ = [
     "Waits",
     "Worker",
     "load",
+    "masked",
     "problems",
-    "shown",
     "unknown_variables",
 ]

@@ -1,4 +1,4 @@
-"""The table of all settings for the documentation: `python -m ordersaga.config.document FILE` puts it into the file."""
+"""The table of all settings for the documentation: `python -m ordersaga.config.document FILE` updates it in the file."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def table() -> str:
 
 
 def _row(one: Setting) -> str:
-    return f"| `{one.name}` | {_default(one)} | {' '.join(_words(one))} |"
+    return f"| `{one.name}` | {_default(one)} | {' '.join(_sentences(one))} |"
 
 
 def _default(one: Setting) -> str:
@@ -25,7 +25,7 @@ def _default(one: Setting) -> str:
     return _code(one.default) + (" s" if one.seconds else "")
 
 
-def _words(one: Setting) -> Iterator[str]:
+def _sentences(one: Setting) -> Iterator[str]:
     yield one.description
     if one.choices:
         yield f"One of {', '.join(_code(choice) for choice in one.choices)}."
@@ -39,8 +39,8 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def put_into(text: str) -> str:
-    """`text` with its table made anew."""
+def with_table(text: str) -> str:
+    """`text` with its table updated."""
     start = text.index(_HEAD)
     end = text.find("\n\n", start)
     return text[:start] + table() + (text[end:] if end >= 0 else "\n")
@@ -48,4 +48,4 @@ def put_into(text: str) -> str:
 
 if __name__ == "__main__":
     file = Path(sys.argv[1])
-    file.write_text(put_into(file.read_text()))
+    file.write_text(with_table(file.read_text()))

@@ -1,4 +1,4 @@
-"""Every setting by its name: what it is, what it is by default, and how it is set."""
+"""Every setting by its name: its description, its default, and how to set it."""
 
 import types
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from ordersaga.config.settings import Settings
 from ordersaga.config.sources import PREFIX
 
 ANY: Final = "<NAME>"
-"""Stands for a merchant's name."""
+"""A placeholder for a merchant's name."""
 
 
 class Setting(Struct, frozen=True):
-    """`place`: the names that lead to it; `default`: None where there is none."""
+    """`path`: its name and those of the parts around it; `default` None: it has none."""
 
-    place: tuple[str, ...]
+    path: tuple[str, ...]
     description: str
     default: str | None
     required: bool
@@ -30,18 +30,18 @@ class Setting(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        return name_of(self.place)
+        return name_of(self.path)
 
 
-def name_of(place: Sequence[object]) -> str:
-    """As an environment variable."""
-    return PREFIX + "__".join(str(part) for part in place).upper()
+def name_of(path: Sequence[object]) -> str:
+    """The name of the environment variable."""
+    return PREFIX + "__".join(str(part) for part in path).upper()
 
 
-def all_settings(model: type[BaseModel] = Settings, place: tuple[str, ...] = ()) -> Iterator[Setting]:
-    """The leaves, in the order of the classes."""
+def all_settings(model: type[BaseModel] = Settings, path: tuple[str, ...] = ()) -> Iterator[Setting]:
+    """The settings themselves, without the parts that contain them, in the order of the classes."""
     for name, field in model.model_fields.items():
-        here = (*place, name)
+        here = (*path, name)
         part = _part_of(field.annotation)
         if part is None or field.examples:
             yield _setting(here, field)
@@ -49,27 +49,27 @@ def all_settings(model: type[BaseModel] = Settings, place: tuple[str, ...] = ())
             yield from all_settings(part, (*here, ANY) if get_origin(field.annotation) is dict else here)
 
 
-def find(place: Sequence[object]) -> Setting | None:
-    """`place`: with any merchant's name in it."""
-    wanted = tuple(str(part) for part in place)
-    return next((one for one in all_settings() if _leads_to(one.place, wanted)), None)
+def find(path: Sequence[object]) -> Setting | None:
+    """`path`: with the name of any merchant."""
+    wanted = tuple(str(part) for part in path)
+    return next((one for one in all_settings() if _leads_to(one.path, wanted)), None)
 
 
-def _leads_to(place: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    return len(place) == len(wanted) and all(ours in {ANY, theirs} for ours, theirs in zip(place, wanted, strict=True))
+def _leads_to(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    return len(path) == len(wanted) and all(ours in {ANY, theirs} for ours, theirs in zip(path, wanted, strict=True))
 
 
-def _setting(place: tuple[str, ...], field: FieldInfo) -> Setting:
+def _setting(path: tuple[str, ...], field: FieldInfo) -> Setting:
     kinds = list(_kinds(field.annotation))
-    words = [str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    choices = [str(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     return Setting(
-        place=place,
+        path=path,
         description=(field.description or "").replace("\n", " "),
         default=_default(field),
         required=field.is_required(),
         secret=SecretStr in kinds,
         seconds=field.json_schema_extra == SECONDS,
-        choices=tuple(words),
+        choices=tuple(choices),
         example=field.examples[0] if field.examples else None,
     )
 
@@ -86,7 +86,7 @@ def _default(field: FieldInfo) -> str | None:
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
-    """The types within an annotation, through unions and `Annotated`."""
+    """The types within an annotation, without unions and `Annotated`."""
     origin = get_origin(annotation)
     if origin in {Union, types.UnionType}:
         for one in get_args(annotation):

@@ -1,4 +1,4 @@
-"""Settings or a clear end: one line for each that is bad or missing. Values are never shown."""
+"""Loads the settings, or exits with one line for each that is invalid or missing. Values are never printed."""
 
 import os
 import re
@@ -18,8 +18,8 @@ from ordersaga.config.sources import CONFIG, PREFIX, SECRETS_DIR, Sources
 
 _S = TypeVar("_S", bound=Sources)
 _BY_KUBERNETES: Final = re.compile(r"(_SERVICE_(HOST|PORT)|_PORT)(_.*)?$")
-"""Variables that it makes for a Service whose name begins as ours do."""
-_IN_OUR_WORDS: Final = {
+"""Variables that Kubernetes sets for a Service whose name begins as our settings do."""
+_MESSAGES: Final = {
     "missing": "is missing",
     "float_parsing": "isn't a number",
     "int_parsing": "isn't a whole number",
@@ -35,9 +35,9 @@ def load() -> Settings: ...
 @overload
 def load(kind: type[_S]) -> _S: ...
 def load(kind: type[Sources] = Settings) -> Sources:
-    """The settings of that kind, else all of them.
+    """The settings of that kind; by default all of them.
 
-    A bad or missing one ends the process with exit code 2 and one line that names it.
+    If one is invalid or missing, the process exits with code 2 and one line that names it.
     """
     try:
         settings = kind()
@@ -46,41 +46,41 @@ def load(kind: type[Sources] = Settings) -> Sources:
     except (SettingsError, OSError, ValueError) as error:
         lines = [_source_problem(error)]
     else:
-        _tell(unknown_variables(os.environ))
+        _print_lines(unknown_variables(os.environ))
         return settings
-    _tell(unknown_variables(os.environ))
-    _tell(lines)
+    _print_lines(unknown_variables(os.environ))
+    _print_lines(lines)
     raise SystemExit(2)
 
 
-def _tell(lines: Iterable[str]) -> None:
+def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         sys.stderr.write(f"{line}\n")
 
 
 def problems(error: ValidationError) -> list[str]:
-    """One line for each bad setting: its name, what is wrong, how it is set."""
+    """One line for each invalid setting: its name, what is wrong, how to set it."""
     return [_problem(dict(one)) for one in error.errors(include_url=False, include_input=False)]
 
 
 def _problem(one: dict[str, Any]) -> str:
-    place = tuple(part for part in one["loc"] if part != "[key]")
+    path = tuple(part for part in one["loc"] if part != "[key]")
     if one["type"] == "extra_forbidden":
-        return _unknown(place)
-    message = _IN_OUR_WORDS.get(one["type"]) or _said(one["msg"])
-    return f"{name_of(place)} {message}{_how(place, message)}"
+        return _unknown(path)
+    message = _MESSAGES.get(one["type"]) or _message(one["msg"])
+    return f"{name_of(path)} {message}{_hint(path, message)}"
 
 
-def _said(message: str) -> str:
-    """Pydantic's sentences, made to follow the name of a setting."""
+def _message(message: str) -> str:
+    """Pydantic's message, rephrased to follow the name of a setting."""
     message = message.removeprefix("Value error, ").replace("Input should be", "must be").replace("Input", "it")
     if message.startswith("String should match pattern"):
-        return "has characters that it can't have"
+        return "contains invalid characters"
     return message
 
 
-def _how(place: tuple[object, ...], message: str) -> str:
-    setting = find(place)
+def _hint(path: tuple[object, ...], message: str) -> str:
+    setting = find(path)
     if setting is None or ": " in message:
         return ""
     if setting.example is not None:
@@ -90,21 +90,21 @@ def _how(place: tuple[object, ...], message: str) -> str:
     return f" ({setting.description.rstrip('.')}{default})"
 
 
-def _unknown(place: tuple[object, ...]) -> str:
-    """Of the file, or within a part that is given as JSON."""
-    name = ".".join(str(part) for part in place)
-    near = get_close_matches(name, [".".join(_like(one.place, place)) for one in all_settings()], 1)
-    source = "" if len(place) > 1 else f" in {CONFIG}"
-    return f"{name}{source} isn't a setting" + (f": did you mean {near[0]}?" if near else ": take it out")
+def _unknown(path: tuple[object, ...]) -> str:
+    """For a name in the file, or within a value in JSON."""
+    name = ".".join(str(part) for part in path)
+    near = get_close_matches(name, [".".join(_like(one.path, path)) for one in all_settings()], 1)
+    source = "" if len(path) > 1 else f" in {CONFIG}"
+    return f"{name}{source} isn't a setting" + (f": did you mean {near[0]}?" if near else ": remove it")
 
 
-def _like(place: tuple[str, ...], wanted: tuple[object, ...]) -> tuple[str, ...]:
-    """`place` with the merchant's name of `wanted`."""
-    return tuple(str(wanted[at]) if part == ANY and at < len(wanted) else part for at, part in enumerate(place))
+def _like(path: tuple[str, ...], wanted: tuple[object, ...]) -> tuple[str, ...]:
+    """`path` with the merchant's name from `wanted`."""
+    return tuple(str(wanted[at]) if part == ANY and at < len(wanted) else part for at, part in enumerate(path))
 
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """A line for each variable that looks like a setting and is none."""
+    """A line for each variable that looks like a setting but isn't one."""
     names = [one.name for one in all_settings()]
     parts = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     likely = [name.removeprefix(PREFIX) for name in (*names, CONFIG, SECRETS_DIR)]
@@ -121,12 +121,12 @@ def unknown_variables(environment: Iterable[str]) -> list[str]:
 
 
 def _source_problem(error: Exception) -> str:
-    """A source as a whole that can't be read."""
+    """For a source that can't be read at all."""
     cause = error.__cause__
     if isinstance(error, SettingsError) and (field := re.search(r'field "(\w+)"', str(error))):
         where = f" (line {cause.lineno}, column {cause.colno})" if isinstance(cause, JSONDecodeError) else ""
-        place = (field[1],)
-        return f"{name_of(place)} isn't JSON{where}{_how(place, '')}"
+        path = (field[1],)
+        return f"{name_of(path)} isn't JSON{where}{_hint(path, '')}"
     if isinstance(error, TOMLDecodeError):
         return f"{CONFIG} isn't TOML: {error}"
     if isinstance(error, SettingsError):
@@ -134,4 +134,4 @@ def _source_problem(error: Exception) -> str:
     if isinstance(error, OSError):
         name = SECRETS_DIR if os.environ.get(SECRETS_DIR, "\0") in str(error.filename) else CONFIG
         return f"{name} can't be read ({error.filename}: {error.strerror})"
-    return f"{SECRETS_DIR} or {CONFIG} holds a file that isn't UTF-8 text"
+    return f"{SECRETS_DIR} or {CONFIG}: a file isn't UTF-8 text"

@@ -1,4 +1,4 @@
-"""The settings that belong together. Durations are seconds."""
+"""Settings that belong together. Durations are in seconds."""
 
 import ssl
 from pathlib import Path
@@ -22,19 +22,19 @@ def _is_file(path: Path) -> Path:
         with path.open("rb"):
             return path
     except OSError as error:
-        raise ValueError(f"names a file that can't be read ({path}: {error.strerror})") from error
+        raise ValueError(f"is a file that can't be read ({path}: {error.strerror})") from error
 
 
 def _holds_certificates(path: Path) -> Path:
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError as error:
-        raise ValueError(f"names a file that holds no certificates ({path})") from error
+        raise ValueError(f"is a file without certificates ({path})") from error
     return path
 
 
 def is_pair(certificate: Path, key: Path | None) -> bool:
-    """Whether both can be read and belong together. Without a key it is in the certificate's file."""
+    """Whether certificate and key can be read and match. `key` None: it is in the certificate's file."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, OSError):
@@ -45,9 +45,9 @@ def is_pair(certificate: Path, key: Path | None) -> bool:
 def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("isn't an address like https://api.klarna.com")
+        raise ValueError("isn't a URL like https://api.klarna.com")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("may hold neither user, password, query nor fragment")
+        raise ValueError("must not contain a user, password, query or fragment")
     return url
 
 
@@ -61,7 +61,7 @@ class Part(BaseModel):
 
 
 class Klarna(Part):
-    """An account with Klarna; its credentials are of one region and one environment."""
+    """An account with Klarna; its credentials are for one region and one environment."""
 
     username: Annotated[str, Field(min_length=1, examples=["the account's API username"])]
     """API username."""

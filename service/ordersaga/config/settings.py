@@ -1,4 +1,4 @@
-"""The settings, and what of them each command needs."""
+"""The settings, by what commands need."""
 
 import re
 import socket
@@ -30,15 +30,15 @@ from ordersaga.config.parts import (
     Worker,
     is_pair,
 )
-from ordersaga.config.sources import Misfit, Sources
+from ordersaga.config.sources import Conflict, Sources
 
 _BROKER: Final = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[^\s:/@\[\]]+):(\d{1,5})$")
-_MOST_PORT: Final = 65_535
-_NO_PAIR: Final = "and {} aren't a certificate and its key"
+_MAX_PORT: Final = 65_535
+_NO_PAIR: Final = "and {} aren't a matching certificate and key"
 
 
 class KafkaSettings(Sources):
-    """What is needed to send events and to read outcomes."""
+    """For commands that publish events or read outcomes."""
 
     kafka: Annotated[str, Field(examples=["host:9092[,host:9092]"])]
     """Kafka's brokers."""
@@ -72,7 +72,7 @@ class KafkaSettings(Sources):
     def _are_brokers(cls, brokers: str) -> str:
         for broker in brokers.split(","):
             found = _BROKER.match(broker.strip())
-            if not found or not 0 < int(found[2]) <= _MOST_PORT:
+            if not found or not 0 < int(found[2]) <= _MAX_PORT:
                 raise ValueError("isn't a list of host:port")
         return brokers
 
@@ -82,33 +82,33 @@ class KafkaSettings(Sources):
         given = {name: getattr(self, f"kafka_{name}") for name in KafkaSecurity.model_fields}
         return KafkaSecurity.model_construct(**given | {"tls": self.kafka_tls or any(files)})
 
-    def misfits(self) -> Iterator[Misfit]:
-        yield from super().misfits()
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
         if self.kafka_tls_key and not self.kafka_tls_cert:
-            yield ("kafka_tls_cert",), "is missing beside ORDERSAGA_KAFKA_TLS_KEY"
+            yield ("kafka_tls_cert",), "is missing, as ORDERSAGA_KAFKA_TLS_KEY is set"
         if self.kafka_tls_cert and not is_pair(self.kafka_tls_cert, self.kafka_tls_key):
             yield ("kafka_tls_cert",), _NO_PAIR.format("ORDERSAGA_KAFKA_TLS_KEY")
         if self.orders_topic == self.outcomes_topic:
             yield ("outcomes_topic",), "is the same as ORDERSAGA_ORDERS_TOPIC"
-        yield from self._sasl_misfits()
+        yield from self._sasl_conflicts()
 
-    def _sasl_misfits(self) -> Iterator[Misfit]:
+    def _sasl_conflicts(self) -> Iterator[Conflict]:
         given = {name for name in ("username", "password", "token_file") if getattr(self, f"kafka_sasl_{name}")}
         match self.kafka_sasl_mechanism:
             case None:
                 if given:
-                    yield ("kafka_sasl_mechanism",), f"is missing beside ORDERSAGA_KAFKA_SASL_{min(given).upper()}"
+                    yield ("kafka_sasl_mechanism",), f"is missing, as ORDERSAGA_KAFKA_SASL_{min(given).upper()} is set"
                 return
             case "OAUTHBEARER":
                 needed = {"token_file"}
             case _:
                 needed = {"username", "password"}
         for name in sorted(needed - given):
-            yield (f"kafka_sasl_{name}",), f"is missing: {self.kafka_sasl_mechanism} needs it"
+            yield (f"kafka_sasl_{name}",), f"is missing: {self.kafka_sasl_mechanism} requires it"
 
 
 class DatabaseSettings(Sources):
-    """What is needed to reach Postgres."""
+    """For commands that connect to Postgres."""
 
     database: Annotated[SecretStr, Field(examples=["postgresql://user:password@host:5432/name"])]
     """The URL of the Postgres database."""
@@ -143,7 +143,7 @@ class DatabaseSettings(Sources):
         )
 
     def database_url(self, *, masked: bool = False) -> str:
-        """With its password, or with `***` for it."""
+        """With the password, or with `***` instead of it."""
         parts = urlsplit(self.database.get_secret_value())
         password = self.database_password.get_secret_value() if self.database_password else None
         login, at, host = parts.netloc.rpartition("@")
@@ -154,19 +154,19 @@ class DatabaseSettings(Sources):
             login = f"{user}:{quote(password, safe='')}"
         return urlunsplit(parts._replace(netloc=f"{login}{at or ('@' if login else '')}{host}"))
 
-    def misfits(self) -> Iterator[Misfit]:
-        yield from super().misfits()
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
         login = urlsplit(self.database.get_secret_value()).netloc.rpartition("@")[0]
         if self.database_password and ":" in login:
-            yield ("database_password",), "is given beside a password in ORDERSAGA_DATABASE: take one of them away"
+            yield ("database_password",), "is set although ORDERSAGA_DATABASE contains a password: remove one of them"
         if self.database_tls_key and not self.database_tls_cert:
-            yield ("database_tls_cert",), "is missing beside ORDERSAGA_DATABASE_TLS_KEY"
+            yield ("database_tls_cert",), "is missing, as ORDERSAGA_DATABASE_TLS_KEY is set"
         if self.database_tls_cert and not is_pair(self.database_tls_cert, self.database_tls_key):
             yield ("database_tls_cert",), _NO_PAIR.format("ORDERSAGA_DATABASE_TLS_KEY")
 
 
 class StoreSettings(DatabaseSettings):
-    """What is needed to read and write orders."""
+    """For commands that read or write orders."""
 
     encryption_key: Annotated[SecretStr, Field(examples=["the output of `openssl rand -base64 32`"])]
     """The master key that encrypts what may be personal data: base64 of 32 bytes, or `id:key`. The default id is `1`."""
@@ -195,18 +195,18 @@ class StoreSettings(DatabaseSettings):
         current = key_of(self.encryption_key.get_secret_value())
         return [current, *keys_of(former.get_secret_value() if former else "")]
 
-    def misfits(self) -> Iterator[Misfit]:
-        yield from super().misfits()
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
         names = [name for name, _ in self._keys()]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield (
                 ("former_encryption_keys",),
-                f"has a key with the id {name}, which another key has too: give the new key an id of its own, as in 2:key",
+                f"has a key with the id {name}, which another key has as well: give the new key an id of its own, as in 2:key",
             )
 
 
 class Settings(KafkaSettings, StoreSettings):
-    """All of them: what the service needs."""
+    """All settings, for the service."""
 
     model_config = SettingsConfigDict(extra="forbid")
 
@@ -238,21 +238,21 @@ class Settings(KafkaSettings, StoreSettings):
     metrics_port: Port | None = None
     """The port that serves Prometheus metrics; 0: any free port."""
 
-    def misfits(self) -> Iterator[Misfit]:
-        yield from super().misfits()
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()
         for name, merchant in self.merchants.items():
             if merchant.klarna is None:
-                yield ("merchants", name), "has no account with any provider"
+                yield ("merchants", name), "has no account with a provider"
             elif merchant.klarna.call_deadline > self.lease / 2:
-                place = ("merchants", name, "klarna", "call_deadline")
-                yield place, f"must be at most half of the lease ({self.lease:g} s)"
+                path = ("merchants", name, "klarna", "call_deadline")
+                yield path, f"must be at most half of the lease ({self.lease:g} s)"
         if self.backoff.first > self.backoff.most:
             yield ("backoff", "first"), "must be at most ORDERSAGA_BACKOFF__MOST"
 
 
-def shown(settings: Sources) -> dict[str, Any]:
-    """The effective settings with their secrets masked."""
-    masked = settings.model_dump(mode="json")
+def masked(settings: Sources) -> dict[str, Any]:
+    """The effective settings, with secrets masked."""
+    values = settings.model_dump(mode="json")
     if isinstance(settings, DatabaseSettings):
-        masked["database"] = settings.database_url(masked=True)
-    return masked
+        values["database"] = settings.database_url(masked=True)
+    return values

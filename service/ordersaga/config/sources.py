@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, secrets as files, a TOML file; the earlier wins."""
+"""The sources of settings: the environment, secrets as files, a TOML file; the earlier takes precedence."""
 
 import os
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from pydantic_settings import (
 PREFIX: Final = "ORDERSAGA_"
 CONFIG: Final = "ORDERSAGA_CONFIG"
 SECRETS_DIR: Final = "ORDERSAGA_SECRETS_DIR"
-Misfit = tuple[tuple[str, ...], str]
-"""Where, and what is wrong there."""
+Conflict = tuple[tuple[str, ...], str]
+"""The path of a setting, and what is wrong with it."""
 
 
 class Sources(BaseSettings):
-    """What all kinds of settings share: where they come from, and that all that doesn't fit together is told at once."""
+    """The base of all kinds of settings: their sources, and the check for conflicts between settings."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -57,22 +57,22 @@ class Sources(BaseSettings):
             sources.append(TomlConfigSettingsSource(settings_cls, toml_file=_existing(file)))
         return tuple(sources)
 
-    def misfits(self) -> Iterator[Misfit]:
-        """What is right by itself and wrong together."""
+    def conflicts(self) -> Iterator[Conflict]:
+        """Settings that are valid on their own, but not together."""
         yield from ()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        wrong = [
-            InitErrorDetails(type=PydanticCustomError("misfit", message), loc=place, input=None)
-            for place, message in self.misfits()
+    def _has_no_conflicts(self) -> Self:
+        errors = [
+            InitErrorDetails(type=PydanticCustomError("conflict", message), loc=path, input=None)
+            for path, message in self.conflicts()
         ]
-        if wrong:
-            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+        if errors:
+            raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
 
 
 def _existing(file: str) -> str:
-    """A file that is asked for and isn't there is no empty one."""
-    with open(file, "rb"):  # noqa: PTH123 - only to see that it can be read
+    """Raises OSError: pydantic-settings would treat a missing file as an empty one."""
+    with open(file, "rb"):  # noqa: PTH123 - only to check that it can be read
         return file

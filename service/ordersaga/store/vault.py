@@ -14,7 +14,7 @@ from ordersaga.store.errors import MasterKeyError
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _FORMAT: Final = b"\x01"  # lz4 block, data key of 32 bytes
-_LONGEST_ID: Final = 64
+_MAX_ID_LENGTH: Final = 64
 
 
 class Sealed(Struct, frozen=True):
@@ -35,8 +35,8 @@ class Vault:
         for name, key in keys.items():
             if len(key) != KEY_BYTES:
                 raise MasterKeyError(f"master key {name!r} has {len(key)} bytes, not {KEY_BYTES}")
-            if not 1 <= len(name.encode()) <= _LONGEST_ID:
-                raise MasterKeyError(f"the id of a master key must have 1 to {_LONGEST_ID} bytes, {name!r} hasn't")
+            if not 1 <= len(name.encode()) <= _MAX_ID_LENGTH:
+                raise MasterKeyError(f"the id of a master key must have 1 to {_MAX_ID_LENGTH} bytes, {name!r} hasn't")
         if current not in keys:
             raise MasterKeyError(f"the current master key {current!r} isn't among the given ones")
         self.current: Final = current
