@@ -95,7 +95,7 @@ class Shop:
 
 
 class FakeProvider:
-    """Klarna in memory. `on_call` may wait, raise, or answer itself; None: the model answers."""
+    """Klarna in memory. `on_call` may wait, raise or return a result; None: the model's result."""
 
     def __init__(self) -> None:
         self.terms = KlarnaTerms()
@@ -116,12 +116,12 @@ class FakeProvider:
 
     @property
     def made(self) -> list[str]:
-        """The calls so far, in short."""
+        """Summaries of the calls so far."""
         return [f"{type(one).__name__} {one.operation.type if one.operation else 'refresh'}" for one in self.calls]
 
 
 class FakeProducer:
-    """Keeps what is sent; `refuse` says which records fail, and `seconds` how long it takes."""
+    """Records what is sent; `refuse`: which records fail, `seconds`: how long it takes."""
 
     def __init__(self) -> None:
         self.sent: list[OutRecord] = []
@@ -234,7 +234,7 @@ class Roles:
         return shown
 
     async def outcomes(self, subject: str | None = None) -> list[dict[str, Any]]:
-        """What waits in the outbox, by sequence: type, cause and content."""
+        """The rows of the outbox, by sequence: type, cause and content."""
         rows = [one.row for one in await self.store.read_outbox(range(64), 100_000)]
         found = [
             {
@@ -277,7 +277,7 @@ async def roles(database: str, **options: Any) -> AsyncIterator[Roles]:
 
 
 async def until(true: Callable[[], bool], seconds: float = 45.0) -> None:
-    """Waits; AssertionError when it takes longer."""
+    """Waits. AssertionError if it takes longer."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it took too long"

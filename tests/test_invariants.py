@@ -1,4 +1,4 @@
-"""The rules of money, each with the tests that hold it: an index that can't drift."""
+"""The invariants, each with the tests that check it; this test keeps the index correct."""
 
 import ast
 from pathlib import Path
@@ -18,7 +18,7 @@ HELD_BY: Final = {
         "worker/test_leases.py::test_a_worker_that_was_held_up_leaves_the_call_to_the_one_that_has_the_order_now",
         "worker/test_leases.py::test_two_workers_never_hold_the_same_order",
         "worker/test_leases.py::test_an_order_in_two_hands_of_one_worker_goes_on_in_one",
-        "worker/test_any_weather.py::test_no_slot_is_lost_and_nothing_is_done_twice",
+        "worker/test_random_failures.py::test_no_slot_is_lost_and_nothing_is_done_twice",
         "worker/test_settling.py::test_a_request_that_is_not_the_frozen_one_and_a_second_effect_are_seen",
         "intake/test_handing_over.py::test_a_lease_is_never_thought_to_last_longer_than_it_does_in_the_database",
         "intake/test_from_kafka.py::test_a_database_from_before_reads_its_input_again_and_doubles_nothing",

@@ -1,4 +1,4 @@
-"""A topic of the test's own, a producer beside ours, and consumers that are stopped in the end."""
+"""The test's own topic, an independent producer, and consumers that are stopped at the end."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ def make_topic(kafka: Kafka, topic_name: Callable[[str], str]) -> MakeTopic:
 
 @pytest.fixture
 async def shop(kafka: Kafka) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer that knows nothing of ours."""
+    """A producer of the library, not ours."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
     await producer.start()
     yield producer
@@ -49,7 +49,7 @@ async def from_the_beginning(_places: Sequence[Partition]) -> Mapping[Partition,
 
 @pytest.fixture
 async def consume(settings: KafkaSettings) -> AsyncIterator[MakeConsumer]:
-    """Starts a consumer; what `on_batch` is given when none is named is dropped."""
+    """Starts a consumer, by default in a group of its own."""
     running: list[Consumer] = []
 
     async def make(

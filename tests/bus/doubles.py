@@ -1,4 +1,4 @@
-"""A store of offsets and records in memory, as the intake's transaction would keep them, and waiting for something."""
+"""A store of offsets and records in memory, like the intake's, and waiting for a condition."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,8 @@ from ordersaga.bus.batch import Batch
 from ordersaga.bus.records import Partition, Record
 
 
-class Kept:
-    """Takes batches in: records and next offsets together, or nothing. Refuses a batch that another has taken already."""
+class MemoryStore:
+    """Takes in records and their next offsets together, and skips records that were taken in before."""
 
     def __init__(self) -> None:
         self.offsets: dict[Partition, int] = {}
@@ -32,7 +32,7 @@ class Kept:
 
 
 async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Waits; AssertionError when it takes longer."""
+    """Waits. AssertionError if it takes longer."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while not true():

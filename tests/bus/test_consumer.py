@@ -1,4 +1,4 @@
-"""The consumer on real Kafka: what comes in, in which order, from where, and what it says to the broker."""
+"""The consumer on real Kafka: which records it reads, in which order, from where, and what it commits."""
 
 import asyncio
 import statistics
@@ -16,7 +16,7 @@ from ordersaga.bus.records import Partition
 from ordersaga_local.parts import Kafka
 
 from .conftest import FAST, MakeConsumer, MakeTopic
-from .doubles import Kept, until
+from .doubles import MemoryStore, until
 
 Say = Callable[[str], None]
 
@@ -40,7 +40,7 @@ async def committed(settings: KafkaSettings, topic: str, group: str, partition: 
 
 
 async def test_a_record_comes_whole(make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer) -> None:
-    topic, kept = await make_topic(1), Kept()
+    topic, store = await make_topic(1), MemoryStore()
     sent = await shop.send_and_wait(
         topic,
         b"\xff\x00",
@@ -48,9 +48,9 @@ async def test_a_record_comes_whole(make_topic: MakeTopic, shop: AIOKafkaProduce
         headers=[("ce_id", b"\xff"), ("reply_to", b"elsewhere"), ("null", None), ("ce_merchant", None)],
     )
     await shop.send_and_wait(topic, None, b"key")
-    await consume(topic, kept.take)
-    await until(lambda: len(kept.records) == 2)
-    one, tombstone = kept.records
+    await consume(topic, store.take)
+    await until(lambda: len(store.records) == 2)
+    one, tombstone = store.records
     assert (one.topic, one.partition, one.offset, one.timestamp) == (topic, 0, 0, sent.timestamp / 1000)
     assert (one.key, one.value) == (None, b"\xff\x00")
     assert one.headers == (("ce_id", b"\xff"), ("reply_to", b"elsewhere"), ("null", b""))
@@ -58,37 +58,37 @@ async def test_a_record_comes_whole(make_topic: MakeTopic, shop: AIOKafkaProduce
 
 
 async def test_records_around_a_mebibyte_arrive(make_topic: MakeTopic, kafka: Kafka, consume: MakeConsumer) -> None:
-    topic, kept = await make_topic(1), Kept()
+    topic, store = await make_topic(1), MemoryStore()
     sizes = [1024 * 1024 - 200, 10, 700_000, 700_000, 700_000]
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=4_000_000) as shop:
         for size in sizes:
             await shop.send_and_wait(topic, b"x" * size)
-    await consume(topic, kept.take)
-    await until(lambda: [len(value or b"") for value in kept.values] == sizes)
+    await consume(topic, store.take)
+    await until(lambda: [len(value or b"") for value in store.values] == sizes)
 
 
 async def test_a_header_name_that_is_not_utf_8_keeps_nothing_back(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(2), Kept()
+    topic, store = await make_topic(2), MemoryStore()
     await publish(shop, topic, range(5))
     await publish(shop, topic, range(100, 103), partition=1)
     await _publish_unreadable(shop, topic)
     await publish(shop, topic, range(5, 8))
     await publish(shop, topic, range(103, 106), partition=1)
-    await consume(topic, kept.take)
-    await until(lambda: len(kept.records) == 17)
-    by_partition = [[r.value for r in kept.records if r.partition == partition] for partition in (0, 1)]
+    await consume(topic, store.take)
+    await until(lambda: len(store.records) == 17)
+    by_partition = [[r.value for r in store.records if r.partition == partition] for partition in (0, 1)]
     assert by_partition[0] == [*numbered(range(5)), b"before", b"bad", b"after", *numbered(range(5, 8))]
     assert by_partition[1] == numbered(range(100, 106))
-    bad = next(record for record in kept.records if record.value == b"bad")
+    bad = next(record for record in store.records if record.value == b"bad")
     assert [name for name, _ in bad.headers] == ["\ufffd\ufffdcd", "ce_id"]
     await publish(shop, topic, range(8, 9))
-    await until(lambda: kept.values[-1] == b"8")
+    await until(lambda: store.values[-1] == b"8")
 
 
 async def _publish_unreadable(shop: AIOKafkaProducer, topic: str) -> None:
-    """As aiokafka writes text only, the batch's bytes are changed before they go out."""
+    """As aiokafka only encodes text, the batch's bytes are changed before they are sent."""
     batch = shop.create_batch()
     batch.append(timestamp=1, key=b"k", value=b"before", headers=[("ce_id", b"1")])
     batch.append(timestamp=1, key=b"k", value=b"bad", headers=[("abcd", b""), ("ce_id", b"2")])
@@ -104,7 +104,7 @@ async def _publish_unreadable(shop: AIOKafkaProducer, topic: str) -> None:
 
 
 async def test_what_the_shop_aborted_is_never_seen(kafka: Kafka, make_topic: MakeTopic, consume: MakeConsumer) -> None:
-    topic, kept, ends = await make_topic(1), Kept(), []
+    topic, store, ends = await make_topic(1), MemoryStore(), []
 
     async def idle(at_end: Mapping[Partition, int]) -> None:
         ends.append(dict(at_end))
@@ -115,25 +115,25 @@ async def test_what_the_shop_aborted_is_never_seen(kafka: Kafka, make_topic: Mak
         await shop.abort_transaction()
         await shop.begin_transaction()
         await shop.send_and_wait(topic, b"committed")
-        await consume(topic, kept.take, on_idle=idle)
+        await consume(topic, store.take, on_idle=idle)
         await asyncio.sleep(0.3)
-        assert kept.values == []
+        assert store.values == []
         await shop.commit_transaction()
-    await until(lambda: kept.values == [b"committed"])
-    await until(lambda: ends[-1:] == [{Partition(topic, 0): 4}])  # behind the marker of the commit
+    await until(lambda: store.values == [b"committed"])
+    await until(lambda: ends[-1:] == [{Partition(topic, 0): 4}])  # after the commit marker
 
 
 async def test_it_reads_from_where_the_store_says(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer, settings: KafkaSettings
 ) -> None:
-    topic, first, second = await make_topic(2), Kept(), Kept()
+    topic, first, second = await make_topic(2), MemoryStore(), MemoryStore()
     await publish(shop, topic, range(10))
     await publish(shop, topic, range(10), partition=1)
     reader = await consume(topic, first.take, group=topic)
     await until(lambda: len(first.records) == 20)
     await reader.stop()
     assert await committed(settings, topic, topic) == 10
-    second.offsets = {Partition(topic, 0): 4}  # as after a restore; of partition 1 it knows nothing
+    second.offsets = {Partition(topic, 0): 4}  # as after a restore; it has no offset of partition 1
     await consume(topic, second.take, second.start, group=topic)
     await until(lambda: len(second.records) == 16)
     assert [r.value for r in second.records if r.partition == 0] == numbered(range(4, 10))
@@ -143,7 +143,7 @@ async def test_it_reads_from_where_the_store_says(
 async def test_while_the_store_is_away_nothing_is_read_and_the_group_is_kept(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, kept, asked = await make_topic(1), Kept(), 0
+    topic, store, asked = await make_topic(1), MemoryStore(), 0
     await publish(shop, topic, range(3))
 
     async def start(partitions: Sequence[Partition]) -> Mapping[Partition, int]:
@@ -153,12 +153,12 @@ async def test_while_the_store_is_away_nothing_is_read_and_the_group_is_kept(
             raise ConnectionError("away")
         return dict.fromkeys(partitions, 1)
 
-    consumer = await consume(topic, kept.take, start)
+    consumer = await consume(topic, store.take, start)
     await until(lambda: asked == 3)
-    assert kept.batches == 0
+    assert store.batches == 0
     assert consumer.health().running
     assert not consumer.health().positioned
-    await until(lambda: kept.values == numbered(range(1, 3)))
+    await until(lambda: store.values == numbered(range(1, 3)))
     assert consumer.health().positioned
 
 
@@ -185,7 +185,7 @@ async def test_it_tells_the_age_of_the_current_batch(
 async def test_a_batch_that_fails_comes_again_before_any_other(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer, settings: KafkaSettings
 ) -> None:
-    topic, kept, tries = await make_topic(1), Kept(), []
+    topic, store, tries = await make_topic(1), MemoryStore(), []
     await publish(shop, topic, range(30))
 
     async def take(batch: Batch) -> None:
@@ -193,11 +193,11 @@ async def test_a_batch_that_fails_comes_again_before_any_other(
         if len(tries) in {2, 3, 4}:
             assert await committed(settings, topic, topic) in {10, None}
             raise ConnectionError("the database is away")
-        await kept.take(batch)
+        await store.take(batch)
 
     await consume(topic, take, group=topic, options=ConsumerOptions(10, 6.0, 2.0))
-    await until(lambda: len(kept.records) == 30)
-    assert kept.values == numbered(range(30))
+    await until(lambda: len(store.records) == 30)
+    assert store.values == numbered(range(30))
     assert tries[1] == tries[2] == tries[3] == tries[4] == numbered(range(10, 20))
 
 
@@ -213,7 +213,7 @@ async def test_the_offsets_that_are_committed_are_those_that_were_taken(
         batches.append(batch)
         if sum(len(one.records) for one in batches) > 20:
             taken.set()
-            await asyncio.Event().wait()  # the last is never done
+            await asyncio.Event().wait()  # the last one never ends
 
     consumer = await consume(topic, take, group=topic, options=ConsumerOptions(10, 6.0, 2.0))
     await taken.wait()
@@ -231,14 +231,14 @@ async def test_the_offsets_that_are_committed_are_those_that_were_taken(
 async def test_it_says_when_a_partition_is_read_to_its_end(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(2), Kept()
+    topic, store = await make_topic(2), MemoryStore()
     await publish(shop, topic, range(15))
     seen: list[tuple[int, bool]] = []
     idle: list[Mapping[Partition, int]] = []
 
     async def take(batch: Batch) -> None:
-        await kept.take(batch)
-        seen.append((len(kept.records), batch.at_end(Partition(topic, 0))))
+        await store.take(batch)
+        seen.append((len(store.records), batch.at_end(Partition(topic, 0))))
         assert batch.partitions == [Partition(topic, 0)]
         assert batch.is_assigned(Partition(topic, 0))
 
@@ -246,7 +246,7 @@ async def test_it_says_when_a_partition_is_read_to_its_end(
         idle.append(at_end)
 
     await consume(topic, take, on_idle=on_idle, options=ConsumerOptions(10, 6.0, 2.0))
-    await until(lambda: len(kept.records) == 15)
+    await until(lambda: len(store.records) == 15)
     assert seen == [(10, False), (15, True)]
     await until(lambda: idle[-1:] == [{Partition(topic, 0): 15, Partition(topic, 1): 0}])
     idle.clear()
@@ -257,25 +257,25 @@ async def test_it_says_when_a_partition_is_read_to_its_end(
 async def test_an_idle_call_that_fails_is_only_told(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(1), Kept()
+    topic, store = await make_topic(1), MemoryStore()
 
     async def on_idle(_at_end: Mapping[Partition, int]) -> None:
         raise ConnectionError("away")
 
-    await consume(topic, kept.take, on_idle=on_idle)
+    await consume(topic, store.take, on_idle=on_idle)
     await asyncio.sleep(1.5)
     await publish(shop, topic, range(2))
-    await until(lambda: kept.values == numbered(range(2)))
+    await until(lambda: store.values == numbered(range(2)))
 
 
 async def test_it_stops_within_its_time(make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer) -> None:
-    topic, kept, begun = await make_topic(1), Kept(), asyncio.Event()
+    topic, store, begun = await make_topic(1), MemoryStore(), asyncio.Event()
     await publish(shop, topic, range(1))
 
     async def slow(batch: Batch) -> None:
         begun.set()
         await asyncio.sleep(0.4)
-        await kept.take(batch)
+        await store.take(batch)
 
     async def stuck(_batch: Batch) -> None:
         begun.set()
@@ -292,21 +292,21 @@ async def test_it_stops_within_its_time(make_topic: MakeTopic, shop: AIOKafkaPro
         started = time.monotonic()
         await consumer.stop(1.0)
         assert least <= time.monotonic() - started < most, take.__name__
-    assert kept.values == [b"0"]
+    assert store.values == [b"0"]
 
 
 async def test_after_a_stop_the_next_member_has_the_partitions_at_once(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(1), Kept()
-    first = await consume(topic, kept.take, kept.start, group=topic, options=ConsumerOptions())
+    topic, store = await make_topic(1), MemoryStore()
+    first = await consume(topic, store.take, store.start, group=topic, options=ConsumerOptions())
     await publish(shop, topic, range(1))
-    await until(lambda: kept.values == [b"0"])
+    await until(lambda: store.values == [b"0"])
     await first.stop()
     started = time.monotonic()
-    await consume(topic, kept.take, kept.start, group=topic)
+    await consume(topic, store.take, store.start, group=topic)
     await publish(shop, topic, range(1, 2))
-    await until(lambda: kept.values == [b"0", b"1"])
+    await until(lambda: store.values == [b"0", b"1"])
     assert time.monotonic() - started < 5  # the session would have lasted 45 s
 
 
@@ -352,7 +352,7 @@ async def test_many_records_come_fast(
     await until(lambda: count == 20_000)
     rate = count / (times[-1] - times[0])
     say(f"{rate:,.0f} records a second")
-    assert rate > 4000  # it does about ten times that; a machine under load gets some slack
+    assert rate > 4000  # it reaches about ten times as many; fewer on a busy machine
 
 
 async def test_a_batch_that_takes_long_is_no_silence(
@@ -360,15 +360,15 @@ async def test_a_batch_that_takes_long_is_no_silence(
 ) -> None:
     monkeypatch.setattr("ordersaga.bus.polling._MAX_SILENCE", 0.5)
     monkeypatch.setattr("ordersaga.bus.polling._LONG_BATCH", 0.3)
-    topic, kept = await make_topic(1), Kept()
+    topic, store = await make_topic(1), MemoryStore()
     await publish(shop, topic, range(3))
 
     async def slow(batch: Batch) -> None:
         await asyncio.sleep(1.5)
-        await kept.take(batch)
+        await store.take(batch)
 
     consumer = await consume(topic, slow, options=ConsumerOptions(1, 6.0, 2.0))
     membership = consumer._membership
-    await until(lambda: len(kept.records) == 3)
+    await until(lambda: len(store.records) == 3)
     assert consumer._membership is membership
-    assert kept.batches == 3
+    assert store.batches == 3

@@ -17,7 +17,7 @@ from ordersaga.bus.polling import PollingConsumer
 from ordersaga.bus.producer import OutRecord, Producer
 
 from .conftest import FAST, MakeConsumer, MakeTopic
-from .doubles import Kept, until
+from .doubles import MemoryStore, until
 
 
 def tasks_of(consumer: PollingConsumer) -> list["asyncio.Task[None]"]:
@@ -27,8 +27,8 @@ def tasks_of(consumer: PollingConsumer) -> list["asyncio.Task[None]"]:
 async def test_a_consumer_whose_group_coordination_has_ended_is_started_anew(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(1), Kept()
-    consumer = await consume(topic, kept.take)
+    topic, store = await make_topic(1), MemoryStore()
+    consumer = await consume(topic, store.take)
     membership = consumer._membership
     assert membership is not None
     inner = membership._consumer
@@ -37,14 +37,14 @@ async def test_a_consumer_whose_group_coordination_has_ended_is_started_anew(
     await until(lambda: inner.broken == "its group coordination has ended")
     await until(lambda: consumer._membership not in {membership, None} and consumer.health().running)
     await shop.send_and_wait(topic, b"after")
-    await until(lambda: kept.values == [b"after"])
+    await until(lambda: store.values == [b"after"])
 
 
 async def test_a_consumer_that_is_abandoned_leaves_no_task_running(
     make_topic: MakeTopic, settings: KafkaSettings
 ) -> None:
-    topic, kept = await make_topic(1), Kept()
-    membership = Membership(settings, [topic], topic, FAST, Handlers(kept.take, kept.start, None))
+    topic, store = await make_topic(1), MemoryStore()
+    membership = Membership(settings, [topic], topic, FAST, Handlers(store.take, store.start, None))
     await membership.open()
     inner = membership._consumer
     assert inner is not None
@@ -74,7 +74,7 @@ async def test_a_producer_that_cannot_be_closed_in_time_is_not_complained_of(
             async with asyncio.timeout(0.5):
                 await producer.send_all([OutRecord(topic, b"k", b"lingers")])
         del producer
-        await asyncio.sleep(0.1)  # until the cancelled sender has let go of it
+        await asyncio.sleep(0.1)  # until the cancelled sender doesn't reference it any more
         gc.collect()
     assert complaints == []
 

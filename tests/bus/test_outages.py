@@ -1,4 +1,4 @@
-"""Kafka goes away and comes back."""
+"""Kafka becomes unavailable and comes back."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from ordersaga.bus.producer import OutRecord, Producer
 from ordersaga_local.admin import create_topics
 from ordersaga_local.kafka import LocalKafka
 
-from .doubles import Kept, until
+from .doubles import MemoryStore, until
 
 pytestmark = pytest.mark.long  # it stops and starts brokers
 OPTIONS = ConsumerOptions(500, 6.0, 1.0)
@@ -39,12 +39,12 @@ def numbered(topic: str, numbers: range, size: int = 0) -> list[OutRecord]:
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_the_consumer_comes_back_by_itself(broker: LocalKafka, producer: Producer, how: str) -> None:
-    topic, kept = f"back-{how}", Kept()
+    topic, store = f"back-{how}", MemoryStore()
     await create_topics(broker.bootstrap, topic, partitions=2)
-    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
+    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, store.take, store.start, options=OPTIONS)
     await consumer.start()
     assert not any(await producer.send_all(numbered(topic, range(10))))
-    await until(lambda: len(kept.records) == 10)
+    await until(lambda: len(store.records) == 10)
     pid = broker.server.pid
     await asyncio.to_thread(getattr(broker, how))
     await asyncio.sleep(2)
@@ -53,17 +53,17 @@ async def test_the_consumer_comes_back_by_itself(broker: LocalKafka, producer: P
     started = time.monotonic()
     while any(await producer.send_all(numbered(topic, range(10, 20)))):
         assert time.monotonic() - started < 40
-    await until(lambda: {int(value or b"") for value in kept.values} == set(range(20)), 60)
+    await until(lambda: {int(value or b"") for value in store.values} == set(range(20)), 60)
     assert consumer.health().running
     await consumer.stop(1.0)
 
 
 async def test_it_waits_for_kafka_at_the_start(broker: LocalKafka, producer: Producer) -> None:
-    topic, kept = "late", Kept()
+    topic, store = "late", MemoryStore()
     await create_topics(broker.bootstrap, topic, partitions=1)
     assert await producer.send_all(numbered(topic, range(3))) == [None] * 3
     await asyncio.to_thread(broker.stop)
-    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
+    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, store.take, store.start, options=OPTIONS)
     starting = asyncio.create_task(consumer.start())
     await asyncio.sleep(1.0)
     assert not starting.done()
@@ -73,15 +73,15 @@ async def test_it_waits_for_kafka_at_the_start(broker: LocalKafka, producer: Pro
     await asyncio.to_thread(broker.start)
     async with asyncio.timeout(30):
         await starting
-    await until(lambda: len(kept.records) == 3)
+    await until(lambda: len(store.records) == 3)
     await consumer.stop(1.0)
 
 
 async def test_it_can_be_stopped_while_kafka_is_away(broker: LocalKafka) -> None:
-    topic, kept = "gone", Kept()
+    topic, store = "gone", MemoryStore()
     await create_topics(broker.bootstrap, topic, partitions=1)
     joined, waiting = (
-        Consumer(KafkaSettings(broker.bootstrap), [topic], name, kept.take, kept.start, options=OPTIONS)
+        Consumer(KafkaSettings(broker.bootstrap), [topic], name, store.take, store.start, options=OPTIONS)
         for name in ("joined", "waiting")
     )
     await joined.start()
@@ -96,9 +96,9 @@ async def test_it_can_be_stopped_while_kafka_is_away(broker: LocalKafka) -> None
 
 
 async def test_a_broken_consumer_is_started_anew(broker: LocalKafka, producer: Producer) -> None:
-    topic, kept = "broken", Kept()
+    topic, store = "broken", MemoryStore()
     await create_topics(broker.bootstrap, topic, partitions=1)
-    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
+    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, store.take, store.start, options=OPTIONS)
     working = asyncio.create_task(consumer.run())
     await until(lambda: consumer.health().positioned)
     assert consumer._membership is not None
@@ -107,7 +107,7 @@ async def test_a_broken_consumer_is_started_anew(broker: LocalKafka, producer: P
     inner._fetcher.error_future.cancel()
     await until(lambda: consumer._membership is not None and consumer._membership._consumer not in {inner, None}, 30)
     assert await producer.send_all(numbered(topic, range(3))) == [None] * 3
-    await until(lambda: len(kept.records) == 3, 30)
+    await until(lambda: len(store.records) == 3, 30)
     await consumer.stop(1.0)
     await working
 
@@ -116,12 +116,12 @@ async def test_when_no_broker_answers_it_looks_for_them_anew(
     broker: LocalKafka, producer: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ordersaga.bus.polling._MAX_SILENCE", 2.0)
-    topic, kept = "silent", Kept()
+    topic, store = "silent", MemoryStore()
     await create_topics(broker.bootstrap, topic, partitions=1)
-    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, kept.take, kept.start, options=OPTIONS)
+    consumer = Consumer(KafkaSettings(broker.bootstrap), [topic], topic, store.take, store.start, options=OPTIONS)
     await consumer.start()
     assert await producer.send_all(numbered(topic, range(1))) == [None]
-    await until(lambda: len(kept.records) == 1)
+    await until(lambda: len(store.records) == 1)
     await asyncio.sleep(3.0)
     membership = consumer._membership
     assert membership is not None
@@ -131,12 +131,12 @@ async def test_when_no_broker_answers_it_looks_for_them_anew(
     await asyncio.to_thread(broker.start)
     while any(await producer.send_all(numbered(topic, range(1, 3)))):
         pass
-    await until(lambda: {int(value or b"") for value in kept.values} == {0, 1, 2}, 40)
+    await until(lambda: {int(value or b"") for value in store.values} == {0, 1, 2}, 40)
     await consumer.stop(1.0)
 
 
 async def test_a_kill_in_the_middle_of_sending_loses_and_disorders_nothing(broker: LocalKafka) -> None:
-    topic, kept = "killed", Kept()
+    topic, store = "killed", MemoryStore()
     settings = KafkaSettings(broker.bootstrap)
     await create_topics(broker.bootstrap, topic, partitions=3)
     producer = Producer(settings, deadline=3.0)
@@ -152,7 +152,7 @@ async def test_a_kill_in_the_middle_of_sending_loses_and_disorders_nothing(broke
         failures += bool(failed)
         keys = {batch[position].key for position in failed}
         first = {key: min(position for position in failed if batch[position].key == key) for key in keys}
-        # as the relay does: what follows a failure of the same order is sent again
+        # as the relay does: after a failure the later records of the same order are sent again
         again = [record for position, record in enumerate(batch) if position >= first.get(record.key, len(batch))]
         unsent = again + unsent[1000:]
         assert time.monotonic() - started < 60
@@ -160,12 +160,12 @@ async def test_a_kill_in_the_middle_of_sending_loses_and_disorders_nothing(broke
     await killing
     assert failures > 0
     await producer.close()
-    consumer = Consumer(settings, [topic], topic, kept.take, kept.start, options=OPTIONS)
+    consumer = Consumer(settings, [topic], topic, store.take, store.start, options=OPTIONS)
     await consumer.start()
-    await until(lambda: len(set(kept.values)) == 6000, 30)
+    await until(lambda: len(set(store.values)) == 6000, 30)
     await consumer.stop(1.0)
     last: dict[bytes | None, int] = {}
-    for record in kept.records:  # a reader drops what isn't above the last it saw
+    for record in store.records:  # a consumer drops what isn't greater than the last number it saw
         number = int(record.value or b"")
         expected = last.get(record.key, int((record.key or b"")[1:]) - 5) + 5
         assert number <= expected, "something was published before what should come before it"

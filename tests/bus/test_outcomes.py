@@ -1,4 +1,4 @@
-"""Outcomes as they are published."""
+"""The encoding of outcomes."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What is read and what the contract's schemas allow are the same."""
+"""The decoder accepts exactly what the contract's schemas accept."""
 
 import importlib
 from functools import cache

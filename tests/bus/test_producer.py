@@ -1,4 +1,4 @@
-"""What is told of records that were to be published."""
+"""Which records were published, and what `send_all` returns for them."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from ordersaga_local.admin import create_topics
 from ordersaga_local.parts import Kafka
 
 from .conftest import MakeConsumer, MakeTopic
-from .doubles import Kept, until
+from .doubles import MemoryStore, until
 
 
 @pytest.fixture
@@ -26,17 +26,19 @@ async def producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
 async def test_records_arrive_whole_and_in_the_order_of_their_key(
     make_topic: MakeTopic, producer: Producer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(4), Kept()
+    topic, store = await make_topic(4), MemoryStore()
     records = [OutRecord(topic, b"k%d" % (n % 9), b"%d" % n + b" " * 2000, [("ce_id", b"%d" % n)]) for n in range(3000)]
     assert await producer.send_all(records) == [None] * 3000
     assert await producer.send_all([OutRecord(topic, b"k0", None)]) == [None]
     assert await producer.send_all([]) == []
-    await consume(topic, kept.take)
-    await until(lambda: len(kept.records) == 3001)
+    await consume(topic, store.take)
+    await until(lambda: len(store.records) == 3001)
     for key in {record.key for record in records}:
         sent = [record.value for record in records if record.key == key] + ([None] if key == b"k0" else [])
-        assert [record.value for record in kept.records if record.key == key] == sent
-    assert all(record.headers == (("ce_id", (record.value or b"").strip()),) for record in kept.records if record.value)
+        assert [record.value for record in store.records if record.key == key] == sent
+    assert all(
+        record.headers == (("ce_id", (record.value or b"").strip()),) for record in store.records if record.value
+    )
 
 
 async def test_a_topic_that_is_missing_fails_in_time_and_the_next_call_starts_anew(
@@ -54,7 +56,7 @@ async def test_a_topic_that_is_missing_fails_in_time_and_the_next_call_starts_an
 async def test_what_comes_after_a_failure_is_not_sent(
     kafka: Kafka, make_topic: MakeTopic, producer: Producer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(1), Kept()
+    topic, store = await make_topic(1), MemoryStore()
     records = [
         OutRecord(topic, b"k", b"first"),
         OutRecord(topic, b"k", b"x" * 1_500_000),
@@ -65,14 +67,14 @@ async def test_what_comes_after_a_failure_is_not_sent(
     assert type(too_large).__name__ == "MessageSizeTooLargeError"
     assert isinstance(last, NotSentError)
     assert await producer.send_all([records[2]]) == [None]
-    await consume(topic, kept.take)
-    await until(lambda: kept.values == [b"first", b"last"])
+    await consume(topic, store.take)
+    await until(lambda: store.values == [b"first", b"last"])
 
 
 async def test_a_record_that_is_too_large_holds_up_its_own_key_alone(
     make_topic: MakeTopic, producer: Producer, consume: MakeConsumer
 ) -> None:
-    topic, kept = await make_topic(1), Kept()
+    topic, store = await make_topic(1), MemoryStore()
     left = [
         OutRecord(topic, b"bad", b"x" * 1_500_000),
         OutRecord(topic, b"bad", b"behind"),
@@ -82,8 +84,8 @@ async def test_a_record_that_is_too_large_holds_up_its_own_key_alone(
         results = await producer.send_all(left)
         left = [record for record, result in zip(left, results, strict=True) if result is not None]
     assert [record.key for record in left] == [b"bad", b"bad"]
-    await consume(topic, kept.take)
-    await until(lambda: kept.values == [b"%d" % n for n in range(20)])
+    await consume(topic, store.take)
+    await until(lambda: store.values == [b"%d" % n for n in range(20)])
     assert await producer.send_all(left[1:]) == [None]
 
 

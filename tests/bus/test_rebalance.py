@@ -1,4 +1,4 @@
-"""Members of a group that come and go: nothing is lost, and nothing comes twice beyond what the store allows."""
+"""Members join and leave the group: no record is lost, and none is taken in twice."""
 
 import asyncio
 import time
@@ -10,19 +10,21 @@ from ordersaga.bus.batch import Batch, ConsumerOptions
 from ordersaga.bus.records import Partition
 
 from .conftest import MakeConsumer, MakeTopic
-from .doubles import Kept, until
+from .doubles import MemoryStore, until
 
 
 async def test_members_that_come_and_go_lose_and_double_nothing(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, store = await make_topic(4), Kept()
+    topic, store = await make_topic(4), MemoryStore()
     repeats = 0
 
     async def take(batch: Batch) -> None:
         nonlocal repeats
         await asyncio.sleep(0.01)
-        repeats += sum(record.offset < store.offsets.get(Partition(topic, record.partition), 0) for record in batch.records)
+        repeats += sum(
+            record.offset < store.offsets.get(Partition(topic, record.partition), 0) for record in batch.records
+        )
         await store.take(batch)
 
     async def feed() -> None:
@@ -55,7 +57,7 @@ async def test_members_that_come_and_go_lose_and_double_nothing(
 async def test_a_rebalance_waits_for_the_current_batch(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, store, begun, ours = await make_topic(2), Kept(), asyncio.Event(), []
+    topic, store, begun, ours = await make_topic(2), MemoryStore(), asyncio.Event(), []
     await shop.send_and_wait(topic, b"x", partition=0)
 
     async def slow(batch: Batch) -> None:
@@ -74,7 +76,9 @@ async def test_a_rebalance_waits_for_the_current_batch(
     await begun.wait()
     await consume(topic, store.take, start, group=topic)
     await until(lambda: len(starts) >= 3)
-    assert ours == [False]  # it was told, and took it in all the same, before the next owner asked
+    assert ours == [
+        False
+    ]  # it knew that it was revoked, and took it in all the same, before the next owner asked for offsets
     assert [taken for _, taken in starts] == [0, 1, 1]
     await asyncio.sleep(0.3)
     assert store.batches == 1
@@ -83,7 +87,7 @@ async def test_a_rebalance_waits_for_the_current_batch(
 async def test_a_batch_that_fails_is_dropped_when_its_partitions_are_taken(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, store, tried = await make_topic(1), Kept(), 0
+    topic, store, tried = await make_topic(1), MemoryStore(), 0
     await shop.send_and_wait(topic, b"x")
 
     async def fail(_batch: Batch) -> None:
@@ -105,7 +109,7 @@ async def test_a_batch_that_fails_is_dropped_when_its_partitions_are_taken(
 async def test_a_rebalance_does_not_wait_for_ever(
     make_topic: MakeTopic, shop: AIOKafkaProducer, consume: MakeConsumer
 ) -> None:
-    topic, store, begun = await make_topic(1), Kept(), asyncio.Event()
+    topic, store, begun = await make_topic(1), MemoryStore(), asyncio.Event()
     await shop.send_and_wait(topic, b"x")
 
     async def stuck(_batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""TLS and SASL, as settings."""
+"""The TLS and SASL settings."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from ordersaga.bus.producer import OutRecord, Producer
 from ordersaga_local.kafka import LocalKafka, Sasl
 from ordersaga_local.tls import Certificates
 
-from .doubles import Kept, until
+from .doubles import MemoryStore, until
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ async def test_all_clients_get_in(
         sasl_password="alice-secret",
         sasl_token_file=token if mechanism == "OAUTHBEARER" else None,
     )
-    topic, kept, producer = f"secured-{mechanism}", Kept(), Producer(settings)
+    topic, store, producer = f"secured-{mechanism}", MemoryStore(), Producer(settings)
     assert await ensure_topics(settings, [topic], partitions=1) == [topic]
     assert await producer.send_all([OutRecord(topic, b"k", b"hello")]) == [None]
-    consumer = Consumer(settings, [topic], topic, kept.take, kept.start, options=ConsumerOptions(10, 6.0))
+    consumer = Consumer(settings, [topic], topic, store.take, store.start, options=ConsumerOptions(10, 6.0))
     await consumer.start()
-    await until(lambda: kept.values == [b"hello"])
+    await until(lambda: store.values == [b"hello"])
     await consumer.stop()
     await producer.close()
 

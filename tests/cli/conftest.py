@@ -1,4 +1,4 @@
-"""Commands as they are typed, in this process."""
+"""Runs commands in this process."""
 
 import base64
 import json
@@ -14,13 +14,13 @@ from ordersaga_local.parts import Kafka
 KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     code: int
     out: str
     err: str
 
 
-Run = Callable[..., Said]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """`run("order", "show", "1")`; logging is put back afterwards."""
+    """`run("order", "show", "1")`; logging is restored afterwards."""
     import logging
 
     import structlog
@@ -41,12 +41,12 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     root = logging.getLogger()
     handlers, level, logs = root.handlers[:], root.level, structlog.get_config()
 
-    def command(*arguments: str) -> Said:
+    def command(*arguments: str) -> CommandResult:
         try:
             code = main(arguments)
         except SystemExit as ended:
             code = int(ended.code or 0)
-        return Said(code, *capsys.readouterr())
+        return CommandResult(code, *capsys.readouterr())
 
     yield command
     logging.getLogger("aiokafka").setLevel(logging.NOTSET)
@@ -57,7 +57,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
 
 @pytest.fixture
 def stored(monkeypatch: pytest.MonkeyPatch, database: str) -> str:
-    """Settings for a database of the test's own; its URL."""
+    """Settings for the test's own database. Its URL."""
     account = {"username": "K1", "password": "swordfish"}
     monkeypatch.setenv("ORDERSAGA_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("ORDERSAGA_DATABASE", database)
@@ -68,7 +68,7 @@ def stored(monkeypatch: pytest.MonkeyPatch, database: str) -> str:
 
 @pytest.fixture
 def topics(monkeypatch: pytest.MonkeyPatch, kafka: Kafka, topic_name: Callable[[str], str]) -> tuple[str, str]:
-    """Settings for topics of the test's own: the shop's and that of the outcomes."""
+    """Settings for the test's own topics: of shop events and of outcomes."""
     import asyncio
 
     from ordersaga_local.admin import create_topics

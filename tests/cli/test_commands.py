@@ -1,4 +1,4 @@
-"""What every command does: help, clear ends, a fast start."""
+"""What all commands have in common: help, clear errors, a fast start."""
 
 import json
 import os
@@ -41,23 +41,23 @@ HEAVY = {
 
 
 def test_help_lists_the_commands(run: Run) -> None:
-    said = run("--help")
-    assert said.code == 0
+    result = run("--help")
+    assert result.code == 0
     for command in {words[0] for words in COMMANDS}:
-        assert f" {command} " in said.out
+        assert f" {command} " in result.out
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_each_command_explains_itself(run: Run, command: list[str]) -> None:
-    said = run(*command, "--help")
-    assert said.code == 0
-    assert f"ordersaga {' '.join(command)}" in said.out
+    result = run(*command, "--help")
+    assert result.code == 0
+    assert f"ordersaga {' '.join(command)}" in result.out
 
 
 def test_every_option_is_explained(run: Run) -> None:
-    said = run("outcomes", "--help")
+    result = run("outcomes", "--help")
     for words in ("--from-beginning", "Start with the oldest outcome", "--until-idle", "--order", "--json"):
-        assert words in said.out
+        assert words in result.out
 
 
 def test_version(run: Run) -> None:
@@ -83,10 +83,10 @@ def test_version(run: Run) -> None:
     ids=" ".join,
 )
 def test_a_command_without_its_settings_ends_with_a_line_for_each(run: Run, command: list[str]) -> None:
-    said = run(*command)
-    assert said.code == 2
-    assert said.out == ""
-    lines = said.err.splitlines()
+    result = run(*command)
+    assert result.code == 2
+    assert result.out == ""
+    lines = result.err.splitlines()
     assert lines
     assert all(line.startswith("ORDERSAGA_") and " is missing: set it to " in line for line in lines)
 
@@ -102,16 +102,16 @@ def test_settings_are_printed_by_the_names_they_are_set_with(run: Run, monkeypat
     monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@db/orders")
     monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"klarna": {"username": "K1", "password": "swordfish"}}}')
-    said = run("settings")
-    assert said.code == 0
-    lines = said.out.splitlines()
+    result = run("settings")
+    assert result.code == 0
+    lines = result.out.splitlines()
     assert "ORDERSAGA_KAFKA=broker:9092" in lines
     assert "ORDERSAGA_DATABASE=postgresql://saga:***@db/orders" in lines
     assert "ORDERSAGA_WAITS__ORDER=86400.0" in lines
     assert "ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__PASSWORD=**********" in lines
     as_json = run("settings", "--json").out
     assert json.loads(as_json)["waits"] == {"order": 86_400, "shipment": 86_400}
-    for text in (said.out, as_json):
+    for text in (result.out, as_json):
         assert not [secret for secret in ("hunter2", "swordfish", "MDEyMzQ1") if secret in text]
 
 

@@ -41,7 +41,7 @@ def lines_of(events: Sequence[object]) -> bytes:
 
 
 def read_all(kafka: Kafka, topic: str) -> list[Any]:
-    """All records, each partition in its order."""
+    """All records, those of each partition by offset."""
 
     async def read() -> list[Any]:
         consumer = AIOKafkaConsumer(
@@ -67,9 +67,9 @@ def test_published_events_arrive_in_their_order(run: Run, kafka: Kafka, topics: 
     file = tmp_path / "events.ndjson.gz"
     raw = {"raw": {"key": "536365", "headers": {"content-type": "text/plain"}, "value": "no event"}}
     file.write_bytes(gzip.compress(lines_of([*(event(number) for number in range(1200)), raw])))
-    said = run("publish", str(file))
-    assert (said.code, said.err) == (0, "")
-    assert said.out.startswith(f"1,201 events published to {topics[0]} in ")
+    result = run("publish", str(file))
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"1,201 events published to {topics[0]} in ")
     records = read_all(kafka, topics[0])
     assert [json.loads(record.value)["reason"] for record in records[:-1]] == [
         f"number {number}" for number in range(1200)
@@ -101,26 +101,26 @@ def test_the_rate_is_kept(run: Run, topics: Topics, tmp_path: Path) -> None:
 def test_a_bad_line_ends_it_and_says_how_far_it_came(run: Run, kafka: Kafka, topics: Topics, tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     file.write_bytes(lines_of([event(1)]) + b"\nno json\n")
-    said = run("publish", str(file), "--rate", "10")
-    assert said.code == 1
-    assert said.out.startswith(f"1 events published to {topics[0]} in ")
-    assert said.err.startswith("line 3 isn't an event: ")
+    result = run("publish", str(file), "--rate", "10")
+    assert result.code == 1
+    assert result.out.startswith(f"1 events published to {topics[0]} in ")
+    assert result.err.startswith("line 3 isn't an event: ")
     assert len(read_all(kafka, topics[0])) == 1
 
 
 def test_a_topic_that_is_missing_is_named(run: Run, topics: Topics, topic_name: Any) -> None:
     missing = topic_name("missing")
-    said = run("publish", "-", "--topic", missing)
-    assert said.code == 1
-    assert f"lacks the topics {missing}" in said.err
+    result = run("publish", "-", "--topic", missing)
+    assert result.code == 1
+    assert f"lacks the topics {missing}" in result.err
 
 
 def test_kafka_away_is_said_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERSAGA_KAFKA", "127.0.0.1:1")
-    said = run("outcomes", "--until-idle", "0.1")
-    assert said.code == 1
-    assert "Kafka at 127.0.0.1:1" in said.err.splitlines()[-1]
-    assert "Traceback" not in said.err
+    result = run("outcomes", "--until-idle", "0.1")
+    assert result.code == 1
+    assert "Kafka at 127.0.0.1:1" in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
 
 
 def outcomes() -> list[tuple[Key, Outcome]]:
@@ -152,9 +152,9 @@ def tell(kafka: Kafka, topic: str, which: Sequence[tuple[Key, Outcome]]) -> None
 
 def test_outcomes_are_told_one_line_each(run: Run, kafka: Kafka, topics: Topics) -> None:
     tell(kafka, topics[1], outcomes())
-    said = run("outcomes", "--from-beginning", "--until-idle", "0.3")
-    assert (said.code, said.err) == (0, "")
-    lines = sorted(line[25:].split() for line in said.out.splitlines())
+    result = run("outcomes", "--from-beginning", "--until-idle", "0.3")
+    assert (result.code, result.err) == (0, "")
+    lines = sorted(line[25:].split() for line in result.out.splitlines())
     assert lines == [
         ["536365", "captured", "final", "30.60", "GBP"],
         ["536366", "rejected", "not", "final", "over_capture"],
@@ -163,8 +163,8 @@ def test_outcomes_are_told_one_line_each(run: Run, kafka: Kafka, topics: Topics)
 
 def test_outcomes_of_one_order_as_cloudevents(run: Run, kafka: Kafka, topics: Topics) -> None:
     tell(kafka, topics[1], outcomes())
-    said = run("outcomes", "--from-beginning", "--until-idle", "0.3", "--json", "--order", "536365")
-    [told] = [json.loads(line) for line in said.out.splitlines()]
+    result = run("outcomes", "--from-beginning", "--until-idle", "0.3", "--json", "--order", "536365")
+    [told] = [json.loads(line) for line in result.out.splitlines()]
     assert (told["type"], told["subject"], told["sequence"]) == ("payments.order.captured.v1", "536365", "1")
     assert told["data"]["order"]["captured_amount"] == 3060
 
@@ -173,8 +173,8 @@ def test_what_is_no_outcome_is_said_to_be_none(run: Run, topics: Topics, tmp_pat
     file = tmp_path / "x"
     file.write_bytes(lines_of([{"raw": {"value": "<no>"}}]))
     run("publish", str(file), "--topic", topics[1])
-    said = run("outcomes", "--from-beginning", "--until-idle", "0.3")
-    assert said.out.splitlines()[0].endswith("isn't an outcome")
+    result = run("outcomes", "--from-beginning", "--until-idle", "0.3")
+    assert result.out.splitlines()[0].endswith("isn't an outcome")
     told = json.loads(run("outcomes", "--from-beginning", "--until-idle", "0.3", "--json").out)
     assert told == {"data_base64": "PG5vPg=="}
 
@@ -185,7 +185,7 @@ def test_without_from_beginning_only_what_comes_is_told(run: Run, kafka: Kafka, 
     time.sleep(0.01)
     later = threading.Timer(1.5, tell, (kafka, topics[1], [second]))
     later.start()
-    said = run("outcomes", "--until-idle", "3")
+    result = run("outcomes", "--until-idle", "3")
     later.join()
-    [line] = said.out.splitlines()
+    [line] = result.out.splitlines()
     assert "536366" in line

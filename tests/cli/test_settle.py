@@ -20,7 +20,7 @@ from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
 
-from .conftest import KEY, Run, Said
+from .conftest import KEY, CommandResult, Run
 
 VAULT = Vault({"1": base64.b64decode(KEY)}, "1")
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class StuckOrder:
 
         within(self.database, put)
 
-    def settle(self, *words: str) -> Said:
+    def settle(self, *words: str) -> CommandResult:
         return self.run("order", "settle", self.order.key.subject, self.operation, *words)
 
     def shown(self) -> OrderView:
@@ -82,8 +82,8 @@ def stuck_order(run: Run, stored: str) -> StuckOrder:
 
 
 def test_a_capture_that_took_effect_is_booked_once(stuck_order: StuckOrder) -> None:
-    said = stuck_order.settle(*TOOK_EFFECT)
-    assert (said.code, said.out, said.err) == (0, "Settled: captured (final).\n", "")
+    result = stuck_order.settle(*TOOK_EFFECT)
+    assert (result.code, result.out, result.err) == (0, "Settled: captured (final).\n", "")
     shown = stuck_order.shown()
     assert (shown.order.captured_amount, shown.order.operations, shown.attention) == (50, (), None)
     assert shown.due_at is not None, "it is read"
@@ -106,8 +106,8 @@ def test_a_capture_that_took_effect_is_booked_once(stuck_order: StuckOrder) -> N
 
 
 def test_a_capture_that_had_no_effect_is_rejected(stuck_order: StuckOrder) -> None:
-    said = stuck_order.settle("--had-no-effect", "--reason", "it isn't there", *BY)
-    assert (said.code, said.out) == (0, "Settled: rejected (final).\n")
+    result = stuck_order.settle("--had-no-effect", "--reason", "it isn't there", *BY)
+    assert (result.code, result.out) == (0, "Settled: rejected (final).\n")
     (outcome,) = stuck_order.outcomes()
     assert outcome["error"] == {"code": "settled_by_hand", "messages": ["it isn't there"]}
     assert stuck_order.shown().order.captured_amount == 0
@@ -115,8 +115,8 @@ def test_a_capture_that_had_no_effect_is_rejected(stuck_order: StuckOrder) -> No
 
 def test_what_is_looked_for_once_more_is_due(stuck_order: StuckOrder) -> None:
     assert stuck_order.shown().due_at is None
-    said = stuck_order.settle("--try-again", *BY)
-    assert (said.code, said.out.partition(":")[0]) == (0, "It continues")
+    result = stuck_order.settle("--try-again", *BY)
+    assert (result.code, result.out.partition(":")[0]) == (0, "It continues")
     shown = stuck_order.shown()
     assert (shown.order.operations[0].stage, shown.attention) == ("read", None)
     assert shown.due_at is not None
@@ -128,17 +128,17 @@ def test_what_is_looked_for_once_more_is_due(stuck_order: StuckOrder) -> None:
 def test_an_order_that_a_worker_has_is_left_alone(run: Run, stored: str) -> None:
     stuck_order = StuckOrder(run, stored, stuck("capture").order)
     stuck_order.put(stuck_order.order, lease=True)
-    said = stuck_order.settle(*TOOK_EFFECT)
-    assert (said.code, said.out) == (1, "")
-    assert said.err == "order '536365' of merchant 'default': a worker is processing it: try again in a minute\n"
+    result = stuck_order.settle(*TOOK_EFFECT)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "order '536365' of merchant 'default': a worker is processing it: try again in a minute\n"
     assert stuck_order.shown().order == stuck_order.order
 
 
 def test_an_id_that_another_order_has_is_refused(stuck_order: StuckOrder) -> None:
     stuck_order.put(Order(OTHER, provider="klarna", provider_order_id="capture-9"), "capture-9")
-    said = stuck_order.settle(*TOOK_EFFECT)
-    assert said.code == 1
-    assert "'capture-9' belongs to order 'other': look up the id of this order" in said.err
+    result = stuck_order.settle(*TOOK_EFFECT)
+    assert result.code == 1
+    assert "'capture-9' belongs to order 'other': look up the id of this order" in result.err
     assert stuck_order.shown().order == stuck_order.order
     assert stuck_order.owner("capture-9") == OTHER
     assert stuck_order.outcomes() == []
@@ -156,26 +156,26 @@ def test_an_operation_that_ended_by_itself_is_told_from_one_that_never_was(run: 
         replace(stuck_order.order, operations=()),
         entries=(Entry("call", 1.7e9, "capture", operation_id=stuck_order.operation),),
     )
-    said = stuck_order.settle(*TOOK_EFFECT)
-    assert said.code == 1
-    assert "has ended; `ordersaga order show` shows how. Nothing was changed" in said.err
+    result = stuck_order.settle(*TOOK_EFFECT)
+    assert result.code == 1
+    assert "has ended; `ordersaga order show` shows how. Nothing was changed" in result.err
     never = run("order", "settle", "536365", "nonsense", *TOOK_EFFECT)
     assert never.code == 1
     assert "it has no operation nonsense under way; there is: none" in never.err
 
 
 def test_an_order_or_merchant_that_is_not_there_is_named(run: Run, stored: str) -> None:
-    said = run("order", "settle", "1", "x", "--try-again", *BY)
-    assert (said.code, said.err) == (1, "order '1' of merchant 'default': there is no such order\n")
-    said = run("order", "settle", "1", "x", "--try-again", *BY, "--merchant", "gifts")
-    assert (said.code, said.err) == (1, "order '1' of merchant 'gifts': its merchant isn't configured\n")
+    result = run("order", "settle", "1", "x", "--try-again", *BY)
+    assert (result.code, result.err) == (1, "order '1' of merchant 'default': there is no such order\n")
+    result = run("order", "settle", "1", "x", "--try-again", *BY, "--merchant", "gifts")
+    assert (result.code, result.err) == (1, "order '1' of merchant 'gifts': its merchant isn't configured\n")
 
 
 def test_what_the_saga_refuses_is_one_line(stuck_order: StuckOrder) -> None:
-    said = stuck_order.settle("--took-effect", *BY)
-    assert (said.code, said.out) == (1, "")
-    assert said.err.endswith("needs the id that the provider gave it: look it up there\n")
-    assert len(said.err.splitlines()) == 1
+    result = stuck_order.settle("--took-effect", *BY)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.endswith("needs the id that the provider gave it: look it up there\n")
+    assert len(result.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_what_the_saga_refuses_is_one_line(stuck_order: StuckOrder) -> None:
 def test_words_that_do_not_go_together_change_nothing(
     stuck_order: StuckOrder, words: tuple[str, ...], wanted: str
 ) -> None:
-    said = stuck_order.settle(*words, *BY)
-    assert (said.code, said.out) == (2, "")
-    assert wanted in said.err
+    result = stuck_order.settle(*words, *BY)
+    assert (result.code, result.out) == (2, "")
+    assert wanted in result.err
     assert stuck_order.shown().order == stuck_order.order
 
 

@@ -1,4 +1,4 @@
-"""Commands that read and steer the store, on a real Postgres."""
+"""Commands that read and change the store, on a real Postgres."""
 
 import asyncio
 import base64
@@ -124,8 +124,8 @@ def letters(stored: str) -> list[DeadLetter]:
 
 
 def test_an_order_is_shown_with_its_books_and_its_journal(run: Run, order: Order) -> None:
-    said = run("order", "show", "536365")
-    assert (said.code, said.err) == (0, "")
+    result = run("order", "show", "536365")
+    assert (result.code, result.err) == (0, "")
     for words in (
         "Order 536365 of merchant default",
         "part_captured",
@@ -142,39 +142,39 @@ def test_an_order_is_shown_with_its_books_and_its_journal(run: Run, order: Order
         "corr-1",
         "250",
     ):
-        assert words in said.out, words
-    assert PERSONAL not in said.out
-    assert said.out.index("placed-1") < said.out.index("corr-1")
+        assert words in result.out, words
+    assert PERSONAL not in result.out
+    assert result.out.index("placed-1") < result.out.index("corr-1")
 
 
 def test_an_order_as_json_holds_no_personal_data(run: Run, order: Order) -> None:
-    said = run("order", "show", "536365", "--merchant", "default", "--json")
-    shown = json.loads(said.out)
+    result = run("order", "show", "536365", "--merchant", "default", "--json")
+    shown = json.loads(result.out)
     assert shown["order"]["captured_amount"] == 765
     assert shown["order"].get("details", {}) == {}
     assert [entry["what"] for entry in shown["journal"]] == ["event", "call"]
-    assert PERSONAL not in said.out
+    assert PERSONAL not in result.out
 
 
 def test_an_order_that_is_not_there_is_named(run: Run, stored: str) -> None:
-    said = run("order", "show", "1", "--merchant", "gifts")
-    assert (said.code, said.out) == (1, "")
-    assert said.err == "there is no order '1' of merchant 'gifts'\n"
+    result = run("order", "show", "1", "--merchant", "gifts")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "there is no order '1' of merchant 'gifts'\n"
 
 
 def test_dead_letters_are_listed_without_their_content(run: Run, letters: list[DeadLetter]) -> None:
-    said = run("dead-letters", "list")
-    assert said.code == 0
+    result = run("dead-letters", "list")
+    assert result.code == 0
     for words in ("not_json", "id_reused", "shop.orders[3]@0", "$: truncated", "536365"):
-        assert words in said.out
-    assert PERSONAL not in said.out
+        assert words in result.out
+    assert PERSONAL not in result.out
 
 
 def test_dead_letters_as_json_are_one_array(run: Run, letters: list[DeadLetter]) -> None:
-    said = run("dead-letters", "list", "--json", "--limit", "100000")
-    found = json.loads(said.out)
+    result = run("dead-letters", "list", "--json", "--limit", "100000")
+    found = json.loads(result.out)
     assert [one["code"] for one in found] == ["id_reused", "not_json"]
-    assert PERSONAL not in said.out
+    assert PERSONAL not in result.out
     after = json.loads(run("dead-letters", "list", "--json", "--limit", "1", "--after", found[0]["id"]).out)
     assert after == found[1:]
     assert json.loads(run("dead-letters", "list", "--json", "--state", "replayed").out) == []
@@ -187,10 +187,10 @@ def test_no_dead_letters(run: Run, stored: str) -> None:
 
 def test_the_content_of_a_dead_letter_is_shown_only_when_asked_for(run: Run, letters: list[DeadLetter]) -> None:
     found = json.loads(run("dead-letters", "list", "--json").out)[1]
-    said = run("dead-letters", "show", found["id"])
-    assert said.code == 0
-    assert PERSONAL not in said.out
-    assert "--reveal" in said.out
+    result = run("dead-letters", "show", found["id"])
+    assert result.code == 0
+    assert PERSONAL not in result.out
+    assert "--reveal" in result.out
     assert PERSONAL in run("dead-letters", "show", found["id"], "--reveal").out
     told = json.loads(run("dead-letters", "show", found["id"], "--reveal", "--json").out)
     assert told["value"] == f'{{"name": "{PERSONAL}"'
@@ -200,9 +200,9 @@ def test_the_content_of_a_dead_letter_is_shown_only_when_asked_for(run: Run, let
 
 
 def test_pause_and_resume(run: Run, stored: str) -> None:
-    said = run("pause", "--merchant", "default", "--provider", "klarna", "--by", "grace")
-    assert said.code == 0
-    assert "grace" in said.out
+    result = run("pause", "--merchant", "default", "--provider", "klarna", "--by", "grace")
+    assert result.code == 0
+    assert "grace" in result.out
     again = run("pause", "--by", "ada")
     assert "grace" in again.out
     assert "ada" in again.out
@@ -211,16 +211,16 @@ def test_pause_and_resume(run: Run, stored: str) -> None:
 
 
 def test_a_pause_of_what_is_not_configured_is_refused(run: Run, stored: str) -> None:
-    said = run("pause", "--merchant", "defualt")
-    assert (said.code, said.err) == (1, "merchant 'defualt' isn't configured; there are: default\n")
+    result = run("pause", "--merchant", "defualt")
+    assert (result.code, result.err) == (1, "merchant 'defualt' isn't configured; there are: default\n")
     assert run("pause", "--provider", "mollie").code == 1
     assert run("resume").out == "Nothing is paused.\n"
 
 
 def test_restored_wants_to_be_sure(run: Run, stored: str) -> None:
-    said = run("restored")
-    assert said.code == 2
-    assert "--yes" in said.err
+    result = run("restored")
+    assert result.code == 2
+    assert "--yes" in result.err
     assert run("restored", "--yes").out.startswith("Epoch 2: ")
     assert run("restored", "--yes").out.startswith("Epoch 3: ")
 
@@ -229,9 +229,9 @@ async def test_migrate_makes_the_schema_and_says_so(run: Run, stored: str) -> No
     connection = await asyncpg.connect(stored)
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.close()
-    said = await asyncio.to_thread(run, "order", "show", "1")
-    assert said.code == 1
-    assert "run `ordersaga migrate`" in said.err
+    result = await asyncio.to_thread(run, "order", "show", "1")
+    assert result.code == 1
+    assert "run `ordersaga migrate`" in result.err
     first = await asyncio.to_thread(run, "migrate")
     assert first.code == 0
     assert "was upgraded from nothing to " in first.out
@@ -243,43 +243,43 @@ def test_postgres_away_or_a_setting_that_it_refuses_is_one_line(
     run: Run, stored: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@127.0.0.1:1/orders")
-    said = run("dead-letters", "list")
-    assert said.code == 1
-    assert said.err.startswith("Postgres at 127.0.0.1:1/orders: ")
-    assert len(said.err.splitlines()) == 1
+    result = run("dead-letters", "list")
+    assert result.code == 1
+    assert result.err.startswith("Postgres at 127.0.0.1:1/orders: ")
+    assert len(result.err.splitlines()) == 1
     monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@127.0.0.1:1/orders?speed=high")
     refused = run("dead-letters", "list")
     assert refused.code == 2
     assert refused.err == "ORDERSAGA_DATABASE: unknown parameters in the database URL: speed\n"
-    assert "hunter2" not in said.err + refused.err
+    assert "hunter2" not in result.err + refused.err
 
 
 def test_another_master_key_is_told(run: Run, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
-    said = run("order", "show", "536365")
-    assert said.code == 1
-    assert said.err.startswith("the master key '1' isn't the one that this database knows")
+    result = run("order", "show", "536365")
+    assert result.code == 1
+    assert result.err.startswith("the master key '1' isn't the one that this database knows")
 
 
 def test_a_discard_that_nobody_answers_discards_nothing(
     run: Run, letters: list[DeadLetter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    said = run("dead-letters", "discard", str(letters[0].id))
-    assert (said.code, said.err) == (1, "nothing was discarded\n")
+    result = run("dead-letters", "discard", str(letters[0].id))
+    assert (result.code, result.err) == (1, "nothing was discarded\n")
 
 
 def test_a_repaired_value_that_cannot_be_read_is_named(run: Run, letters: list[DeadLetter], tmp_path: Path) -> None:
-    said = run("dead-letters", "replay", str(letters[0].id), "--file", str(tmp_path / "none.json"))
-    assert (said.code, said.err) == (1, f"{tmp_path / 'none.json'} can't be read: No such file or directory\n")
+    result = run("dead-letters", "replay", str(letters[0].id), "--file", str(tmp_path / "none.json"))
+    assert (result.code, result.err) == (1, f"{tmp_path / 'none.json'} can't be read: No such file or directory\n")
 
 
 def test_a_metrics_port_that_is_taken_is_named(run: Run, stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv("ORDERSAGA_METRICS_PORT", str(port))
-        said = run("run")
-    assert (said.code, said.err) == (
+        result = run("run")
+    assert (result.code, result.err) == (
         2,
         f"ORDERSAGA_METRICS_PORT: can't listen on port {port}: Address already in use\n",
     )

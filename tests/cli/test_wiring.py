@@ -1,4 +1,4 @@
-"""What a process is made of."""
+"""The components of a process."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An environment of the test's own."""
+"""The test's own environment variables."""
 
 import json
 import os
@@ -17,7 +17,7 @@ WHOLE = {
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """All that is required, and nothing else of ours."""
+    """The required settings and no others."""
     for name in os.environ:
         if name.startswith("ORDERSAGA_"):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""docs/settings.md tells of every setting, and of nothing else."""
+"""docs/settings.md describes every setting, and nothing else."""
 
 from pathlib import Path
 

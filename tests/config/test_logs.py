@@ -1,4 +1,4 @@
-"""A log line holds what it is meant to hold and nothing else."""
+"""A log line has known fields only."""
 
 import ast
 import io
@@ -36,7 +36,7 @@ def lines() -> Iterator[Lines]:
 
 def fail_because_of_another() -> None:
     try:
-        open(f"no such file/{PERSONAL}")  # noqa: PTH123, SIM115 - that it fails is all
+        open(f"no such file/{PERSONAL}")  # noqa: PTH123, SIM115 - it only has to fail
     except OSError as error:
         raise ValueError(PERSONAL) from error
 

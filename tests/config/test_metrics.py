@@ -1,4 +1,4 @@
-"""What is counted, and what is looked at when the metrics are read."""
+"""Counters and gauges."""
 
 import urllib.request
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def value(name: str, labels: dict[str, str] | None = None, registry: CollectorRe
 
 @dataclass
 class Before:
-    """Counters are the process's own: what counts is by how much they rise."""
+    """Counters belong to the process, so that a test looks at how much they have risen."""
 
     name: str
     labels: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A bad or missing setting: one line that names it, says what is wrong and how to set it, and no value."""
+"""An invalid or missing setting: one line with its name, what is wrong and how to set it, without its value."""
 
 import json
 from pathlib import Path
@@ -198,9 +198,7 @@ def test_an_account_whose_file_holds_no_certificates(
     file.write_text(BAD)
     environment.setenv("ORDERSAGA_MERCHANTS", merchants(ca_file=str(file)))
     (line,) = lines(capsys)
-    assert line.startswith(
-        f"ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CA_FILE is a file without certificates ({file})"
-    )
+    assert line.startswith(f"ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CA_FILE is a file without certificates ({file})")
 
 
 @pytest.mark.parametrize("client", ["KAFKA", "DATABASE"])

@@ -1,4 +1,4 @@
-"""Where settings come from and what they are worth."""
+"""The sources of settings, and their values."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Work that stands still while the store answers is counted; what waits for the store isn't."""
+"""Batches without progress are counted while the store is available, but not while they wait for it."""
 
 from prometheus_client import REGISTRY
 

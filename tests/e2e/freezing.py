@@ -1,6 +1,6 @@
-"""`ordersaga`, but it freezes itself (SIGSTOP) where the file named by FREEZE_FILE says, once for each such wish.
+"""`ordersaga`, but it freezes itself (SIGSTOP) at the point in the file FREEZE_FILE, once for each time it is written.
 
-`before the check`: between claim and the look at the lease's clock; `before the send`: right behind that look.
+`before the check`: between claim and the check of the lease; `before the send`: right after the check.
 """
 
 import os

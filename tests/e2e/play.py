@@ -1,4 +1,4 @@
-"""The whole product in a test: processes of its own, events in, outcomes out, and the provider's ledger beside them."""
+"""The whole product in a test: its own processes, the events, the outcomes and the provider's ledger."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ class Play:
         return self.stage.service(name, *roles, script=script, **settings)
 
     async def publish(self, events: Iterable[Json], rate: float | None = None) -> None:
-        """`rate`: events a second."""
+        """`rate`: events per second."""
         producer = AIOKafkaProducer(bootstrap_servers=self.stage.kafka, linger_ms=5)
         await producer.start()
         try:
@@ -83,7 +83,7 @@ class Play:
         return Counter(row["code"] for row in await self.rows("SELECT code FROM dead_letters"))
 
     async def inconsistencies(self, expected: accounts.Expected) -> list[str]:
-        """All that isn't as it must be, the three columns of money too."""
+        """All differences from what is expected, including the three columns of money."""
         effects = self.sandbox.effects()
         columns = (expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(self.books))
         problems = demo.problems(expected, self.books, effects, await self.dead_letter_codes())
@@ -95,19 +95,19 @@ class Play:
         return problems + await self.restless()
 
     async def restless(self) -> list[str]:
-        """Orders that aren't at rest (but for the expiry to come), and outcomes that aren't published."""
+        """Unfinished orders (a later expiry doesn't count), and outcomes that aren't published."""
         held = "due_at < now() + interval '1 hour' OR attention IS NOT NULL OR calling_since IS NOT NULL"
         orders = await self.rows(f"SELECT subject, due_at, attention FROM orders WHERE {held}")
         waiting = await self.rows("SELECT subject, type FROM outbox")
         return [f"not at rest: {dict(row)}" for row in orders] + [f"not published: {dict(row)}" for row in waiting]
 
     def doubled(self) -> list[str]:
-        """What took effect twice, came in other bytes, or left a gap."""
+        """Effects that happened twice, outcomes with different bytes, and gaps."""
         twice = accounts.doubled(self.sandbox.effects())
         return twice + [f"other bytes: {one}" for one in self.books.differing] + self.books.gaps
 
     async def lives_amiss(self, orders: int) -> list[str]:
-        """All that isn't as it must be when so many orders were placed and shipped, and nothing else happened."""
+        """All differences from what is expected after so many orders were placed and shipped, and nothing else happened."""
         took = Counter(effect["kind"] for effect in self.sandbox.effects())
         told = Counter(finals[0].what for finals in self.books.finals.values() if len(finals) == 1)
         problems = [] if took == {"authorize": orders, "capture": orders} else [f"the provider took {took}"]
@@ -127,7 +127,7 @@ class Play:
 async def playing(
     parts: Parts, template: str | None, settings: dict[str, str] | None = None, **options: Any
 ) -> AsyncIterator[Play]:
-    """A run of its own on the parts, without a service yet; all its processes have ended afterwards."""
+    """A run on the parts, without a service yet; all its processes have ended afterwards."""
     options = {"call_deadline": LEASE / 2, **options, "settings": SHORT | (settings or {})}
     opened = stage(parts, template=template, **options)
     made, sandbox = await asyncio.to_thread(opened.__enter__)
@@ -139,7 +139,7 @@ async def playing(
 
 
 async def until(condition: Callable[[], object], seconds: float, what: Callable[[], str] | str) -> None:
-    """Returns as soon as it holds; fails with `what` when it doesn't in time."""
+    """Returns as soon as the condition is true; fails with `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -187,7 +187,7 @@ def life(subjects: Iterable[str], merchant: str = "default") -> list[Json]:
 
 
 def record(event: Json) -> Json:
-    """As Kafka gets it, in binary mode; `{"raw": …}` as it stands."""
+    """The Kafka record, in binary mode; `{"raw": …}` unchanged."""
     if "raw" in event:
         raw = event["raw"]
         return {"key": _bytes(raw["key"]), "value": _bytes(raw["value"]), "headers": _headers(raw["headers"])}
@@ -232,8 +232,8 @@ def _subject(line: Json) -> str:
 
 
 def _dead_letters(lines: Sequence[Json]) -> dict[str, int]:
-    """Worked out by the maker of the sample, which knows nothing of the service."""
-    if str(ROOT) not in sys.path:  # `sample` is a folder of scripts, no installed package
+    """By the script that makes the sample, which is independent of the service."""
+    if str(ROOT) not in sys.path:  # `sample` is a folder of scripts, not an installed package
         sys.path.insert(0, str(ROOT))
     from sample.oracle import read
 

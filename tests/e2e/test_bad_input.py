@@ -1,4 +1,4 @@
-"""Input that can't be what it should: kept, told of where somebody can be told, and nobody else stalled."""
+"""Invalid input is kept, rejected where the shop can get an outcome, and stalls no other order."""
 
 import asyncio
 from collections import Counter
@@ -37,7 +37,7 @@ NO_EVENTS = [
 
 
 async def _publish_in_transactions(play: Play) -> None:
-    """What the shop takes back must never be acted on; what it commits must."""
+    """Aborted events must never be acted on; committed ones must."""
     name = f"shop-{play.stage.run}"
     async with AIOKafkaProducer(bootstrap_servers=play.stage.kafka, transactional_id=name) as shop:
         await shop.begin_transaction()
@@ -52,7 +52,7 @@ async def _publish_in_transactions(play: Play) -> None:
 
 
 async def _publish_too_large(play: Play) -> None:
-    """Brokers take it: packed, it is small."""
+    """The brokers accept it, as it is small when compressed."""
     large = placed("large") | {"data": placed("large")["data"] | {"merchant_data": "x" * MEBIBYTE}}
     limit = {"max_request_size": 8 * MEBIBYTE, "compression_type": "gzip"}
     async with AIOKafkaProducer(bootstrap_servers=play.stage.kafka, **limit) as shop:

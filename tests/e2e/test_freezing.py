@@ -1,4 +1,4 @@
-"""A worker that is frozen (SIGSTOP) past its lease, as a suspended host is: another one goes on, and nothing happens twice."""
+"""A worker is frozen (SIGSTOP) beyond its lease, like a suspended host: another one continues, and nothing happens twice."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).with_name("freezing.py")
 
 @dataclass
 class Pair:
-    """`frozen` takes the events in and has the first go at each order; `other` is there to go on."""
+    """`frozen` takes the events in and acts first for each order; `other` continues."""
 
     play: Play
     frozen: Process
@@ -43,7 +43,7 @@ class Pair:
 
     async def thaw(self) -> None:
         self.frozen.signal(signal.SIGCONT)
-        await asyncio.sleep(1)  # for whatever it may still do
+        await asyncio.sleep(1)  # for anything that it may still do
 
 
 @pytest.fixture(scope="module")

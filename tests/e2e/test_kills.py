@@ -1,4 +1,4 @@
-"""`kill -9` at any time, with answers lost beside it: the same end, every effect once."""
+"""`kill -9` at any time, with lost responses as well: the same result, every effect once."""
 
 import asyncio
 import math
@@ -27,7 +27,7 @@ OPEN = "SELECT merchant, subject, extract(epoch FROM calling_since)::float8 FROM
 
 
 def _hinder(play: Play) -> list[str]:
-    """Most answers come late; some never, though the call took effect. The ids of what delays them."""
+    """Most responses are late; some are lost although the call took effect. The ids of these faults."""
     play.sandbox.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 1})
     delays = []
     for seed, (method, route) in enumerate(LOST):
@@ -40,16 +40,16 @@ def _hinder(play: Play) -> list[str]:
 
 
 async def _unsettled(play: Play, started: float) -> int:
-    """How many calls sent since then have taken effect at the provider without the database's knowing."""
+    """How many calls sent since then have taken effect at the provider, but aren't settled in the database."""
     since = {(merchant, subject): max(at, started) for merchant, subject, at in await play.rows(OPEN)}
     effects = [(effect["account"], effect["merchant_reference1"], effect["at"]) for effect in play.sandbox.effects()]
     return sum(at >= since.get((account, subject), math.inf) for account, subject, at in effects)
 
 
 async def _kill(play: Play, service: Process, dice: random.Random, *, reading: bool) -> int:
-    """Kills it at a moment of its own after its calls have begun; how many were unsettled. `reading`: not before intake works.
+    """Kills it at a random time after its calls have begun. How many were unsettled. `reading`: not before the intake works.
 
-    Intake does so only when Kafka has given up the member that was killed before.
+    The intake works only after Kafka has removed the member that was killed before.
     """
     started, before, met = time.time(), len(play.sandbox.requests()), play.logged().count(READING)
     if reading:

@@ -1,4 +1,4 @@
-"""Kafka or Postgres away, at the start and later: the service waits, says so, and comes back by itself. And both by TLS."""
+"""Kafka or Postgres is unavailable, at the start or later: the service waits, logs it, and resumes by itself. Both with TLS."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def broker(certificates: Certificates) -> Iterator[LocalKafka]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalPostgres]:
-    """Durable, for it is killed."""
+    """Durable, as it is killed."""
     with LocalPostgres(durable=True) as local:
         yield local
 

@@ -1,4 +1,4 @@
-"""Several processes share the work; what one leaves behind when it is killed goes to the others in time; nothing happens twice."""
+"""Several processes share the work; the others take over in time what a killed one leaves; nothing happens twice."""
 
 import asyncio
 import urllib.request
@@ -21,7 +21,7 @@ RELAY_LEASE = 5.0
 
 
 class Replica:
-    """A process of the service that can be asked for its figures."""
+    """A process of the service with metrics."""
 
     def __init__(self, play: Play, name: str, *roles: str) -> None:
         self.roles = roles or tuple(FIGURE)
@@ -29,7 +29,7 @@ class Replica:
         self.process: Process = play.service(name, *roles, ORDERSAGA_METRICS_PORT=str(self._port))
 
     def done(self, role: str) -> float:
-        """How much it has done in that role; 0 before it answers."""
+        """How much it has done in that role; 0 before it responds."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
                 lines = answer.read().decode().splitlines()
@@ -39,7 +39,7 @@ class Replica:
 
 
 async def _share(replicas: list[Replica]) -> None:
-    """Returns when every one of them has done something in each of its roles."""
+    """Returns when each of them has done something in each of its roles."""
 
     def idle() -> list[str]:
         return [f"{one.process.name}: {role}" for one in replicas for role in one.roles if not one.done(role)]

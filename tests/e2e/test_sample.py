@@ -1,4 +1,4 @@
-"""The sample of a real shop, from Kafka to the provider and back: what its maker worked out is what comes."""
+"""The sample of a real shop, from Kafka to the provider and back, with the expected results."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ REVIEW = {"pending_decision": "ACCEPTED", "pending_decision_after": 1}
 
 
 def broken_promises(port: int) -> dict[str, float]:
-    """As the service counts them."""
+    """The invariant violations that the service counts."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     samples = [sample for family in families for sample in family.samples]

@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of the work, and a start that can't be."""
+"""SIGTERM under load, and a start that must fail."""
 
 import asyncio
 import time

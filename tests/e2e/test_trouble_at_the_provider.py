@@ -1,4 +1,4 @@
-"""A provider that doesn't answer, or is down, stalls its own calls alone; when it is back it isn't stampeded."""
+"""A provider that doesn't respond or is down stalls only its own calls; when it is back, calls increase slowly."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ MEBIBYTE = 1024
 
 
 async def _timed(play: Play, run: str, orders: int) -> float:
-    """Seconds until so many orders of the other merchant, placed and shipped, have ended."""
+    """Seconds until so many orders of the other merchant are placed and shipped."""
     before, started = len(play.books.finals), time.monotonic()
     await play.publish(life((f"{run}-{number}" for number in range(orders)), "gifts"))
     await play.ended(before + 2 * orders, 60)
@@ -49,7 +49,7 @@ def _memory(service: Process, what: str) -> float:
 
 
 def _crowding(requests: list[Json]) -> tuple[int, int]:
-    """The most requests under way at once, and by how many there ever were more under way than answered before and one."""
+    """The maximum of concurrent requests, and of how far they exceeded the requests answered before plus one."""
     moments = sorted(
         [(one["received_at"], 1) for one in requests]
         + [(one["answered_at"] or one["received_at"], -1) for one in requests]

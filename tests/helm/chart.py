@@ -23,7 +23,7 @@ def schema() -> Json:
 
 
 def merged(under: Json, over: Json) -> Json:
-    """As helm lays given values over those of the chart."""
+    """As helm merges given values into those of the chart."""
     both = {
         name: merged(under[name], value) if isinstance(value, dict) and isinstance(under.get(name), dict) else value
         for name, value in over.items()

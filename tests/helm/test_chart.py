@@ -1,4 +1,4 @@
-"""The chart names what there is: settings, roles, metrics, alerts. Needs no helm."""
+"""The settings, roles, metrics and alerts in the chart exist. Needs no helm."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _JOB = re.compile(r'\{job="ordersaga"\}|job="ordersaga",')
 
 
 def places(of: Json, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The leaves of a schema of nested settings."""
+    """The paths of all settings in a schema."""
     for name, one in of.get("properties", {}).items():
         yield from places(one, (*place, name))
     if isinstance(of.get("additionalProperties"), dict):
@@ -126,7 +126,7 @@ def test_each_promise_has_an_alert_of_its_name() -> None:
 
 
 def test_every_metric_of_an_alert_is_one_and_of_the_job() -> None:
-    explained = set(_METRIC.findall(OPERATORS.read_text()))  # which are those that are served
+    explained = set(_METRIC.findall(OPERATORS.read_text()))  # a test compares these with the metrics that are served
     for alert in alerts():
         assert set(_METRIC.findall(alert["expr"])) <= explained, alert["alert"]
         assert alert["expr"].count('{job="ordersaga"') == 1, alert["alert"]

@@ -1,4 +1,4 @@
-"""What the chart makes, as helm renders it."""
+"""The manifests that helm renders from the chart."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ def labels(one: Json) -> Json:
 
 @pytest.fixture
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """The files as a pod has them: the secrets behind the links by which Kubernetes changes them at once."""
+    """The files as in a pod: the secrets behind the symbolic links by which Kubernetes replaces them atomically."""
     key = base64.b64encode(bytes(32)).decode()
     always = {"database": "postgresql://saga:hunter2@db:5432/orders", "encryption_key": key}
     wanted = {"default": "merchants__default__klarna__password", "gifts": "merchants__gifts__klarna__password"}

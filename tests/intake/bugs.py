@@ -15,7 +15,7 @@ Accept = Callable[[Order | None, Event, float, Rules], Decision]
 
 
 def bug_in_accept(monkeypatch: pytest.MonkeyPatch, *names: str, broken: Callable[[Order], Order] | None = None) -> None:
-    """For events of these ids: an exception, or a decision that no database takes."""
+    """For events with these ids: an exception, or a decision that the database refuses."""
     right: Accept = saga.accept
 
     def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:

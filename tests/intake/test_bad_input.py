@@ -1,4 +1,4 @@
-"""What bad input gets: nothing is lost and nobody is stalled."""
+"""Bad input: nothing is lost, and no other order is stalled."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""From real Kafka into the database, also where either of them goes back in time."""
+"""From real Kafka into the database, also after one of them was restored to an earlier state."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ async def effects(url: str) -> list[tuple[str, str, int]]:
 
 
 async def money_calls(url: str) -> int:
-    """Captures, refunds and releases that were asked for, be it once more."""
+    """Requests for captures, refunds and releases, including repeated ones."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as control:
         found = (await control.get("/_sandbox/requests", params={"limit": 10_000})).json()["requests"]
     return sum(one["method"] == "POST" and "/ordermanagement/" in one["path"] for one in found)

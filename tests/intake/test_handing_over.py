@@ -15,7 +15,7 @@ from .test_taking_in import failing
 
 
 class Log:
-    """The first words of what was sent to the server, seen by asyncpg itself."""
+    """The first words of the statements sent to the server, as asyncpg logs them."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -25,7 +25,7 @@ class Log:
 
     @classmethod
     async def of(cls, r: Roles) -> "Log":
-        """Of the single connection of a store."""
+        """For a store with a single connection."""
         log = cls()
         async with r.store.engine.session("test") as session:
             session._driver.add_query_logger(log)
@@ -123,7 +123,7 @@ async def test_a_lease_is_never_thought_to_last_longer_than_it_does_in_the_datab
         right = IntakeTransaction.look_up
 
         async def slow(tx: IntakeTransaction, *given: object) -> object:
-            await asyncio.sleep(0.6)  # as when another transaction holds the rows
+            await asyncio.sleep(0.6)  # as if another transaction had locked the rows
             return await right(tx, *given)  # type: ignore[arg-type]  # passed on
 
         monkeypatch.setattr(IntakeTransaction, "look_up", slow)

@@ -1,4 +1,4 @@
-"""Every record is accounted for, and nothing personal is told where it can be read."""
+"""Every record is accounted for, and no personal data is readable."""
 
 import json
 from typing import Any
@@ -47,8 +47,8 @@ async def test_every_record_has_an_inbox_row_or_a_dead_letter(database: str, mon
         batch = [
             shop.placed("1"),
             shop.shipped("1"),
-            shop.placed("1"),  # the same again
-            shop.shipped("2", name="placed-1"),  # an id that was used
+            shop.placed("1"),  # a duplicate
+            shop.shipped("2", name="placed-1"),  # an id that was used before
             shop.placed("old", timestamp=0.0),
             shop.placed("bug"),
             shop.placed("3", merchant="stranger"),

@@ -1,4 +1,4 @@
-"""A batch is one transaction with its offsets; what goes wrong in it stalls one order at most."""
+"""A batch and its offsets are one transaction; a failure in it stalls one order at most."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ def violated(invariant: str) -> float:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, method: str, errors: Sequence[Exception]) -> list[Exception]:
-    """The first calls of a method of the transaction raise these, after their work; those that are left."""
+    """The first calls of a method of the transaction raise these errors after their work. Returns those that are left."""
     left, right = list(errors), getattr(IntakeTransaction, method)
 
     async def fail(tx: IntakeTransaction, *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""An operation that is stuck is settled by hand while the roles run."""
+"""A stuck operation is settled by hand while the roles run."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ def manual(r: Roles) -> ManualSettlement:
 
 
 async def stuck_create(r: Roles) -> str:
-    """The order is made, and every answer of it is lost. The operation's id."""
+    """The order is created, but every response is lost. The operation's id."""
 
     async def lost(call: Call) -> Result:
         r.fake.answer(call)

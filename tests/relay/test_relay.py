@@ -1,4 +1,4 @@
-"""Outcomes leave in each order's own order, at least once, the same each time."""
+"""The outcomes of an order are published in order, at least once, with the same bytes each time."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def relay_of(r: Roles, producer: Any, owner: str = "r1", **settings: Any) -> Rel
 
 @asynccontextmanager
 async def filled(database: str, orders: int, **options: Any) -> AsyncIterator[Roles]:
-    """An outbox with two outcomes of each order: the events that nobody could read."""
+    """An outbox with two outcomes of each order, for invalid events."""
     async with roles(database, dispatcher=False, **options) as r:
         shop = Shop()
         await r.take(*(shop.event("placed", str(n), {}, name=f"p{n}") for n in range(orders)))
@@ -68,7 +68,7 @@ async def test_outcomes_are_published_with_the_order_id_as_key_and_deleted(datab
 async def test_a_round_is_one_statement_and_three_when_the_shards_are_kept(database: str, orders: int) -> None:
     async with filled(database, orders, pool=1, settlers=0) as r:
         log, relay = await Log.of(r), relay_of(r, FakeProducer())
-        for statements in (2, 3):  # the second reads anew after keeping the shards and deleting what the first has sent
+        for statements in (2, 3):  # the second one also keeps the shards and deletes what the first one published
             relay._renew_at = 0.0
             await relay.round()
             await asyncio.sleep(0)
@@ -125,7 +125,7 @@ async def test_a_shard_is_published_by_one_relay_at_a_time_and_goes_over_when_it
         assert await second.round() == "nothing"
         assert {shard_of(key(name)) for name in by_order(two.sent)} <= set(second._shards)
         assert 0 < len(by_order(two.sent)) < 40
-        await asyncio.sleep(1.1)  # the first one has died without a word
+        await asyncio.sleep(1.1)  # the first one has died
         second._renew_at = 0.0
         await second.round()
         second._renew_at = 0.0

@@ -1,4 +1,4 @@
-"""A store on a database of the test's own, and a second pair of eyes on it."""
+"""A store on the test's own database, and another connection to it."""
 
 from collections.abc import AsyncIterator
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from ordersaga.store.engine import Engine
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
 
-Eyes: TypeAlias = "asyncpg.Connection[Record]"
+Connection: TypeAlias = "asyncpg.Connection[Record]"
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ async def store(database: str, vault: Vault) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def eyes(database: str) -> AsyncIterator[Eyes]:
-    """A connection that isn't the store's."""
+async def connection(database: str) -> AsyncIterator[Connection]:
+    """Not one of the store's connections."""
     connection = await asyncpg.connect(database)
     yield connection
     await connection.close()

@@ -10,8 +10,8 @@ from ordersaga.store.rows import ClaimedOrder
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
-from .conftest import Eyes
-from .making import FREE, LEASE, OWNER, claim, key, locked, order, put
+from .conftest import Connection
+from .factories import FREE, LEASE, OWNER, claim, key, locked, order, put
 
 
 async def put_at(store: Store, merchant: str, provider: str, *subjects: str) -> None:
@@ -19,9 +19,9 @@ async def put_at(store: Store, merchant: str, provider: str, *subjects: str) -> 
     await put(store, *made)
 
 
-async def lose_lease(eyes: Eyes) -> None:
-    """As if the lease's seconds had gone by."""
-    await eyes.execute(
+async def lose_lease(connection: Connection) -> None:
+    """As if the lease had expired."""
+    await connection.execute(
         "UPDATE orders SET lease_until = now(), due_at = now(), calling_since = least(calling_since, now() - interval '30 s')"
     )
 
@@ -43,10 +43,12 @@ async def test_a_claim_leases_what_is_due_once(store: Store) -> None:
     assert (await claim(store)).orders == []
 
 
-async def test_a_claim_that_finds_nothing_tells_the_time(store: Store, eyes: Eyes) -> None:
+async def test_a_claim_that_finds_nothing_tells_the_time(store: Store, connection: Connection) -> None:
     claimed = await claim(store)
     assert claimed.orders == []
-    assert claimed.clock.now == pytest.approx(await eyes.fetchval("SELECT extract(epoch FROM now())::float8"), abs=5)
+    assert claimed.clock.now == pytest.approx(
+        await connection.fetchval("SELECT extract(epoch FROM now())::float8"), abs=5
+    )
 
 
 async def test_what_is_due_later_or_at_rest_is_left(store: Store) -> None:
@@ -112,16 +114,16 @@ async def test_an_order_that_the_intake_has_locked_is_passed_by(store: Store) ->
         assert [leased.order.key.subject for leased in (await claim(store)).orders] == ["free"]
 
 
-async def test_an_expired_lease_says_since_when_a_call_may_have_been_sent(store: Store, eyes: Eyes) -> None:
+async def test_an_expired_lease_says_since_when_a_call_may_have_been_sent(store: Store, connection: Connection) -> None:
     await put(store, order())
     first = (await claim(store)).orders[0]
-    await lose_lease(eyes)
+    await lose_lease(connection)
     [second] = (await claim(store, "worker-2")).orders
     assert second.token == first.token + 1
     assert second.previous_since is not None
     assert second.previous_until is not None
     assert second.previous_since < second.previous_until < second.until
-    await lose_lease(eyes)
+    await lose_lease(connection)
     [third] = (await claim(store)).orders
     assert third.previous_since == second.previous_since
 
@@ -143,10 +145,10 @@ async def test_work_handed_back_is_due_at_once_as_if_never_claimed(store: Store)
     assert second.previous_since is None
 
 
-async def test_work_handed_back_keeps_what_an_earlier_lease_left_open(store: Store, eyes: Eyes) -> None:
+async def test_work_handed_back_keeps_what_an_earlier_lease_left_open(store: Store, connection: Connection) -> None:
     await put(store, order())
     await claim(store)
-    await lose_lease(eyes)
+    await lose_lease(connection)
     second = (await claim(store)).orders[0]
     back = HandBack(key(), second.token, second.previous_since, second.previous_until)
     assert await store.hand_back([back]) == {key()}
@@ -154,10 +156,10 @@ async def test_work_handed_back_keeps_what_an_earlier_lease_left_open(store: Sto
     assert (third.previous_since, third.previous_until) == (second.previous_since, second.previous_until)
 
 
-async def test_a_lost_lease_can_neither_be_handed_back_nor_set_aside(store: Store, eyes: Eyes) -> None:
+async def test_a_lost_lease_can_neither_be_handed_back_nor_set_aside(store: Store, connection: Connection) -> None:
     await put(store, order())
     lost = (await claim(store)).orders[0]
-    await lose_lease(eyes)
+    await lose_lease(connection)
     held = (await claim(store, "worker-2")).orders[0]
     assert await store.hand_back([HandBack(key(), lost.token)]) == set()
     assert await store.set_aside([Aside(key(), lost.token, "internal_error")]) == set()
@@ -166,7 +168,7 @@ async def test_a_lost_lease_can_neither_be_handed_back_nor_set_aside(store: Stor
     assert await store.hand_back([]) == set()
 
 
-async def test_an_order_set_aside_waits_for_a_person_or_an_event(store: Store, eyes: Eyes) -> None:
+async def test_an_order_set_aside_waits_for_a_person_or_an_event(store: Store, connection: Connection) -> None:
     await put(store, order())
     leased = (await claim(store)).orders[0]
     assert await store.set_aside([Aside(key(), leased.token, "internal_error")]) == {key()}
@@ -181,7 +183,7 @@ async def test_an_order_set_aside_waits_for_a_person_or_an_event(store: Store, e
     assert again.previous_since is not None, "what was called before has to be found out"
 
 
-async def test_an_order_set_aside_for_a_while_comes_again(store: Store, eyes: Eyes) -> None:
+async def test_an_order_set_aside_for_a_while_comes_again(store: Store, connection: Connection) -> None:
     await put(store, order("a"), order("b"))
     tokens = {leased.order.key: leased.token for leased in (await claim(store)).orders}
     pauses = {key("a"): 0.0, key("b"): 60.0}
@@ -190,12 +192,12 @@ async def test_an_order_set_aside_for_a_while_comes_again(store: Store, eyes: Ey
     assert [leased.order.key for leased in (await claim(store)).orders] == [key("a")]
 
 
-async def test_one_row_that_cannot_be_read_leaves_the_others(store: Store, eyes: Eyes) -> None:
+async def test_one_row_that_cannot_be_read_leaves_the_others(store: Store, connection: Connection) -> None:
     await put(store, order("newer"), order("sound"), order("damaged"))
-    await eyes.execute(
+    await connection.execute(
         "UPDATE orders SET state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = 'newer'"
     )
-    await eyes.execute("UPDATE orders SET sealed = sealed || 'x' WHERE subject = 'damaged'")
+    await connection.execute("UPDATE orders SET sealed = sealed || 'x' WHERE subject = 'damaged'")
     claimed = await claim(store)
     assert [leased.order.key.subject for leased in claimed.orders] == ["sound"]
     reasons = {bad.key.subject: bad.reason for bad in claimed.unreadable}

@@ -11,20 +11,20 @@ from ordersaga.store.claims import Claimed
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
-from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, look_up_inbox, order, put, unknown
+from .conftest import Connection
+from .factories import LEASE, OWNER, claim, inbox, key, look_up_inbox, order, put, unknown
 
 
 @pytest.fixture(params=[-10 * 365 * 86_400, 10 * 365 * 86_400])
 def shifted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock of this process is ten years off."""
+    """The clock of this process is ten years wrong."""
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + request.param)
 
 
 @pytest.mark.usefixtures("shifted")
-async def test_an_application_whose_clock_is_wrong_changes_nothing(store: Store, eyes: Eyes) -> None:
-    truth = await eyes.fetchval("SELECT extract(epoch FROM now())::float8")
+async def test_an_application_whose_clock_is_wrong_changes_nothing(store: Store, connection: Connection) -> None:
+    truth = await connection.fetchval("SELECT extract(epoch FROM now())::float8")
     async with store.intake_transaction() as tx:
         now = (await look_up_inbox(tx, [inbox("a")])).clock.now
     assert now == pytest.approx(truth, abs=10)
@@ -45,7 +45,7 @@ async def test_an_application_whose_clock_is_wrong_changes_nothing(store: Store,
     assert lease.until == pytest.approx(truth + LEASE, abs=10)
     stamps = "SELECT extract(epoch FROM {} - now())::float8 FROM {}"
     for column, table in (("taken_at", "inbox"), ("created_at", "orders"), ("updated_at", "orders")):
-        assert abs(await eyes.fetchval(stamps.format(column, table))) < 10
+        assert abs(await connection.fetchval(stamps.format(column, table))) < 10
 
 
 def test_no_module_of_the_store_reads_a_clock() -> None:

@@ -1,4 +1,4 @@
-"""Statements and commits of a unit are constants, whether it holds 1 or 500."""
+"""The numbers of statements and commits of a unit are constant, whether it has 1 row or 500."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,11 +19,11 @@ from ordersaga.store.store import Store
 from ordersaga.store.tables import SHARDS
 from ordersaga.store.vault import Vault
 
-from .making import LEASE, OWNER, claim, entry, inbox, key, order, outcome
+from .factories import LEASE, OWNER, claim, entry, inbox, key, order, outcome
 
 
 class Log:
-    """What was sent to the server, seen by asyncpg itself."""
+    """The statements sent to the server, as asyncpg logs them."""
 
     def __init__(self) -> None:
         self._sent: list[str] = []
@@ -32,15 +32,15 @@ class Log:
         self._sent.append(query.query.split()[0])
 
     async def taken(self) -> list[str]:
-        """Since it was last asked."""
-        await asyncio.sleep(0)  # asyncpg tells it on the loop's next turn
+        """Since the last call."""
+        await asyncio.sleep(0)  # asyncpg logs them in the loop's next iteration
         sent, self._sent = self._sent, []
         return sent
 
 
 @pytest.fixture
 async def one(database: str, vault: Vault) -> AsyncIterator[Store]:
-    """A store with a single connection, so that all of it is seen."""
+    """A store with a single connection, so that every statement is logged."""
     async with Store(Engine(Database(url=database, pool_size=1)), vault) as store:
         yield store
 

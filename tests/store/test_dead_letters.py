@@ -10,8 +10,8 @@ from ordersaga.store.errors import UnreadableError
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
 
-from .conftest import Eyes
-from .making import SECRET, inbox, look_up_inbox
+from .conftest import Connection
+from .factories import SECRET, inbox, look_up_inbox
 
 CONTENT = Content(b"536365", f'{{"name":"{SECRET}"}}'.encode(), (("ce_id", b"e-1"), ("ce_id", b"\xff\0")))
 LETTER = DeadLetter(
@@ -24,7 +24,7 @@ async def bury(store: Store, *letters: DeadLetter) -> None:
         await tx.write(appended=AppendedRows(dead_letters=letters))
 
 
-async def test_an_input_is_kept_whole_and_sealed(store: Store, eyes: Eyes) -> None:
+async def test_an_input_is_kept_whole_and_sealed(store: Store, connection: Connection) -> None:
     await bury(store, LETTER)
     found = await store.get_dead_letter(LETTER.id)
     assert found is not None
@@ -37,7 +37,7 @@ async def test_an_input_is_kept_whole_and_sealed(store: Store, eyes: Eyes) -> No
         "invalid_event",
         "f-1",
     )
-    row = await eyes.fetchrow("SELECT d::text AS whole, sealed FROM dead_letters d")
+    row = await connection.fetchrow("SELECT d::text AS whole, sealed FROM dead_letters d")
     assert row is not None
     assert "Ada" not in row["whole"]
     assert b"Ada" not in row["sealed"]

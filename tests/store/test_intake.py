@@ -11,8 +11,8 @@ from ordersaga.store.intake import Change, OffsetProgress
 from ordersaga.store.rows import ProviderId
 from ordersaga.store.store import Store
 
-from .conftest import Eyes
-from .making import LEASE, OWNER, SECRET, claim, entry, inbox, key, locked, look_up_inbox, order, outcome, put
+from .conftest import Connection
+from .factories import LEASE, OWNER, SECRET, claim, entry, inbox, key, locked, look_up_inbox, order, outcome, put
 
 
 class CallerError(Exception):
@@ -41,41 +41,41 @@ async def test_an_order_comes_back_as_it_was_written(store: Store) -> None:
     assert (rows[key()].version, rows[key()].leased) == (1, False)
 
 
-async def test_what_may_be_personal_is_nowhere_in_plain_text(store: Store, eyes: Eyes) -> None:
+async def test_what_may_be_personal_is_nowhere_in_plain_text(store: Store, connection: Connection) -> None:
     await put(store, order())
-    row = await eyes.fetchrow("SELECT o::text AS whole, sealed, sealed_key FROM orders o")
+    row = await connection.fetchrow("SELECT o::text AS whole, sealed, sealed_key FROM orders o")
     assert row is not None
     for plain in (SECRET, "Ada", "White hanging heart"):
         assert plain not in row["whole"]
         assert plain.encode() not in row["sealed"] + row["sealed_key"]
 
 
-async def test_details_are_sealed_again_only_when_they_changed(store: Store, eyes: Eyes) -> None:
+async def test_details_are_sealed_again_only_when_they_changed(store: Store, connection: Connection) -> None:
     await put(store, order())
-    before = await eyes.fetchrow("SELECT sealed, sealed_key FROM orders")
+    before = await connection.fetchrow("SELECT sealed, sealed_key FROM orders")
     async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(replace(row.order, sequence=2), row, None)], OWNER, LEASE)
-    assert await eyes.fetchrow("SELECT sealed, sealed_key FROM orders") == before
+    assert await connection.fetchrow("SELECT sealed, sealed_key FROM orders") == before
     async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         fewer = replace(row.order, details=replace(row.order.details, requests={}))
         await tx.write([Change(fewer, row, None)], OWNER, LEASE)
-    assert await eyes.fetchrow("SELECT sealed, sealed_key FROM orders") != before
+    assert await connection.fetchrow("SELECT sealed, sealed_key FROM orders") != before
     assert await read(store) == fewer
 
 
-async def test_details_that_are_gone_are_gone_from_the_row(store: Store, eyes: Eyes) -> None:
+async def test_details_that_are_gone_are_gone_from_the_row(store: Store, connection: Connection) -> None:
     await put(store, order())
     bare = Order(key(), provider="klarna")
     async with store.intake_transaction() as tx:
         row = (await locked(tx, [key()]))[key()]
         await tx.write([Change(bare, row, None)], OWNER, LEASE)
-    assert await eyes.fetchval("SELECT length(sealed) + length(sealed_key) FROM orders") == 0
+    assert await connection.fetchval("SELECT length(sealed) + length(sealed_key) FROM orders") == 0
     assert await read(store) == bare
 
 
-async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
+async def test_an_exception_undoes_everything(store: Store, connection: Connection) -> None:
     async def fail() -> None:
         async with store.intake_transaction() as tx:
             await look_up_inbox(tx, [inbox("a")])
@@ -86,7 +86,7 @@ async def test_an_exception_undoes_everything(store: Store, eyes: Eyes) -> None:
     with pytest.raises(CallerError):
         await fail()
     for table in ("inbox", "orders", "journal"):
-        assert await eyes.fetchval(f"SELECT count(*) FROM {table}") == 0
+        assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
 async def test_the_inbox_tells_new_same_and_other_in_the_order_given(store: Store) -> None:
@@ -108,7 +108,9 @@ async def test_the_same_id_of_another_source_or_merchant_is_new(store: Store) ->
         assert (await look_up_inbox(tx, others)).matches == ["new", "new"]
 
 
-async def test_an_id_that_another_transaction_takes_in_meanwhile_is_never_new_twice(store: Store, eyes: Eyes) -> None:
+async def test_an_id_that_another_transaction_takes_in_meanwhile_is_never_new_twice(
+    store: Store, connection: Connection
+) -> None:
     async with store.intake_transaction() as first:
         await look_up_inbox(first, [inbox("a")])
 
@@ -117,17 +119,17 @@ async def test_an_id_that_another_transaction_takes_in_meanwhile_is_never_new_tw
                 return list((await look_up_inbox(tx, [inbox("a"), inbox("b")])).matches)
 
         racing = asyncio.create_task(second())
-        await waiting_for_a_lock(eyes)
+        await waiting_for_a_lock(connection)
     with pytest.raises(ConflictError):
         await racing
     assert await second() == ["same", "new"]
 
 
-async def test_two_transactions_make_the_same_order_once(store: Store, eyes: Eyes) -> None:
+async def test_two_transactions_make_the_same_order_once(store: Store, connection: Connection) -> None:
     async with store.intake_transaction() as first:
         await first.write([Change(order(), None, 0.0)], OWNER, LEASE)
         racing = asyncio.create_task(put(store, order(sequence=7)))
-        await waiting_for_a_lock(eyes)
+        await waiting_for_a_lock(connection)
     with pytest.raises(ConflictError):
         await racing
     assert (await read(store)).sequence == 1
@@ -294,7 +296,7 @@ async def test_offsets_go_on_from_where_the_batch_began(store: Store) -> None:
     assert await store.offsets("other") == {}
 
 
-async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, eyes: Eyes) -> None:
+async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, connection: Connection) -> None:
     async with store.intake_transaction() as tx:
         await tx.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
 
@@ -305,11 +307,11 @@ async def test_a_consumer_that_lost_the_partition_writes_nothing(store: Store, e
 
     with pytest.raises(OffsetsMovedError, match=r"shop.orders\[0\] .* beyond offset 9"):
         await take_in_from_nine()
-    assert await eyes.fetchval("SELECT count(*) FROM inbox") == 0
+    assert await connection.fetchval("SELECT count(*) FROM inbox") == 0
     assert await store.offsets("shop.orders") == {0: 10}
 
 
-async def test_two_consumers_with_the_same_batch_write_it_once(store: Store, eyes: Eyes) -> None:
+async def test_two_consumers_with_the_same_batch_write_it_once(store: Store, connection: Connection) -> None:
     async def take() -> None:
         async with store.intake_transaction() as tx:
             await tx.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
@@ -317,14 +319,14 @@ async def test_two_consumers_with_the_same_batch_write_it_once(store: Store, eye
     async with store.intake_transaction() as first:
         await first.write(progress=[OffsetProgress("shop.orders", 0, 0, 10)])
         racing = asyncio.create_task(take())
-        await waiting_for_a_lock(eyes)
+        await waiting_for_a_lock(connection)
     with pytest.raises(OffsetsMovedError):
         await racing
 
 
-async def waiting_for_a_lock(eyes: Eyes) -> None:
-    """Until another connection to this database stands in line."""
+async def waiting_for_a_lock(connection: Connection) -> None:
+    """Until another connection to this database waits for a lock."""
     waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(10):
-        while not await eyes.fetchval(waits):  # noqa: ASYNC110 - the event is the server's
+        while not await connection.fetchval(waits):  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ from ordersaga.store.vault import Vault
 from ordersaga_local.admin import create_database, drop_database
 from ordersaga_local.parts import Postgres
 
-from .conftest import Eyes
+from .conftest import Connection
 
 
 async def test_the_migrated_schema_is_that_of_the_tables(database: str) -> None:
@@ -18,14 +18,14 @@ async def test_the_migrated_schema_is_that_of_the_tables(database: str) -> None:
     assert migrations.revision(database) == migrations.newest()
 
 
-async def test_a_change_to_the_tables_without_a_migration_is_seen(database: str, eyes: Eyes) -> None:
-    await eyes.execute("ALTER TABLE inbox DROP COLUMN dead_letter; DROP INDEX orders_due_idx")
+async def test_a_change_to_the_tables_without_a_migration_is_seen(database: str, connection: Connection) -> None:
+    await connection.execute("ALTER TABLE inbox DROP COLUMN dead_letter; DROP INDEX orders_due_idx")
     assert len(await asyncio.to_thread(migrations.differences, database)) >= 2
 
 
-async def test_down_to_nothing_and_up_again(database: str, eyes: Eyes) -> None:
+async def test_down_to_nothing_and_up_again(database: str, connection: Connection) -> None:
     await asyncio.to_thread(migrations.downgrade, database, "base")
-    left = await eyes.fetchval("SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'")
+    left = await connection.fetchval("SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'")
     assert left == "alembic_version"
     assert migrations.revision(database) is None
     await asyncio.to_thread(migrations.upgrade, database)
@@ -43,9 +43,9 @@ async def test_several_that_migrate_at_once_do_it_once(postgres: Postgres) -> No
 
 
 @pytest.mark.long
-async def test_a_table_in_use_ends_the_migration_after_the_lock_timeout(database: str, eyes: Eyes) -> None:
-    async with eyes.transaction():
-        await eyes.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
+async def test_a_table_in_use_ends_the_migration_after_the_lock_timeout(database: str, connection: Connection) -> None:
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE orders IN ACCESS SHARE MODE")
         with pytest.raises(StoreUnavailableError, match="lock timeout"):
             await asyncio.to_thread(migrations.downgrade, database, "base")
     assert migrations.revision(database) == migrations.newest()

@@ -1,4 +1,4 @@
-"""Postgres goes and comes back."""
+"""Postgres becomes unavailable and comes back."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from ordersaga.store.vault import Vault
 from ordersaga_local.postgres import LocalPostgres
 from ordersaga_local.process import free_port
 
-from .conftest import Eyes
-from .making import LEASE, OWNER, claim, inbox, key, locked, look_up_inbox, order, put
+from .conftest import Connection
+from .factories import LEASE, OWNER, claim, inbox, key, locked, look_up_inbox, order, put
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +68,11 @@ async def test_a_database_or_user_that_is_not_there_may_come(database: str, vaul
     await store.close()
 
 
-async def test_a_statement_that_takes_too_long_is_given_up(database: str, vault: Vault, eyes: Eyes) -> None:
+async def test_a_statement_that_takes_too_long_is_given_up(database: str, vault: Vault, connection: Connection) -> None:
     async with Store(Engine(Database(url=database, statement_timeout=0.2, pool_size=1)), vault) as store:
         await put(store, order())
-        async with eyes.transaction():
-            await eyes.execute("SELECT FROM orders FOR UPDATE")
+        async with connection.transaction():
+            await connection.execute("SELECT FROM orders FOR UPDATE")
             with pytest.raises(StoreUnavailableError, match="statement timeout"):
                 async with store.intake_transaction() as tx:
                     await locked(tx, [key()])
@@ -89,7 +89,7 @@ async def test_no_connection_free_is_told_after_the_wait(database: str, vault: V
 
 
 async def test_work_that_is_cancelled_leaves_nothing_and_gives_its_connection_back(
-    database: str, vault: Vault, eyes: Eyes
+    database: str, vault: Vault, connection: Connection
 ) -> None:
     async with Store(Engine(Database(url=database, pool_size=1)), vault) as store:
         await put(store, order())
@@ -99,15 +99,15 @@ async def test_work_that_is_cancelled_leaves_nothing_and_gives_its_connection_ba
                 await look_up_inbox(tx, [inbox("a")])
                 await locked(tx, [key()])
 
-        async with eyes.transaction():
-            await eyes.execute("SELECT FROM orders FOR UPDATE")
+        async with connection.transaction():
+            await connection.execute("SELECT FROM orders FOR UPDATE")
             waiting = asyncio.create_task(stand_in_line())
             await asyncio.sleep(0.1)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
         assert len((await claim(store)).orders) == 1
-        assert await eyes.fetchval("SELECT count(*) FROM inbox") == 0
+        assert await connection.fetchval("SELECT count(*) FROM inbox") == 0
 
 
 async def test_an_error_of_the_callers_stays_what_it_is(store: Store) -> None:

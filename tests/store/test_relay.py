@@ -6,8 +6,8 @@ from ordersaga.store.rows import OutboxRow
 from ordersaga.store.store import Store
 from ordersaga.store.tables import SHARDS
 
-from .conftest import Eyes
-from .making import key, outcome
+from .conftest import Connection
+from .factories import key, outcome
 
 ALL = range(SHARDS)
 
@@ -86,13 +86,13 @@ async def test_bytes_are_kept_as_they_are(store: Store) -> None:
     assert (await store.read_outbox(ALL, 1))[0].row == row
 
 
-async def test_only_the_owner_of_a_shard_deletes_from_it(store: Store, eyes: Eyes) -> None:
+async def test_only_the_owner_of_a_shard_deletes_from_it(store: Store, connection: Connection) -> None:
     await publish(store, outcome(key("a")), outcome(key("b")))
     ids = [row.id for row in await store.read_outbox(ALL, 100)]
     assert await store.delete_outbox(ids, "r1") == 0
     await store.take_shards("r1", 30)
-    await eyes.execute("UPDATE relay_shards SET owner = 'r2' WHERE shard = $1", shard_of(key("a")))
+    await connection.execute("UPDATE relay_shards SET owner = 'r2' WHERE shard = $1", shard_of(key("a")))
     assert await store.delete_outbox(ids, "r1") == 1
     assert [row.row.key for row in await store.read_outbox(ALL, 100)] == [key("a")]
-    await eyes.execute("UPDATE relay_shards SET owner = 'r1', lease_until = now()")
+    await connection.execute("UPDATE relay_shards SET owner = 'r1', lease_until = now()")
     assert await store.delete_outbox(ids, "r1") == 0

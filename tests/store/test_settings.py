@@ -12,7 +12,7 @@ from ordersaga.store.vault import Vault
 from ordersaga_local.postgres import LocalPostgres, Tls
 from ordersaga_local.tls import Certificates
 
-from .making import claim
+from .factories import claim
 
 
 @pytest.fixture(scope="module")

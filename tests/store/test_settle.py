@@ -13,15 +13,15 @@ from ordersaga.store.rows import Known, Lease
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
-from .conftest import Eyes
-from .making import LEASE, OWNER, claim, key, locked, order, outcome, put, unknown
+from .conftest import Connection
+from .factories import LEASE, OWNER, claim, key, locked, order, outcome, put, unknown
 from .test_claims import lose_lease
 
 
 async def settle(
     store: Store, token: int | None, due_at: float | None = None, *, keep: bool = False, **fields: object
 ) -> dict[Key, Lease | None]:
-    """Nothing where the lease was lost."""
+    """None if the lease was lost."""
     with contextlib.suppress(LeaseLostError):
         async with store.settle_transaction() as tx:
             _, rows = await tx.lock(unknown(key()))
@@ -94,11 +94,11 @@ async def test_a_row_that_is_as_it_was_known_is_not_read_again(store: Store) -> 
 
 
 @pytest.mark.parametrize("change", ["version = version + 1", "updated_at = updated_at + interval '1 microsecond'"])
-async def test_a_row_that_was_written_since_is_read_anew(store: Store, eyes: Eyes, change: str) -> None:
-    """The same version at another time: a database that was restored has counted on from an older one."""
+async def test_a_row_that_was_written_since_is_read_anew(store: Store, connection: Connection, change: str) -> None:
+    """The same version at another time: a restored database has continued from an older version."""
     await put(store, order())
     leased = (await claim(store)).orders[0]
-    await eyes.execute(f"UPDATE orders SET {change}")
+    await connection.execute(f"UPDATE orders SET {change}")
     mistaken = replace(leased.known, order=replace(leased.order, currency="XXX"))
     async with store.settle_transaction() as tx:
         _, rows = await tx.lock([mistaken])
@@ -116,19 +116,21 @@ async def test_the_lease_that_goes_on_knows_the_row_that_it_came_with(store: Sto
     assert rows[key()].order is known.order
 
 
-async def test_a_lost_lease_writes_nothing(store: Store, eyes: Eyes) -> None:
+async def test_a_lost_lease_writes_nothing(store: Store, connection: Connection) -> None:
     await put(store, order())
     lost = (await claim(store)).orders[0]
-    await lose_lease(eyes)
+    await lose_lease(connection)
     held = (await claim(store, "worker-2")).orders[0]
     assert await settle(store, lost.token, status="rejected") == {}
     assert await settle(store, held.token, status="authorized") == {key(): None}
 
 
-async def test_an_answer_after_the_end_still_counts_while_nobody_else_has_the_order(store: Store, eyes: Eyes) -> None:
+async def test_an_answer_after_the_end_still_counts_while_nobody_else_has_the_order(
+    store: Store, connection: Connection
+) -> None:
     await put(store, order())
     late = (await claim(store)).orders[0]
-    await lose_lease(eyes)
+    await lose_lease(connection)
     assert await settle(store, late.token, status="authorized") == {key(): None}
 
 
@@ -149,7 +151,7 @@ async def test_without_a_token_the_order_becomes_due_and_a_lease_stays(store: St
     assert await settle(store, leased.token) == {key(): None}
 
 
-async def test_a_lease_lost_under_the_lock_writes_nothing_of_the_batch(store: Store, eyes: Eyes) -> None:
+async def test_a_lease_lost_under_the_lock_writes_nothing_of_the_batch(store: Store, connection: Connection) -> None:
     await put(store, *(order(str(number)) for number in range(5)))
     tokens = {leased.order.key: leased.token for leased in (await claim(store)).orders}
     tokens[key("3")] += 7
@@ -164,8 +166,8 @@ async def test_a_lease_lost_under_the_lock_writes_nothing_of_the_batch(store: St
 
     with pytest.raises(LeaseLostError, match="order '3' of merchant 'default'"):
         await settle_all()
-    assert await eyes.fetchval("SELECT count(*) FROM outbox") == 0
-    assert await eyes.fetchval("SELECT count(*) FROM orders WHERE calling_since IS NULL") == 0
+    assert await connection.fetchval("SELECT count(*) FROM outbox") == 0
+    assert await connection.fetchval("SELECT count(*) FROM orders WHERE calling_since IS NULL") == 0
 
 
 async def test_broken_books_undo_the_settle(store: Store) -> None:
@@ -176,9 +178,9 @@ async def test_broken_books_undo_the_settle(store: Store) -> None:
     assert await settle(store, leased.token) == {key(): None}
 
 
-async def test_a_row_that_cannot_be_read_is_named(store: Store, eyes: Eyes) -> None:
+async def test_a_row_that_cannot_be_read_is_named(store: Store, connection: Connection) -> None:
     await put(store, order())
-    await eyes.execute('UPDATE orders SET state = \'{"version": 1, "order": 5}\'')
+    await connection.execute('UPDATE orders SET state = \'{"version": 1, "order": 5}\'')
     with pytest.raises(UnreadableError, match="order '1'") as unreadable:
         await settle(store, 1)
     assert unreadable.value.key == key()

@@ -1,4 +1,4 @@
-"""Settling without a look: all of it, and only if all rows are as they were known."""
+"""Settling without reading the rows: all of it, if all rows are unchanged, or nothing."""
 
 from collections.abc import Callable
 
@@ -11,14 +11,14 @@ from ordersaga.store.rows import ClaimedOrder, Clock, Known, Lease, ProviderId, 
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
-from .conftest import Eyes
-from .making import LEASE, OWNER, claim, entry, key, order, outcome, put
+from .conftest import Connection
+from .factories import LEASE, OWNER, claim, entry, key, order, outcome, put
 
 
 async def settle(
     store: Store, *leases: ClaimedOrder, keep: bool = False, epoch: int = 1
 ) -> tuple[Clock, dict[Key, Lease | None] | None]:
-    """Each order becomes authorized, and a row of each kind tells of it."""
+    """Each order becomes authorized, with a row of each appended kind."""
     settled = [
         SettledOrder(
             replace(one.order, status="authorized"), Row(one.known, one.token, since=None), one.token, 0.0, keep=keep
@@ -33,9 +33,11 @@ async def settle(
     return await store.settle_if_unchanged(settled, OWNER, LEASE, told, epoch)
 
 
-async def told_of(eyes: Eyes, subject: str) -> tuple[int, int, int]:
+async def told_of(connection: Connection, subject: str) -> tuple[int, int, int]:
     tables = ("journal", "outbox", "provider_ids")
-    counts = [await eyes.fetchval(f"SELECT count(*) FROM {table} WHERE subject = $1", subject) for table in tables]
+    counts = [
+        await connection.fetchval(f"SELECT count(*) FROM {table} WHERE subject = $1", subject) for table in tables
+    ]
     return counts[0], counts[1], counts[2]
 
 
@@ -80,19 +82,19 @@ def _before_an_event(one: ClaimedOrder) -> ClaimedOrder:
 
 
 def _in_another_life(one: ClaimedOrder) -> ClaimedOrder:
-    """As known before the database was restored to an hour ago, and has counted on from there."""
+    """As known before the database was restored to its state of an hour ago and continued from there."""
     return replace(one, known=replace(one.known, written=one.known.written + 1e-6))
 
 
 @pytest.mark.parametrize("stale", [_by_another_lease, _before_an_event, _in_another_life])
 async def test_where_one_was_written_since_nothing_is_written_or_told(
-    store: Store, eyes: Eyes, stale: Callable[[ClaimedOrder], ClaimedOrder]
+    store: Store, connection: Connection, stale: Callable[[ClaimedOrder], ClaimedOrder]
 ) -> None:
     await put(store, order("1"), order("2"), order("3"))
     first, second, third = sorted((await claim(store)).orders, key=lambda one: one.order.key)
     _, written = await settle(store, first, stale(second), third)
     assert written is None
-    assert [await told_of(eyes, name) for name in "123"] == [(0, 0, 0)] * 3
+    assert [await told_of(connection, name) for name in "123"] == [(0, 0, 0)] * 3
     shown = await store.show_order(key("3"))
     assert shown is not None
     assert (shown.order.status, shown.version, shown.lease_owner) == ("new", 1, OWNER)
@@ -101,22 +103,22 @@ async def test_where_one_was_written_since_nothing_is_written_or_told(
     assert written.keys() == {key("1"), key("2"), key("3")}
 
 
-async def test_in_another_epoch_nothing_is_written(store: Store, eyes: Eyes) -> None:
+async def test_in_another_epoch_nothing_is_written(store: Store, connection: Connection) -> None:
     await put(store, order())
     leases = (await claim(store)).orders
     assert await store.raise_epoch() == 2
     clock, written = await settle(store, *leases, epoch=1)
     assert (clock.epoch, written) == (2, None)
-    assert await told_of(eyes, "1") == (0, 0, 0)
+    assert await told_of(connection, "1") == (0, 0, 0)
     _, written = await settle(store, *leases, epoch=2)
     assert written == {key(): None}
 
 
-async def test_the_same_settle_again_does_nothing(store: Store, eyes: Eyes) -> None:
-    """As when the answer to a statement that was done got lost."""
+async def test_the_same_settle_again_does_nothing(store: Store, connection: Connection) -> None:
+    """As if the response to the statement had been lost."""
     await put(store, order())
     leases = (await claim(store)).orders
     await settle(store, *leases)
     _, written = await settle(store, *leases)
     assert written is None
-    assert await told_of(eyes, "1") == (1, 1, 1)
+    assert await told_of(connection, "1") == (1, 1, 1)

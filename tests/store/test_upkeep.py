@@ -11,8 +11,8 @@ from ordersaga.store.store import Store
 from ordersaga.store.upkeep import PartitionEnd
 from ordersaga.store.vault import Vault
 
-from .conftest import Eyes
-from .making import claim, inbox, key, look_up_inbox, order, outcome, put
+from .conftest import Connection
+from .factories import claim, inbox, key, look_up_inbox, order, outcome, put
 
 
 async def clock(store: Store) -> Clock:
@@ -83,29 +83,29 @@ async def test_who_has_lost_a_partition_cannot_say_that_it_is_at_its_end(store: 
     assert await store.offsets("shop.orders") == {0: 10}
 
 
-async def test_the_inbox_forgets_in_batches_what_is_old(store: Store, eyes: Eyes) -> None:
+async def test_the_inbox_forgets_in_batches_what_is_old(store: Store, connection: Connection) -> None:
     async with store.intake_transaction() as tx:
         await look_up_inbox(tx, [inbox(str(number)) for number in range(5)])
-    await eyes.execute("UPDATE inbox SET taken_at = now() - interval '8 days' WHERE id <> '0'")
+    await connection.execute("UPDATE inbox SET taken_at = now() - interval '8 days' WHERE id <> '0'")
     week = 7 * 86_400
     assert [await store.prune_inbox(week, 3) for _ in range(3)] == [3, 1, 0]
     async with store.intake_transaction() as tx:
         assert (await look_up_inbox(tx, [inbox("0"), inbox("1")])).matches == ["same", "new"]
 
 
-async def test_an_open_order_that_is_not_due_is_found(store: Store, eyes: Eyes) -> None:
+async def test_an_open_order_that_is_not_due_is_found(store: Store, connection: Connection) -> None:
     await put(store, order("stuck"), order("at rest", operations=()), due_at=None)
     await put(store, order("due"))
     await put(store, order("blocked", blocked="a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), due_at=None)
     assert await store.stuck() == [key("stuck")]
-    await eyes.execute("SET enable_seqscan = off")
-    plan = await eyes.fetch(
+    await connection.execute("SET enable_seqscan = off")
+    plan = await connection.fetch(
         "EXPLAIN SELECT merchant FROM orders WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL"
     )
     assert "orders_stuck_idx" in str(plan)
 
 
-async def test_statistics_show_what_waits_and_what_is_wrong(store: Store, eyes: Eyes) -> None:
+async def test_statistics_show_what_waits_and_what_is_wrong(store: Store, connection: Connection) -> None:
     empty = await store.statistics()
     assert (empty.outbox_rows, empty.outbox_age, empty.overdue, empty.intake_lag) == (0, 0.0, [], 0.0)
     await put(store, order("stuck"), due_at=None)
@@ -123,9 +123,9 @@ async def test_statistics_show_what_waits_and_what_is_wrong(store: Store, eyes: 
     assert statistics.dead_letters == [Count("too_old", "open", 1)]
     assert statistics.leases_lost == []
     await claim(store)
-    await lose_lease_of(eyes)
+    await lose_lease_of(connection)
     assert (await store.statistics()).leases_lost == [Count("default", "klarna", 1)]
 
 
-async def lose_lease_of(eyes: Eyes) -> None:
-    await eyes.execute("UPDATE orders SET lease_until = now(), due_at = now() WHERE lease_until IS NOT NULL")
+async def lose_lease_of(connection: Connection) -> None:
+    await connection.execute("UPDATE orders SET lease_until = now(), due_at = now() WHERE lease_until IS NOT NULL")

@@ -1,4 +1,4 @@
-"""Who may act for an order, and until when."""
+"""Which worker may act for an order, and until when."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ LOSE = "UPDATE orders SET lease_until = now(), due_at = now() WHERE lease_until 
 
 
 class Clocks:
-    """The two local clocks, moved by hand beside the real ones."""
+    """The two local clocks, which can be moved forward."""
 
     def __init__(self, lease: float) -> None:
         self.awake = 0.0
@@ -31,7 +31,7 @@ class Clocks:
 
 
 def stopped_before_the_send(r: Roles) -> tuple[asyncio.Event, asyncio.Event]:
-    """The worker stands between next_call and the send until the second event; the first says that it does."""
+    """The worker stops between next_call and the call until the second event is set; it sets the first one there."""
     reached, go_on = asyncio.Event(), asyncio.Event()
     right = r.worker._call_or_hand_back
 
@@ -46,7 +46,7 @@ def stopped_before_the_send(r: Roles) -> tuple[asyncio.Event, asyncio.Event]:
 
 @pytest.mark.parametrize("clock", ["awake", "asleep"])
 async def test_a_lease_that_does_not_outlast_the_call_sends_nothing(database: str, clock: str) -> None:
-    """Time passed for a process that was held up, or for a host that was suspended: its monotonic clock stood still."""
+    """The process was delayed, or its host was suspended, so that its monotonic clock stood still."""
     clocks = Clocks(30.0)
     async with roles(database, clock=clocks.lease, deadline=10.0) as r:
         reached, go_on = stopped_before_the_send(r)
@@ -248,7 +248,7 @@ async def test_two_workers_never_hold_the_same_order(database: str) -> None:
 
 
 async def test_an_order_in_two_hands_of_one_worker_goes_on_in_one(database: str) -> None:
-    """A late answer and the answer under the next lease may come into the same batch."""
+    """A late result and the result under the next lease may be in the same batch."""
     async with roles(database, settlers=0) as r:
         shop, answers = Shop(), asyncio.Event()
 

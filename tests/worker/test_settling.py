@@ -1,4 +1,4 @@
-"""Results are settled on state read anew, many orders at once; one order's trouble is nobody else's."""
+"""Results are settled on current rows, many orders at once; a failure affects one order only."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,7 +31,7 @@ def violated(invariant: str) -> float:
 
 
 def bug_in_settle(monkeypatch: pytest.MonkeyPatch, subject: str, bend: Callable[[Decision], Decision] | None) -> None:
-    """For one order: a decision that is bent, or an exception."""
+    """For one order: a changed decision, or an exception."""
     right: Settle = saga.settle
 
     def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float, rules: Rules) -> Decision:
@@ -113,7 +113,7 @@ async def test_a_bug_in_next_call_stalls_only_its_order(database: str, monkeypat
 async def test_an_order_that_fails_in_every_way_is_set_aside_for_a_person(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where even the stall fails, the row itself says so: the order isn't tried again and again."""
+    """If even stalling the order fails, its row gets an attention, so that it isn't retried forever."""
 
     def broken(*_: object, **__: object) -> Next:
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Plain answers are settled in one statement; whatever is amiss with it, the rows are looked at."""
+"""Simple successes are settled in one statement; otherwise the current rows are read first."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from .test_settling import hold_calls
 
 
 async def claimed(r: Roles) -> None:
-    """What is due is claimed once, and settled."""
+    """Claims what is due once, and settles it."""
     await r.worker.claim()
     await r.until_idle()
 
@@ -109,7 +109,7 @@ def test_only_certain_successes_are_settled_at_once() -> None:
 
 
 async def test_an_answer_that_was_lost_is_settled_by_when_its_lease_began(database: str) -> None:
-    """However late that is: the age of its key counts from there, which only the row tells."""
+    """However late it is settled: the age of its key counts from then, and only the row knows it."""
     async with roles(database) as r:
         shop, go_on = Shop(), asyncio.Event()
         await r.take(shop.placed("first"))

@@ -1,4 +1,4 @@
-"""Slots by merchant and provider: whoever is stuck, down or paused takes nobody's room, and no slot is ever lost."""
+"""Slots per merchant and provider: what is stuck, down or paused takes no slots from others, and no slot is ever lost."""
 
 import asyncio
 import time

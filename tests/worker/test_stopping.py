@@ -1,4 +1,4 @@
-"""A graceful stop finishes what is under way, hands the rest back, and leaves no call uncertain."""
+"""A graceful stop finishes calls under way, hands other orders back, and leaves no call uncertain."""
 
 import asyncio
 from collections.abc import Sequence

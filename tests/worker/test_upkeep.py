@@ -1,4 +1,4 @@
-"""What is looked after beside the work."""
+"""Periodic work beside the roles."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A settle that breaks a promise is counted, and one that keeps it isn't."""
+"""A settle that violates an invariant is counted, and any other isn't."""
 
 import pytest
 from msgspec.structs import replace
@@ -24,19 +24,19 @@ def violated(invariant: str) -> float:
 
 
 def refused_at_once(work: DecisionBuilder, operation: Operation, refusal: Refusal, _status: int | None) -> None:
-    """What I3 forbids: an unknown operation ends by any refusal."""
+    """A violation of I3: any refusal ends an unknown operation."""
     settling.fail(work, operation, refusal)
 
 
 def ended(order: Order) -> Decision:
-    """The current operation came to nothing, and its event was told so."""
+    """The current operation failed, and its event is rejected."""
     work = DecisionBuilder(order, 0.0, Story().rules)
     settling.fail(work, order.operations[0], A_REFUSAL)
     return work.decision()
 
 
 def lost(name: str = "capture") -> tuple[Order, Send]:
-    """An order whose current operation is unknown, and the call that it was."""
+    """An order whose current operation is unknown, and its call."""
     story = open_operation(name)
     call = Send(story.operation, request(story))
     lose(story)
@@ -103,7 +103,7 @@ def test_an_event_of_which_nothing_would_be_told_is_seen() -> None:
 
 
 async def mark_uncertain(r: Roles) -> None:
-    """A placed order whose capture was in the hands of a worker that is gone."""
+    """A placed order whose capture was leased by a worker that died."""
     shop = Shop()
     await r.take(shop.placed())
     await r.worker.claim()

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 _POLL: Final = 1000  # ms
 _POLL_ONE: Final = 200  # ms for a partition that is polled alone
-_MAX_END_AGE: Final = 1.0  # seconds since the fetch that told a partition's end
+_MAX_END_AGE: Final = 1.0  # seconds since the fetch that returned the end of a partition
 _MAX_SILENCE: Final = 60.0  # seconds without any response from a broker
 _LONG_BATCH: Final = 5.0  # seconds between polls
 _MAX_FAILURES: Final = 10

@@ -92,15 +92,15 @@ WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[], $6::float8[])
     AS g(merchant, kind, subject, token, since, until)
 ),
-mine AS (
+leased AS (
     SELECT o.merchant, o.kind, o.subject, to_timestamp(g.since) AS since, to_timestamp(g.until) AS until
     FROM given AS g JOIN orders AS o USING (merchant, kind, subject) WHERE o.lease_token = g.token
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
 )
 UPDATE orders AS o
-SET lease_owner = NULL, lease_until = mine.until, calling_since = mine.since, due_at = now(),
+SET lease_owner = NULL, lease_until = leased.until, calling_since = leased.since, due_at = now(),
     lease_token = o.lease_token + 1
-FROM mine WHERE (o.merchant, o.kind, o.subject) = (mine.merchant, mine.kind, mine.subject)
+FROM leased WHERE (o.merchant, o.kind, o.subject) = (leased.merchant, leased.kind, leased.subject)
 RETURNING o.merchant, o.kind, o.subject"""
 
 _SET_ASIDE: Final = """
@@ -108,15 +108,15 @@ WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::float8[])
     AS g(merchant, kind, subject, token, reason, again)
 ),
-mine AS (
+leased AS (
     SELECT o.merchant, o.kind, o.subject, g.reason, now() + make_interval(secs => g.again) AS due_at
     FROM given AS g JOIN orders AS o USING (merchant, kind, subject) WHERE o.lease_token = g.token
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
 )
 UPDATE orders AS o
-SET lease_owner = NULL, lease_until = now(), due_at = mine.due_at, lease_token = o.lease_token + 1,
-    attention = mine.reason, updated_at = now()
-FROM mine WHERE (o.merchant, o.kind, o.subject) = (mine.merchant, mine.kind, mine.subject)
+SET lease_owner = NULL, lease_until = now(), due_at = leased.due_at, lease_token = o.lease_token + 1,
+    attention = leased.reason, updated_at = now()
+FROM leased WHERE (o.merchant, o.kind, o.subject) = (leased.merchant, leased.kind, leased.subject)
 RETURNING o.merchant, o.kind, o.subject"""
 """calling_since stays: whoever claims the order next has to find out what was called."""
 

@@ -31,15 +31,15 @@ fair AS (
     SELECT ceil($3::float8 / count(*))::int AS share
     FROM (SELECT owner FROM members WHERE role = 'relay' AND seen_until > now() UNION SELECT $1) AS live
 ),
-mine AS (SELECT shard FROM relay_shards WHERE owner = $1 AND lease_until > now() ORDER BY shard FOR UPDATE),
-kept AS (SELECT shard FROM mine ORDER BY shard LIMIT (SELECT share FROM fair)),
+owned AS (SELECT shard FROM relay_shards WHERE owner = $1 AND lease_until > now() ORDER BY shard FOR UPDATE),
+kept AS (SELECT shard FROM owned ORDER BY shard LIMIT (SELECT share FROM fair)),
 free AS (
     SELECT shard FROM relay_shards WHERE lease_until IS NULL OR lease_until <= now() ORDER BY shard
     LIMIT (SELECT greatest(share - (SELECT count(*) FROM kept), 0) FROM fair) FOR UPDATE SKIP LOCKED
 ),
 given_back AS (
     UPDATE relay_shards SET owner = NULL, lease_until = NULL
-    WHERE shard IN (SELECT shard FROM mine EXCEPT SELECT shard FROM kept)
+    WHERE shard IN (SELECT shard FROM owned EXCEPT SELECT shard FROM kept)
 )
 UPDATE relay_shards SET owner = $1, lease_until = now() + make_interval(secs => $2)
 WHERE shard IN (SELECT shard FROM kept UNION ALL SELECT shard FROM free)

@@ -19,9 +19,9 @@ OVERDUE: Final = Gauge(
 UNSETTLED: Final = Gauge(
     "ordersaga_leases_unsettled", "Expired leases whose call may have been sent", ["merchant", "provider"]
 )
-ATTENTION: Final = Gauge("ordersaga_attention_open", "Orders that need a person", ["merchant", "reason"])
+ATTENTION: Final = Gauge("ordersaga_attention_open", "Orders that need an operator", ["merchant", "reason"])
 STUCK: Final = Gauge("ordersaga_orders_stuck", "Unfinished orders without a next step or an alert (I8)", ["merchant"])
-OPEN_DEAD_LETTERS: Final = Gauge("ordersaga_dead_letters_open", "Dead letters that need a person", ["code"])
+OPEN_DEAD_LETTERS: Final = Gauge("ordersaga_dead_letters_open", "Dead letters that need an operator", ["code"])
 INTAKE_LAG: Final = Gauge("ordersaga_heard_age_seconds", "How far the intake may be behind its topics")
 
 

@@ -10,7 +10,7 @@ AccountKey = tuple[str, str]  # merchant, provider ("": of orders that aren't pl
 
 
 class Gate(Protocol):
-    """How many more calls may be made to a provider now. It is told of their results."""
+    """How many more calls may be made to a provider now. It gets their results."""
 
     def room(self) -> int: ...
 

@@ -1,4 +1,4 @@
-"""Two workers in trouble of all kinds by chance: money moves once, outcomes are gapless, and no slot is lost."""
+"""Two workers with random failures of all kinds: money moves once, outcomes have no gaps, and no slot is lost."""
 
 import asyncio
 import random
@@ -19,49 +19,49 @@ from roles_harness import OnCall, Roles, Shop, roles, run_sql, until
 MERCHANTS = {"a": 8, "b": 8}
 
 
-class Weather:
-    """`strikes` with the given chance, until it is calm."""
+class Faults:
+    """Faults with given probabilities, until they are `over`."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.calm = False
+        self.over = False
 
-    def strikes(self, share: float) -> bool:
-        return not self.calm and self.chance.random() < share
+    def occurs(self, share: float) -> bool:
+        return not self.over and self.chance.random() < share
 
-    def at_the_provider(self, r: Roles) -> OnCall:
-        """Answers that are late, lost, refused, or that our own adapter fails on."""
+    def of_provider(self, r: Roles) -> OnCall:
+        """Responses that are late, lost or refused, and failures of our own adapter."""
 
-        async def strike(call: Call) -> Result | None:
+        async def call_with_faults(call: Call) -> Result | None:
             await asyncio.sleep(self.chance.random() * 0.02)
-            if self.strikes(0.05):
+            if self.occurs(0.05):
                 r.fake.answer(call)
                 return Unknown("dropped")
-            if self.strikes(0.05):
+            if self.occurs(0.05):
                 return Retryable("503", status=503)
-            if self.strikes(0.03):
+            if self.occurs(0.03):
                 raise KeyError("in an adapter")
-            if self.strikes(0.02):
+            if self.occurs(0.02):
                 r.fake.answer(call)
                 await asyncio.sleep(0.7)
             return None
 
-        return strike
+        return call_with_faults
 
-    def at_home(self, patch: pytest.MonkeyPatch) -> None:
-        """A store that fails before and after a statement was done, and a saga with a bug."""
+    def of_store_and_saga(self, patch: pytest.MonkeyPatch) -> None:
+        """A store that fails before or after a statement is executed, and a saga with a bug."""
         right_fetch, right_settle = Session.fetch, saga.settle
 
         async def fetch(session: Session, sql: str, *arguments: Any) -> Any:
-            if self.strikes(0.03):
+            if self.occurs(0.03):
                 raise StoreUnavailableError("away")
             found = await right_fetch(session, sql, *arguments)
-            if self.strikes(0.03):
+            if self.occurs(0.03):
                 raise StoreUnavailableError("away after it was done")
             return found
 
         def settle(*arguments: Any) -> Any:
-            if self.strikes(0.01):
+            if self.occurs(0.01):
                 raise ZeroDivisionError
             return right_settle(*arguments)
 
@@ -73,20 +73,20 @@ class Weather:
 async def test_no_slot_is_lost_and_nothing_is_done_twice(
     database: str, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    weather = Weather(seed)
-    weather.at_home(monkeypatch)
+    faults = Faults(seed)
+    faults.of_store_and_saga(monkeypatch)
     options = {"slots": MERCHANTS, "lease": 0.6, "deadline": 0.25}
     async with roles(database, owner="w1", **options) as one, roles(database, owner="w2", **options) as two:
         two.fake.klarna = one.fake.klarna
         for each in (one, two):
-            each.fake.on_call = weather.at_the_provider(each)
+            each.fake.on_call = faults.of_provider(each)
             each.start_claiming()
         shop = Shop()
         for number in range(12):
             await _until_taken((one, two)[number % 2], _batch(shop, number))
             await asyncio.sleep(0.1)
-        weather.calm = True
-        await _until_all_rest(database)
+        faults.over = True
+        await _until_all_finished(database)
         for each in (one, two):
             await _no_slot_is_in_use(each)
         assert set(one.fake.klarna.effects.values()) == {1}
@@ -110,8 +110,8 @@ async def _until_taken(r: Roles, batch: Sequence[Record]) -> None:
     raise AssertionError("it was never taken in")
 
 
-async def _until_all_rest(database: str) -> None:
-    """All that isn't in a person's hands has ended."""
+async def _until_all_finished(database: str) -> None:
+    """Until every order is finished or has an attention."""
     deadline = time.monotonic() + 30
     while await run_sql(database, "SELECT FROM orders WHERE is_open AND attention IS NULL LIMIT 1"):
         assert time.monotonic() < deadline

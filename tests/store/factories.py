@@ -1,4 +1,4 @@
-"""Orders and the ways to put them into a store."""
+"""Makes orders and their rows."""
 
 from collections.abc import Iterable, Sequence
 
@@ -74,7 +74,7 @@ async def locked(tx: IntakeTransaction, keys: Iterable[Key]) -> dict[Key, Row]:
 
 
 def unknown(*keys: Key) -> list[Known]:
-    """Orders of which nothing is known yet."""
+    """Orders whose rows aren't known."""
     return [Known(Order(one), 0, 0.0) for one in keys]
 
 
