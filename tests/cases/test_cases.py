@@ -1,0 +1,35 @@
+"""Public bug reports as cases, on a real Kafka, a real Postgres, the sandbox and the service."""
+
+from pathlib import Path
+
+import pytest
+
+from . import checks
+from .conftest import Shared
+from .files import Case, cases
+from .runner import Run
+
+FAILING = {
+    "50-us-sales-tax-line": "the amounts of sales_tax lines don't count as tax of the order",
+}
+"""Cases that the service doesn't satisfy yet, and why."""
+
+
+def _parameter(case: Case) -> object:
+    reason = FAILING.get(case.name)
+    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)] if reason else []
+    return pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.parametrize("case", [_parameter(case) for case in cases() if case.built and case.action is None])
+async def test_a_case_ends_as_expected(shared: Shared, case: Case) -> None:
+    run = Run(shared.play, shared.producer, case)
+    await run.complete()
+    problems = await checks.problems_of(run)
+    assert not problems, "\n".join([case.why, *problems])
+
+
+@pytest.mark.parametrize("action", [case.action["action"] for case in cases() if case.built and case.action])
+def test_an_action_has_a_test_module_of_its_own(action: str) -> None:
+    module = Path(__file__).with_name(f"test_{action.replace('-', '_')}.py")
+    assert f'case_of("{action}")' in module.read_text()
