@@ -56,6 +56,7 @@ ORDER_MANAGEMENT: Final[tuple[OperationType, ...]] = (
     "capture", "refund", "cancel", "release", "amend", "change_reference",
 )  # fmt: skip
 READ: Final[OperationType] = "take_over"
+BODILESS: Final[tuple[OperationType, ...]] = ("cancel_authorization", "cancel", "release", "amend", "change_reference")
 ERROR: Final = b'{"error_code":"NOPE","error_messages":["no","way"],"correlation_id":"corr-1"}'
 
 
@@ -84,9 +85,39 @@ def judge(operation: OperationType, status: int, body: bytes = ERROR, **headers:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-@pytest.mark.parametrize("operation", [*WRITES, READ])
-def test_any_2xx_is_success(operation: OperationType, status: int) -> None:
+@pytest.mark.parametrize("operation", ["create_order", "capture", "refund", READ])
+def test_any_2xx_that_tells_what_it_must_is_success(operation: OperationType, status: int) -> None:
     assert isinstance(result_of(operation, good(operation, status), NOW), Succeeded)
+
+
+@pytest.mark.parametrize("operation", BODILESS)
+def test_without_a_body_only_the_documented_status_is_believed(operation: OperationType) -> None:
+    assert isinstance(result_of(operation, good(operation, 204), NOW), Succeeded)
+    for status in (200, 201, 202, 205, 299):
+        assert result_of(operation, good(operation, status), NOW) == Unknown(f"http_{status}", None, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "conclusive"),
+    [
+        (403, "REJECTED", True),
+        (400, "BAD_VALUE", True),
+        (400, "BAD_REQUEST", True),
+        (403, "INVALID_OPERATION", False),
+        (403, "BAD_VALUE", False),
+        (404, "NOT_FOUND", False),
+        (409, "BAD_VALUE", False),
+    ],
+)
+def test_some_refusals_of_an_authorization_prove_that_no_order_was_made(
+    status: int, code: str, *, conclusive: bool
+) -> None:
+    error = msgspec.json.encode({"error_code": code, "error_messages": ["no"], "correlation_id": "c"})
+    refusal = judge("create_order", status, error)
+    assert isinstance(refusal, Rejected)
+    assert refusal.conclusive is conclusive
+    refused_capture = judge("capture", status, error)
+    assert not (isinstance(refused_capture, Rejected) and refused_capture.conclusive)
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 410, 413, 422, 451])

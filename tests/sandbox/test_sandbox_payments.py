@@ -45,7 +45,7 @@ def with_line(**fields: Any) -> JSON:
     [
         (purchase() | {"order_amount": 999}, "order_amount"),
         (purchase() | {"order_amount": -1}, "order_amount"),
-        (purchase(order_tax_amount=1), "order_tax_amount"),
+        (purchase(order_tax_amount=9), "order_tax_amount"),
         (purchase(lines=[]), "order_lines"),
         (purchase(lines=[line(1)] * 1001), "order_lines"),
         (purchase() | {"order_lines": None}, "order_lines"),

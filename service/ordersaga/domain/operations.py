@@ -58,7 +58,7 @@ class OperationSpec:
     """One row.
 
     `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
-    provider's review. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
+    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
     request to freeze. `adopts`: a read in its name takes the provider's order over.
     """
 
@@ -70,6 +70,7 @@ class OperationSpec:
     evidence: Evidence
     moves_money: bool = True
     beside_review: bool = False
+    after_rejection: bool = False
     creates_id: bool = False
     only_reads: bool = False
     adopts: bool = False
@@ -132,6 +133,7 @@ _ROWS: Final = (
         refuse=returning.refused,
         outcomes=("refunded",),
         evidence=ByReading(findings.find_refund, findings.unaccounted_refunds),
+        after_rejection=True,
         creates_id=True,
     ),
     OperationSpec(

@@ -20,6 +20,7 @@ from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
 _ENDED_BY_RULES = frozenset({"rejected", "abandoned"})
 _OUR_FAULT = "internal_error"
+_TOO_MANY = "see what the order waits for; send this event again, under a new id, once it goes on"
 
 
 def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
@@ -27,7 +28,7 @@ def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decis
     builder = DecisionBuilder(order or Order(Key(event.merchant, event.kind, event.subject)), now, rules)
     builder.journal("event", event.cause.type, event_id=event.cause.id)
     builder.arrive(event.cause, event.data, event.raw)
-    return _advanced(builder)
+    return _advanced(builder, arrived=True)
 
 
 def tick(order: Order, now: float, rules: Rules) -> Decision:
@@ -151,10 +152,20 @@ def settle_manually(
     return _advanced(builder)
 
 
-def _advanced(builder: DecisionBuilder) -> Decision:
-    """Decides what waits, in the order of arrival, until something is under way or nothing more can be decided."""
+def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
+    """Decides what waits, in the order of arrival, until something is under way or nothing more can be decided.
+
+    `arrived`: the last of those that wait has just come, and is refused where it is one too many.
+    """
     while _decide_one(builder):
         pass
+    if arrived and builder.too_many_wait():
+        last = builder.order.pending[-1]
+        builder.drop(last)
+        most = builder.rules.waits_most
+        builder.refuse(
+            last.cause, Refusal("too_many_waiting", (f"{most} events of this order wait already",), advice=_TOO_MANY)
+        )
     for pending in builder.order.pending:
         if builder.order.operations and pending.waits_for == "operation" and pending.arrived == builder.now:
             builder.journal("decision", "waits", event_id=pending.cause.id, note="operation")
@@ -167,6 +178,8 @@ def _decide_one(builder: DecisionBuilder) -> bool:
     if builder.order.operations:
         return False
     for pending in builder.order.pending:
+        if builder.still_waits(pending):
+            continue
         try:
             _decide(builder, pending)
         except Hold as hold:
@@ -195,7 +208,9 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
             if builder.waited_out(pending, "order"):
                 raise Refused("order_unknown", "no placed order of this id came in time")
             raise Hold("order", builder.rules.waits_order)
-        if order.status in _ENDED_BY_RULES:
+        if order.status in _ENDED_BY_RULES and not (
+            order.refundable and operations.DECIDED_BY[type(data)].after_rejection
+        ):
             raise Refused("order_rejected", "the order's placing was rejected")
     operations.decide(builder, pending, data)
 

@@ -46,6 +46,8 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
     match call, result:
         case Send() | Revoke(), Succeeded():
             return True
+        case Send(), Rejected(conclusive=True):
+            return True
         case Send(), Rejected(status=404):
             return spec_of(operation).evidence == NoEvidence(gone_is_done=True)
         case Read(), Succeeded(snapshot=snapshot) if snapshot is not None:

@@ -1,7 +1,7 @@
 """The decision builder: the order as it changes, with outcomes and journal entries collected on the way."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -10,9 +10,23 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cause, Data, decode_data
 from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.ids import jitter, operation_id
-from ordersaga.domain.model.order import Allocation, Attention, Operation, OperationType, Order, Pending, Refusal
+from ordersaga.domain.model.order import (
+    Allocation,
+    Attention,
+    Operation,
+    OperationType,
+    Order,
+    Pending,
+    Refusal,
+    Request,
+)
 from ordersaga.domain.model.outcomes import Books, Decision, Entry, OperationSummary, Outcome
 from ordersaga.domain.model.terms import Rules, Terms
+
+_BOOKS: Final = frozenset(
+    {"lines", "order_amount", "captured_amount", "released_amount", "refunded_amount", "kept_amount"}
+)
+_MOST_WAITING: Final = 4 * 1024 * 1024  # bytes: they are rewritten with the order
 
 
 class Hold(Exception):  # noqa: N818 - a decision, not an error
@@ -39,9 +53,16 @@ class DecisionBuilder:
         self.rules = rules
         self._outcomes: list[Outcome] = []
         self._entries: list[Entry] = []
+        self._requests: dict[str, Request] = {}
         self._fresh: dict[str, tuple[Data, bytes]] = {}
 
     def decision(self) -> Decision:
+        """What was decided; of frozen requests the order keeps those of open operations."""
+        if self._requests:
+            details, open_ids = self.order.details, self._operations
+            known = {name: request for name, request in details.requests.items() if name in open_ids}
+            self.change(details=replace(details, requests=known | self._requests))
+            self._requests = {}
         return Decision(self.order, tuple(self._outcomes), tuple(self._entries))
 
     @property
@@ -49,6 +70,8 @@ class DecisionBuilder:
         return self.rules.terms[self.order.provider]
 
     def change(self, **fields: Any) -> None:
+        if not _BOOKS.isdisjoint(fields):
+            fields["moves"] = self.order.moves + 1
         self.order = replace(self.order, **fields)
 
     def journal(self, what: str, name: str, **fields: Any) -> None:
@@ -79,10 +102,12 @@ class DecisionBuilder:
         deadline = pending.deadline
         if pending.waits_for != waits_for:
             deadline = None if limit is None else self.now + limit
-        if (pending.waits_for, pending.deadline) == (waits_for, deadline):
+        moves = self.order.moves if waits_for == "shipment" else 0
+        if (pending.waits_for, pending.deadline, pending.moves) == (waits_for, deadline, moves):
             return
-        held = replace(pending, waits_for=waits_for, deadline=deadline)
-        self.journal("decision", "waits", event_id=pending.cause.id, note=waits_for)
+        held = replace(pending, waits_for=waits_for, deadline=deadline, moves=moves)
+        if pending.waits_for != waits_for:
+            self.journal("decision", "waits", event_id=pending.cause.id, note=waits_for)
         self.change(pending=tuple(held if p.token == pending.token else p for p in self.order.pending))
 
     def store_waiting(self) -> None:
@@ -120,12 +145,36 @@ class DecisionBuilder:
         if self.order.status == "pending_review":
             raise Hold("review")
 
+    def still_waits(self, pending: Pending) -> bool:
+        """What it waits for is as it was: it needn't be decided again."""
+        order = self.order
+        match pending.waits_for:
+            case "dead_letter":
+                return order.blocked is not None
+            case "order":
+                return order.status == "new" and not order.blocked and not self.waited_out(pending, "order")
+            case "review":
+                return order.status == "pending_review" and not order.blocked
+            case "shipment" if not order.blocked and not self.waited_out(pending, "shipment"):
+                return pending.moves == order.moves
+            case _:
+                return False
+
     def waited_out(self, pending: Pending, waits_for: str) -> bool:
         """It has waited for this until its deadline, and everything that was sent before has been taken in."""
         deadline = pending.deadline
         if deadline is None or pending.waits_for != waits_for:
             return False
         return deadline <= min(self.now, self.rules.input_watermark)
+
+    def too_many_wait(self) -> bool:
+        """By their number, or by the size of what is kept of them (bytes)."""
+        tokens = [pending.token for pending in self.order.pending]
+        if len(tokens) > self.rules.waits_most:
+            return True
+        kept = self.order.details.waiting
+        size = sum(len(self._fresh[token][1]) if token in self._fresh else len(kept[token]) for token in tokens)
+        return len(tokens) > 1 and size > _MOST_WAITING
 
     def drop(self, pending: Pending) -> None:
         self.change(pending=tuple(p for p in self.order.pending if p.token != pending.token))
@@ -157,10 +206,7 @@ class DecisionBuilder:
         """Makes it the order's next operation and freezes its request. `view`: the order as the request shows it."""
         self.begin_read(operation)
         request = self.terms.freeze(view or self.order, operation, data)
-        open_ids = self._operations
-        details = self.order.details
-        requests = {name: kept for name, kept in details.requests.items() if name in open_ids}
-        self.change(details=replace(details, requests={**requests, operation.id: request}))
+        self._requests[operation.id] = request
 
     def begin_read(self, operation: Operation) -> None:
         """Makes an operation that only reads the order's next one: there is no request to freeze."""

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.deciding.shipping import OPEN
-from ordersaga.domain.model import lines
+from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Cancelled, Closed
 from ordersaga.domain.model.order import Operation, Order, Pending, Refusal
 from ordersaga.domain.model.results import Succeeded
@@ -59,8 +59,8 @@ def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -
     builder.known(data.order_lines)
     if order.status not in OPEN:
         raise Refused("nothing_left_to_cancel", f"order is {order.status}")
-    allocated = lines.allocate_for_capture(order.lines, data.order_lines, order.remaining)
-    if isinstance(allocated, lines.Inconsistency):
+    allocated = allocating.for_capture(order.lines, data.order_lines, order.remaining)
+    if isinstance(allocated, allocating.Inconsistency):
         raise Refused(_CODES[allocated.why], *allocated.messages)
     amount = sum(allocation.amount for allocation in allocated)
     builder.drop(pending)

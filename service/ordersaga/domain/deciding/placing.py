@@ -21,12 +21,12 @@ from ordersaga.domain.model.order import (
 from ordersaga.domain.model.outcomes import OperationSummary
 from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
 
-STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
+_STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     order = builder.order
-    if order.status not in STARTS_AFRESH:
+    if not _starts_afresh(order):
         raise Refused("order_exists", f"order is {order.status}")
     _supported(builder, data)
     cancel = _whole_cancel_before(builder, pending)
@@ -44,9 +44,14 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
         builder.begin(operation, data)
 
 
+def _starts_afresh(order: Order) -> bool:
+    """Captured money keeps its order: it may have to be returned."""
+    return order.status in _STARTS_AFRESH and not order.captured_amount
+
+
 def refused_by_rules(builder: DecisionBuilder, data: Placed) -> None:
     """The order is rejected before it began, unless an earlier `placed` was accepted."""
-    if builder.order.status in STARTS_AFRESH:
+    if _starts_afresh(builder.order):
         builder.change(status="rejected", provider=data.payment.provider)
 
 
@@ -249,11 +254,17 @@ def _allocations_by_reference(
     current: tuple[Line, ...], seen: tuple[tuple[str, int, int], ...], counter: lines.Counter
 ) -> tuple[Allocation, ...]:
     """Each seen line goes to the first line of its reference that has room for it."""
+    pool_of = lines.captured_pool if counter == "refunded" else lines.open_pool
+    places: dict[str, list[tuple[int, lines.Pool]]] = {}
+    for i, line in enumerate(current):
+        places.setdefault(line.reference, []).append((i, pool_of(line)))
     allocations: list[Allocation] = []
     for reference, quantity, amount in seen:
-        for i, line in enumerate(lines.add(current, allocations, counter)):
-            pool = lines.captured_pool(line) if counter == "refunded" else lines.open_pool(line)
-            if line.reference == reference and (pool.left_quantity >= quantity or pool.left >= amount > 0):
-                allocations.append(Allocation(i, min(quantity, pool.left_quantity), amount))
+        of_it = places.get(reference, [])
+        for n, (i, pool) in enumerate(of_it):
+            if pool.left_quantity >= quantity or pool.left >= amount > 0:
+                part = Allocation(i, min(quantity, pool.left_quantity), amount)
+                allocations.append(part)
+                of_it[n] = i, pool.less(part.quantity, part.amount)
                 break
     return tuple(allocations)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
 from ordersaga.domain.deciding.shipping import OPEN
-from ordersaga.domain.model import lines
+from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Returned
 from ordersaga.domain.model.ids import operation_id
 from ordersaga.domain.model.money import between, part_worth
@@ -102,8 +102,8 @@ def _worked_out(order: Order, data: Returned, kept: int) -> tuple[int, tuple[All
     given = data.refunded_amount
     allocations: tuple[Allocation, ...] = ()
     if data.order_lines is not UNSET:
-        allocated = lines.allocate_for_refund(order.lines, data.order_lines, order.refundable)
-        if isinstance(allocated, lines.Inconsistency):
+        allocated = allocating.for_refund(order.lines, data.order_lines, order.refundable)
+        if isinstance(allocated, allocating.Inconsistency):
             raise Refused(_CODES[allocated.why], *allocated.messages)
         allocations, wanted = allocated, sum(allocation.amount for allocation in allocated)
         if given is not UNSET and given != wanted - kept:
@@ -154,13 +154,18 @@ def _joined(shares: Sequence[Share]) -> tuple[Share, ...]:
 def _by_lines(captures: Sequence[Capture], allocations: Sequence[Allocation]) -> list[Share] | None:
     """Each line's allocation goes to the captures that took it, in their order; None when a capture can't cover its share."""
     parts: dict[str, list[Allocation]] = {capture.id: [] for capture in captures}
+    left = _left_of(captures, {allocation.position for allocation in allocations})
     for allocation in allocations:
         rest = allocation
-        for capture in captures:
-            part = _part_of(capture, rest)
+        for capture_id, taken, back in left.get(allocation.position, ()):
+            part = _part_of(taken, back, rest)
             if part is not None:
-                parts[capture.id].append(part)
-                rest = Allocation(allocation.position, rest.quantity - part.quantity, rest.amount - part.amount)
+                parts[capture_id].append(part)
+                rest = Allocation(
+                    allocation.position,
+                    rest.quantity - part.quantity,
+                    rest.amount - part.amount,
+                )
         if rest.quantity or rest.amount:
             return None
     shares = []
@@ -174,10 +179,27 @@ def _by_lines(captures: Sequence[Capture], allocations: Sequence[Allocation]) ->
     return shares or None
 
 
-def _part_of(capture: Capture, rest: Allocation) -> Allocation | None:
+def _left_of(captures: Sequence[Capture], positions: set[int]) -> dict[int, list[tuple[str, Allocation, Allocation]]]:
+    """Of these lines: the captures that took them, each with what it took and what of that was refunded."""
+    left: dict[int, list[tuple[str, Allocation, Allocation]]] = {}
+    for capture in captures:
+        taken, back = _sums(capture.allocations, positions), _sums(capture.refunded_allocations, positions)
+        for position, one in taken.items():
+            left.setdefault(position, []).append((capture.id, one, back.get(position, Allocation(position, 0, 0))))
+    return left
+
+
+def _sums(allocations: Sequence[Allocation], positions: set[int]) -> dict[int, Allocation]:
+    sums: dict[int, Allocation] = {}
+    for one in allocations:
+        if one.position in positions:
+            before = sums.get(one.position, Allocation(one.position, 0, 0))
+            sums[one.position] = Allocation(one.position, before.quantity + one.quantity, before.amount + one.amount)
+    return sums
+
+
+def _part_of(taken: Allocation, back: Allocation, rest: Allocation) -> Allocation | None:
     """The part of `rest` that the capture took and that wasn't refunded yet."""
-    taken = _sum_of(capture.allocations, rest.position)
-    back = _sum_of(capture.refunded_allocations, rest.position)
     quantity = min(rest.quantity, max(taken.quantity - back.quantity, 0))
     if quantity == rest.quantity:
         worth = between(rest.amount, 0, taken.amount - back.amount)
@@ -185,13 +207,6 @@ def _part_of(capture: Capture, rest: Allocation) -> Allocation | None:
         after = part_worth(taken.amount, taken.quantity, back.quantity + quantity, back.amount)
         worth = between(after, 0, rest.amount)
     return Allocation(rest.position, quantity, worth) if quantity or worth else None
-
-
-def _sum_of(allocations: Sequence[Allocation], position: int) -> Allocation:
-    of_it = [allocation for allocation in allocations if allocation.position == position]
-    return Allocation(
-        position, sum(allocation.quantity for allocation in of_it), sum(allocation.amount for allocation in of_it)
-    )
 
 
 def _by_amount(captures: Sequence[Capture], total: int) -> list[Share]:

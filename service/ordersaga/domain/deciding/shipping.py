@@ -3,7 +3,7 @@
 from msgspec import UNSET
 
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
-from ordersaga.domain.model import lines
+from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Shipped
 from ordersaga.domain.model.order import Allocation, Capture, Operation, Order, Pending, Refusal, Status
 from ordersaga.domain.model.results import Succeeded
@@ -61,8 +61,8 @@ def _worked_out(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...
 
 def _of_lines(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...]]:
     assert data.order_lines is not UNSET
-    allocated = lines.allocate_for_capture(order.lines, data.order_lines, order.remaining)
-    if isinstance(allocated, lines.Inconsistency):
+    allocated = allocating.for_capture(order.lines, data.order_lines, order.remaining)
+    if isinstance(allocated, allocating.Inconsistency):
         raise Refused(_CODES[allocated.why], *allocated.messages)
     amount = sum(allocation.amount for allocation in allocated)
     if data.captured_amount is not UNSET and data.captured_amount != amount:

@@ -128,6 +128,7 @@ class Pending(Struct, frozen=True, omit_defaults=True):
     arrived: float
     waits_for: str = "operation"  # operation | order | review | shipment | dead_letter
     deadline: float | None = None
+    moves: int = 0  # waits for a shipment: the order's moves when it was last decided
 
 
 class Attention(Struct, frozen=True, omit_defaults=True):
@@ -180,6 +181,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     attention: Attention | None = None
     blocked: str | None = None  # id of the dead letter that later events wait for
     sequence: int = 0
+    moves: int = 0  # how often its lines or amounts have changed
     details: Details = Details()
     creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
 

@@ -53,12 +53,16 @@ class Succeeded(Struct, frozen=True):
 
 
 class Rejected(Struct, frozen=True):
-    """The provider refused for good: nothing took effect by this attempt."""
+    """The provider refused for good: nothing took effect by this attempt.
+
+    `conclusive`: nor by an earlier one, which would have been answered by a replay of its success.
+    """
 
     code: str
     messages: tuple[str, ...] = ()
     correlation_id: str | None = None
     status: int | None = None
+    conclusive: bool = False
 
 
 class Retryable(Struct, frozen=True):

@@ -58,6 +58,7 @@ class Rules(Struct, frozen=True):
     terms: Mapping[str, Terms]  # by provider, those that the merchant has an account with
     waits_order: float = 86_400
     waits_shipment: float = 86_400
+    waits_most: int = 100  # events of one order
     absent_after: float = 300  # a read that doesn't show an operation counts from here after the last send
     absent_again: float = 30  # between two such reads
     review_poll: float = 30

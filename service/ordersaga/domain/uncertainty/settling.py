@@ -39,7 +39,11 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
         case Succeeded():
             succeed(builder, operation, result)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
-            _refused(builder, operation, Refusal(code, messages, correlation_id), result.status)
+            refusal = Refusal(code, messages, correlation_id)
+            if result.conclusive:
+                fail(builder, operation, refusal)
+            else:
+                _refused(builder, operation, refusal, result.status)
         case Retryable(after=after):
             again = builder.backoff(operation)
             builder.replace_current(

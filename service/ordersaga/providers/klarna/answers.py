@@ -72,7 +72,9 @@ def _answered(operation: KlarnaOperation, answer: Answer, now: float) -> Result:
         case "rejected" if not isinstance(error.error_code, str):
             return _uncertain(operation, f"http_{answer.status}", correlation_id, answer.status)
         case "rejected":
-            return Rejected(_code(answer, error), _messages(error), correlation_id, answer.status)
+            code = _code(answer, error)
+            conclusive = (answer.status, code) in operation.conclusive
+            return Rejected(code, _messages(error), correlation_id, answer.status, conclusive)
         case "unauthorized":
             return Retryable("unauthorized", None, correlation_id, answer.status)
         case "too_many_requests":

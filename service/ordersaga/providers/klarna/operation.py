@@ -8,7 +8,7 @@ import msgspec
 
 from ordersaga.domain.model.events import Data
 from ordersaga.domain.model.order import Operation, OperationType, Order, Request
-from ordersaga.domain.model.results import Result, Snapshot, Succeeded
+from ordersaga.domain.model.results import Result, Snapshot, Succeeded, Unknown
 from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna.limits import Messages
 
@@ -20,7 +20,10 @@ ORDER_MANAGEMENT_KEY: Final = 23 * 3_600.0
 """Seconds: Klarna keeps an Order Management key for 24 hours from the first attempt."""
 
 
-def done(_answer: Answer, correlation_id: str | None) -> Result:
+def done(answer: Answer, correlation_id: str | None) -> Result:
+    """Of an operation that is answered without a body: only the documented 204 is believed."""
+    if answer.status != 204:
+        return Unknown(f"http_{answer.status}", correlation_id, answer.status)
     return Succeeded(correlation_id=correlation_id)
 
 
@@ -37,7 +40,7 @@ class KlarnaOperation:
     """`name`: of the row in `domain.operations`.
 
     `freeze`: None for a read. `limits`: by event, what Klarna wouldn't take of its data. `conflict`: what a 409 means.
-    `key_seconds`: how long a repeat is trusted to be recognised, from the first send; 0: it has no key.
+    `conclusive`: status and code of refusals which prove that no earlier attempt succeeded. `key_seconds`: how long a repeat is trusted to be recognised, from the first send; 0: it has no key.
     `shows`: of a change without money, whether a read shows what its request asked for.
     """
 
@@ -46,6 +49,7 @@ class KlarnaOperation:
     limits: Mapping[type[Data], Callable[[Any], Messages]] = field(default_factory=dict)
     success: Success = done
     conflict: Literal["rejected", "uncertain"] = "uncertain"
+    conclusive: frozenset[tuple[int, str]] = frozenset()
     key_seconds: float = ORDER_MANAGEMENT_KEY
     shows: Callable[[Request, Snapshot], bool | None] | None = None
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
-from ordersaga.domain.model.amounts import line_tax
+from ordersaga.domain.model.amounts import line_tax, order_tax
 from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Operation, Order, Request
 from ordersaga.domain.model.results import Result, Succeeded
@@ -35,6 +35,10 @@ _PASSED_ON: Final = (
 _CURRENCY: Final = re.compile("[A-Za-z]{3}")
 _LOCALE: Final = re.compile("[A-Za-z]{2}(?:-[A-Za-z]{2})*")
 _URLS: Final = {"confirmation": 2000, "notification": 2000, "push": 2000, "authorization": 2000}
+
+
+_CONCLUSIVE: Final = frozenset({(403, "REJECTED"), (400, "BAD_VALUE"), (400, "BAD_REQUEST")})
+"""A token's first answer is repeated for the same body, errors too: after a success Klarna would give the order."""
 
 
 class _Created(Struct):
@@ -65,7 +69,9 @@ def _body(subject: str, placed: Placed) -> Json:
         "purchase_country": placed.purchase_country,
         "purchase_currency": placed.purchase_currency,
         "order_amount": placed.order_amount,
-        "order_tax_amount": sum(taxes) if placed.order_tax_amount is UNSET else placed.order_tax_amount,
+        "order_tax_amount": order_tax(placed.order_lines)
+        if placed.order_tax_amount is UNSET
+        else placed.order_tax_amount,
         "order_lines": [whole(line, tax) for line, tax in zip(placed.order_lines, taxes, strict=True)],
         "merchant_reference1": reference,
         **given(placed, ("merchant_reference2", *_PASSED_ON)),
@@ -114,5 +120,6 @@ CREATE_ORDER: Final = KlarnaOperation(
     limits={Placed: _limits},
     success=_success,
     conflict="rejected",
+    conclusive=_CONCLUSIVE,
     key_seconds=_TOKEN_SECONDS,
 )
