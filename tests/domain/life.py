@@ -73,9 +73,10 @@ class Life:
             case Wait() | Rest():
                 return False
             case Elapsed():
-                pending = len(self.order.pending)
+                pending, raised = len(self.order.pending), len(self.order.attentions)
                 self._settle(call, None)
-                assert len(self.order.pending) < pending, "nothing came of it"
+                changed = len(self.order.pending) < pending or len(self.order.attentions) > raised
+                assert changed, "nothing came of it"
             case Send() | Read() | Revoke():
                 self._call(call, fault)
         return True
@@ -162,7 +163,7 @@ class Life:
         """I6, and our books are the provider's, unless a person has the order."""
         order = self.order
         if order.operations:
-            assert order.attention is not None
+            assert order.attentions
             assert order.operations[0].stage == "stuck"
             return
         assert self.finals == set(self.told), "I6"
@@ -176,7 +177,7 @@ class Life:
         assert order.captured_amount == account.captured
         assert order.refunded_amount == account.refunded
         assert order.remaining == account.remaining
-        assert order.attention is None or order.attention.reason != "books_differ"
+        assert not order.has_attention("books_differ")
         if not account.auto and order.placed_at == START:
             self._outcomes_tell_the_books()
 

@@ -25,7 +25,7 @@ from ordersaga.domain.model.outcomes import (
 )
 from ordersaga.domain.model.results import Result, Snapshot, Succeeded
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.uncertainty import manual
+from ordersaga.domain.uncertainty import manual, refreshing
 
 START: Final = 1_700_000_000.0
 DAY: Final = 86_400.0
@@ -264,6 +264,12 @@ class Story:
 
     # checks
 
+    def waits_for_a_person(self) -> bool:
+        """Nothing is to be done for it, but to warn of its expiry."""
+        following = self.next()
+        warning = refreshing.warning_due(self.order, self.rules)
+        return following == (Rest() if warning is None else Wait(warning))
+
     def finals(self, ident: str) -> list[Outcome]:
         return [one for one in self.outcomes if one.final and one.cause is not None and one.cause.id == ident]
 
@@ -300,7 +306,7 @@ def lively(order: Order, now: float, rules: Rules) -> bool:
     """I8: the order is at rest, will be looked at, or a person has it."""
     if not isinstance(saga.next_call(order, now, rules), Rest):
         return True
-    return not (order.operations or order.pending) or order.attention is not None or order.blocked is not None
+    return not (order.operations or order.pending) or bool(order.attentions) or order.blocked is not None
 
 
 def what(outcomes: Sequence[Outcome]) -> list[str]:

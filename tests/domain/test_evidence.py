@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.model.outcomes import Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.model.outcomes import Read, Revoke, Send, Wait
 from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Retryable, Succeeded
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
 
@@ -88,8 +88,8 @@ def test_one_of_the_same_amount_that_could_be_ours_goes_to_a_person(name: str) -
     story.answer(NO)
     seen = {"captures": (CaptureSeen("x", 50),)} if name == "capture" else {"refunds": (RefundSeen("x", 50),)}
     assert told(story.seen(**seen)) == ("attention_required", False, "answer_lost")
-    assert story.next() == Rest()
-    assert story.order.attention is not None
+    assert story.waits_for_a_person()
+    assert story.order.attentions
 
 
 @pytest.mark.parametrize("name", ["capture", "refund"])
@@ -101,7 +101,7 @@ def test_ours_with_another_amount_goes_to_a_person(name: str) -> None:
     ours = story.operation.id
     seen = {"captures": (CaptureSeen("x", 7, ours),)} if name == "capture" else {"refunds": (RefundSeen("x", 7, ours),)}
     assert told(story.seen(**seen)) == ("attention_required", False, "answer_lost")
-    assert story.next() == Rest()
+    assert story.waits_for_a_person()
 
 
 @pytest.mark.parametrize("refused", [True, False])
@@ -114,12 +114,12 @@ def test_a_sum_that_the_list_does_not_account_for_goes_to_a_person(name: str, re
         story.answer(NO)
     sums = {"captured_amount": 50, "remaining_amount": 50} if name == "capture" else {"refunded_amount": 50}
     told_of = story.seen(**sums)
-    while isinstance(story.next(), Wait):
+    while not story.waits_for_a_person():
         story.wait()
         told_of += story.seen(**sums)
     assert told_of[-1].refusal is not None
     assert (what(told_of)[-1], told_of[-1].refusal.code) == ("attention_required", "answer_lost")
-    assert story.next() == Rest()
+    assert story.waits_for_a_person()
 
 
 def test_a_list_that_follows_its_sum_late_is_waited_for() -> None:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Order
-from ordersaga.domain.model.outcomes import Outcome, Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.model.outcomes import Outcome, Read, Revoke, Send, Wait
 from ordersaga.domain.model.results import CaptureSeen, Succeeded
 from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect, TryAgain
 
@@ -62,7 +62,7 @@ def test_what_took_effect_goes_the_way_of_a_success(name: str) -> None:
     outcomes = manual.say(took_effect(name))
     assert [one.final for one in outcomes] == [True]
     assert alike(manual.order, outcomes) == alike(answered.order, expected)
-    assert (manual.order.operations, manual.order.attention) == ((), None)
+    assert (manual.order.operations, manual.order.attentions) == ((), ())
 
 
 def test_an_authorization_that_was_withdrawn_ends_both_events() -> None:
@@ -93,7 +93,7 @@ def test_the_refunds_that_follow_go_on() -> None:
     story = two_refunds()
     (outcome,) = story.say(TookEffect("refund-9"))
     assert (outcome.what, outcome.final) == ("refunded", False)
-    assert story.order.attention is None
+    assert story.order.attentions == ()
     assert isinstance(story.next(), Send)
     (last,) = story.answer(Succeeded("refund-10"))
     assert (last.what, last.final) == ("refunded", True)
@@ -108,7 +108,7 @@ def test_an_order_that_was_made_is_read_and_taken_over() -> None:
     story.shipped("A:1")
     ours = story.operation.id
     assert story.say(TookEffect("order-9")) == []
-    assert story.order.attention is None
+    assert story.order.attentions == ()
     assert story.next() == Read("order-9", story.operation)
     (outcome,) = story.seen(captured_amount=0, remaining_amount=100)
     assert (outcome.what, outcome.final, outcome.provider_order_id) == ("authorized", True, "order-9")
@@ -189,7 +189,7 @@ def test_what_had_no_effect_goes_the_way_of_a_refusal(name: str) -> None:
     assert first.refusal.messages == ("it isn't there",)
     assert [one.refusal.code for one in more if one.refusal] == ["cancelled_before_authorized"] * len(more)
     after = story.order
-    assert (after.operations, after.attention) == ((), None)
+    assert (after.operations, after.attentions) == ((), ())
     assert after.captured_amount == before.captured_amount
     assert after.refunded_amount == before.refunded_amount
     assert after.remaining == before.remaining
@@ -217,7 +217,7 @@ def test_the_refunds_that_were_to_follow_come_to_nothing_too() -> None:
 def test_evidence_that_can_be_had_by_now_ends_it(name: str) -> None:
     story = stuck(name)
     assert story.say(TryAgain()) == []
-    assert story.order.attention is None
+    assert story.order.attentions == ()
     assert story.next() == Read("create_order-2", story.operation)
     assert [one.final for one in story.seen(**shows(story))] == [True]
 
@@ -252,7 +252,7 @@ def test_absence_that_was_seen_before_it_got_stuck_counts_no_more() -> None:
 
 def test_lost_answers_are_counted_anew() -> None:
     story = placing()
-    while story.next() != Rest():
+    while not story.waits_for_a_person():
         story.answer(LOST)
         if isinstance(story.next(), Wait):
             story.wait()
@@ -333,7 +333,7 @@ def test_a_stalled_operation_that_took_effect_is_booked() -> None:
     story = open_operation("capture")
     story.stall()
     assert what(story.say(TookEffect("capture-9"))) == ["captured"]
-    assert story.order.attention is None
+    assert story.order.attentions == ()
 
 
 # a take-over

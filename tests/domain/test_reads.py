@@ -1,11 +1,15 @@
 """Reads that no operation asked for: expiry, what the provider did by itself, books that differ."""
 
 import pytest
+from msgspec.structs import replace
 
-from ordersaga.domain.model.outcomes import Outcome, Read, Wait
-from ordersaga.domain.model.results import Rejected, Retryable, Succeeded, Unknown
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model.outcomes import Outcome, Read, Rest, Wait
+from ordersaga.domain.model.results import CaptureSeen, Rejected, Retryable, Succeeded, Unknown
+from ordersaga.domain.uncertainty import manual
 
 from .shop import DAY, HOUR, START, Story, code, line, what
+from .uncertain import GONE, NO, lose, open_operation
 
 A = line("A", 2, 50)
 EXPIRES = START + 28 * DAY
@@ -44,7 +48,7 @@ def test_an_authorization_that_is_captured_in_time_needs_nobody_any_more() -> No
     story.seen()
     story.eager = True
     story.shipped()
-    assert story.order.attention is None
+    assert story.order.attentions == ()
 
 
 def test_an_order_that_has_expired_says_so() -> None:
@@ -112,15 +116,56 @@ def test_books_that_differ_are_told_once_until_they_agree(other: dict[str, int])
     story.shipped("A:1")
     story.answer(Rejected("NOT_ALLOWED", status=403))
     assert story.seen() == []
-    assert story.order.attention is None
+    assert story.order.attentions == ()
 
 
-def test_a_read_that_fails_is_made_again_without_haste() -> None:
+def test_reads_that_fail_back_off_each_at_a_time_of_its_own() -> None:
     story = near_expiry()
-    for result in (Unknown("lost"), Retryable("busy"), Succeeded()):
-        assert story.answer(result) == []
-        assert story.next() == Wait(story.now + 30)
+    for step in (1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
+        assert story.answer(Retryable("busy")) == []
+        following = story.next()
+        assert isinstance(following, Wait)
+        assert step / 2 <= following.until - story.now <= step
         story.wait()
+    assert story.seen(expires_at=story.now + 20 * DAY) == []
+    assert story.order.reads_failed == 0
+    other = replace(story.order, key=replace(story.order.key, subject="another"))
+    pauses = {
+        DecisionBuilder(order, story.now, story.rules).pause_after(3, order.key.subject)
+        for order in (other, story.order)
+    }
+    assert len(pauses) == 2
+
+
+def test_an_expiry_is_told_of_though_an_operation_is_stuck() -> None:
+    story = open_operation("capture")
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    story.answer(GONE)
+    expires_at = story.order.expires_at
+    assert expires_at is not None
+    story.now = expires_at - 2 * DAY - 1
+    assert story.next() == Wait(expires_at - 2 * DAY)
+    told = story.pass_time(2)
+    assert reason(told) == "authorization_expires"
+    assert [one.reason for one in story.order.attentions] == ["answer_lost", "authorization_expires"]
+    assert story.next() == Rest()
+
+
+def test_each_attention_is_cleared_by_its_own_end() -> None:
+    story = open_operation("capture")
+    lose(story)
+    story.wait()
+    story.answer(NO)
+    story.answer(GONE)
+    assert story.order.expires_at is not None
+    story.now = story.order.expires_at - 2 * DAY
+    story.pass_time(1)
+    story.say(manual.TookEffect("capture-9"))
+    assert [one.reason for one in story.order.attentions] == ["authorization_expires"]
+    story.seen(expires_at=story.now + 20 * DAY, captures=(CaptureSeen("capture-9", 50),))
+    assert story.order.attentions == ()
 
 
 @pytest.mark.parametrize("fraud_status", ["PENDING", "ACCEPTED"])
@@ -137,7 +182,7 @@ def test_reads_that_fail_for_an_hour_are_told_once(fraud_status: str) -> None:
     assert reason(told) == "order_unreadable"
     assert told[0].at >= since + HOUR
     story.seen(fraud_status="REJECTED")
-    assert story.order.attention is None
+    assert story.order.attentions == ()
 
 
 def test_an_order_that_cannot_be_read_is_told_once_and_looked_at_without_haste() -> None:
@@ -171,7 +216,7 @@ def test_a_review_that_outlasts_the_authorization_is_told_two_days_before_its_en
     assert story.seen() == []
     story.wait()
     assert what(story.seen(fraud_status=decision)) == [final]
-    assert (story.order.attention is None) == (decision == "REJECTED")
+    assert (story.order.attentions == ()) == (decision == "REJECTED")
 
 
 def test_a_failing_read_during_a_review_does_not_end_it() -> None:

@@ -1,7 +1,8 @@
 """Lost answers are repeated as they were, for as long as the key is trusted; somebody is told when it takes long."""
 
 from ordersaga.domain import saga
-from ordersaga.domain.model.outcomes import Outcome, Read, Rest, Send, Wait
+from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import Elapsed, Outcome, Read, Rest, Send, Wait
 from ordersaga.domain.model.results import Retryable, Succeeded
 
 from .shop import DAY, HOUR, START, Story, moved, what
@@ -106,9 +107,9 @@ def test_somebody_is_told_once_of_an_operation_that_takes_an_hour() -> None:
         story.wait()
     assert told(seen) == ("attention_required", False, "answer_unknown")
     assert seen[0].at >= START + HOUR
-    assert story.order.attention is not None
+    assert story.order.attentions
     assert what(story.answer(Succeeded("capture-1"))) == ["captured"]
-    assert story.order.attention is None
+    assert story.order.attentions == ()
 
 
 def test_somebody_is_told_of_a_provider_that_is_away() -> None:
@@ -129,10 +130,10 @@ def test_a_late_answer_ends_an_operation_that_a_person_has(name: str) -> None:
     story.wait()
     story.answer(NO)
     story.answer(GONE)
-    assert story.next() == Rest()
+    assert story.waits_for_a_person()
     outcomes = story.answer(Succeeded("late-1"), call)
     assert [one.final for one in outcomes] == [True]
-    assert story.order.attention is None
+    assert story.order.attentions == ()
 
 
 # our own faults
@@ -142,11 +143,20 @@ def test_an_order_on_which_our_code_fails_stands_still_until_a_person_has_looked
     story = open_operation("capture")
     decision = saga.stall(story.order, "settle: KeyError", story.now, story.rules)
     assert told(list(decision.outcomes)) == ("attention_required", False, "internal_error")
-    assert saga.next_call(decision.order, story.now + 30 * DAY, story.rules) == Rest()
+    assert stands_still(story, decision.order)
+
+
+def stands_still(story: Story, order: Order) -> bool:
+    """Nothing is done for it, but to warn of its expiry, once."""
+    later = story.now + 30 * DAY
+    assert saga.next_call(order, story.now, story.rules) == Wait((order.expires_at or 0) - 2 * DAY)
+    warned = saga.settle(order, Elapsed(), None, later, story.rules)
+    assert told(list(warned.outcomes)) == ("attention_required", False, "authorization_expires")
+    return saga.next_call(warned.order, later, story.rules) == Rest()
 
 
 def test_an_order_at_rest_on_which_our_code_fails_stands_still_too() -> None:
     story = Story(A)
     story.returned("A:1")
     decision = saga.stall(story.order, "next_call: KeyError", story.now, story.rules)
-    assert saga.next_call(decision.order, story.now + 30 * DAY, story.rules) == Rest()
+    assert stands_still(story, decision.order)

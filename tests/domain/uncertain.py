@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ordersaga.domain.model.outcomes import Outcome, Rest, Send
+from ordersaga.domain.model.outcomes import Outcome, Send
 from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Rejected, Succeeded, Unknown
 
 from .shop import Story, line
@@ -97,8 +97,9 @@ def refused_take_over() -> Story:
 
 
 def is_stuck(story: Story) -> Story:
-    assert (story.operation.stage, story.next()) == ("stuck", Rest())
-    assert story.order.attention is not None
+    assert story.operation.stage == "stuck"
+    assert story.waits_for_a_person()
+    assert story.order.attentions
     return story
 
 

@@ -81,9 +81,9 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
 def next_call(order: Order, now: float, rules: Rules) -> Next:
     """What the worker is to do for the order now. Each `Elapsed` takes at least one deadline away."""
     if order.operations:
-        return _next_of(order, order.operations[0], now, rules)
-    if order.attention is not None and order.attention.reason == _OUR_FAULT:
-        return Rest()
+        return _no_later_than_warning(order, _next_of(order, order.operations[0], now, rules), now, rules)
+    if order.has_attention(_OUR_FAULT):
+        return _no_later_than_warning(order, Rest(), now, rules)
     at = refreshing.due(order, rules)
     if at is not None and at <= now:
         return Read(order.provider_order_id or "")
@@ -94,6 +94,16 @@ def next_call(order: Order, now: float, rules: Rules) -> Next:
         deadline = now + _WATERMARK_POLL
     times = [time for time in (at, deadline) if time is not None]
     return Wait(min(times)) if times else Rest()
+
+
+def _no_later_than_warning(order: Order, following: Next, now: float, rules: Rules) -> Next:
+    """What waits, or rests for a person, must not sleep through the expiry of its authorization (I9)."""
+    at = refreshing.warning_due(order, rules)
+    if at is None or not isinstance(following, Wait | Rest):
+        return following
+    if at <= now:
+        return Elapsed()
+    return Wait(min(at, following.until)) if isinstance(following, Wait) else Wait(at)
 
 
 def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Next:
@@ -131,6 +141,8 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
     builder = DecisionBuilder(order, now, rules)
     operation = None if isinstance(call, Elapsed) else call.operation
     if isinstance(call, Elapsed) or result is None:
+        if order.operations or order.has_attention(_OUR_FAULT):
+            refreshing.warn_of_expiry(builder)
         return _advanced(builder)
     if operation is None:
         refreshing.refreshed(builder, result)

@@ -167,7 +167,7 @@ def columns(
         [order.sequence for order in orders],
         [row.version + 1 if row is not None else 1 for row in rows],
         [bool(order.operations or order.pending) for order in orders],
-        [order.attention.reason if order.attention is not None else None for order in orders],
+        [order.attentions[-1].reason if order.attentions else None for order in orders],
         [UUID(order.blocked) if order.blocked is not None else None for order in orders],
         list(leasing),
         list(tokens),

@@ -27,7 +27,7 @@ def violations(
         yield "I3"
     if forgotten(owed(before), decision):
         yield "I6"
-    if before.attention is None and any(outcome.what == "expired" for outcome in decision.outcomes):
+    if not before.attentions and any(outcome.what == "expired" for outcome in decision.outcomes):
         yield "I9"
 
 

@@ -236,15 +236,17 @@ class DecisionBuilder:
         self.clear_attention_of(operation)
 
     def clear_attention_of(self, operation: Operation) -> None:
-        """Closes the attention that was opened for this operation."""
-        attention = self.order.attention
-        if attention is not None and attention.operation_id == operation.id:
-            self.change(attention=None)
+        """Closes the attentions that were raised for this operation, and no others."""
+        self._keep_attentions([one for one in self.order.attentions if one.operation_id != operation.id])
 
     def backoff(self, operation: Operation) -> float:
-        """When to try again: exponential, spread over the upper half of the step."""
-        step = min(self.rules.backoff * 2.0 ** min(operation.attempts, 30), self.rules.backoff_most)
-        return self.now + step * (0.5 + 0.5 * jitter(operation.id, operation.attempts))
+        """When to try again."""
+        return self.now + self.pause_after(operation.attempts, operation.id)
+
+    def pause_after(self, attempts: int, name: str) -> float:
+        """Seconds: exponential, spread over the upper half of the step. `name` seeds the spread."""
+        step = min(self.rules.backoff * 2.0 ** min(attempts, 30), self.rules.backoff_most)
+        return step * (0.5 + 0.5 * jitter(name, attempts))
 
     # outcomes
 
@@ -286,9 +288,12 @@ class DecisionBuilder:
         )
 
     def clear_attention(self, reason: str) -> None:
-        """Closes the attention that was opened for this reason."""
-        if self.order.attention is not None and self.order.attention.reason == reason:
-            self.change(attention=None)
+        """Closes the attention that was raised for this reason, and no other."""
+        self._keep_attentions([one for one in self.order.attentions if one.reason != reason])
+
+    def _keep_attentions(self, kept: list[Attention]) -> None:
+        if len(kept) != len(self.order.attentions):
+            self.change(attentions=tuple(kept))
 
     def refuse(self, cause: Cause, refusal: Refusal, *, operation: Operation | None = None, final: bool = True) -> None:
         self.emit(
@@ -304,8 +309,10 @@ class DecisionBuilder:
     ) -> None:
         """Raises an attention and emits `attention_required`; it ends nothing."""
         messages = refusal.messages if refusal else ()
-        attention = Attention(reason, self.now, operation.id if operation else None)
-        self.change(attention=attention)
+        attention = Attention(reason, self.now, operation.id if operation else None, advice)
+        same = (attention.reason, attention.operation_id)
+        others = (one for one in self.order.attentions if (one.reason, one.operation_id) != same)
+        self.change(attentions=(*others, attention))
         self.journal("attention", reason, operation_id=attention.operation_id)
         self.emit(
             "attention_required",

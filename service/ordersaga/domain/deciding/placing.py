@@ -226,16 +226,39 @@ def differences(order: Order, seen: Snapshot) -> Refusal | None:
     return Refusal("amounts_do_not_add_up", tuple(inconsistencies)) if inconsistencies else None
 
 
+def adopt_movements(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """Takes over what the provider captured and refunded without our knowing, and emits `reconciled`."""
+    order = builder.order
+    ours = (order.captured_amount, order.refunded_amount)
+    if (seen.captured_amount, seen.refunded_amount) == ours or seen.captured_amount < order.captured_amount:
+        return
+    counted = _counted(order, seen)
+    builder.change(
+        order_amount=max(order.order_amount, seen.captured_amount + order.released_amount),
+        captured_amount=seen.captured_amount,
+        refunded_amount=min(max(order.refunded_amount, seen.refunded_amount), seen.captured_amount),
+        lines=counted.lines,
+        captures=counted.captures,
+        refunds=counted.refunds,
+    )
+    builder.emit("reconciled", None)
+
+
 def _counted(order: Order, seen: Snapshot) -> Order:
     """The order with the provider's captures and refunds allocated to its lines, by reference."""
     current = order.lines
-    captures = []
+    known = order.provider_ids
+    captures = [*order.captures]
     for capture in seen.captures:
+        if capture.id in known:
+            continue
         allocations = _allocations_of(current, capture)
         current = lines.add(current, allocations, "captured")
         captures.append(Capture(capture.id, capture.amount, capture.reference, allocations, capture.refunded))
-    refunds = []
+    refunds = [*order.refunds]
     for refund in seen.refunds:
+        if refund.id in known:
+            continue
         allocations = _allocations_by_reference(current, refund.lines, "refunded")
         current = lines.add(current, allocations, "refunded")
         refunds.append(Refund(refund.id, refund.amount, None, refund.reference))

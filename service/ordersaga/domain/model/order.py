@@ -132,11 +132,12 @@ class Pending(Struct, frozen=True, omit_defaults=True):
 
 
 class Attention(Struct, frozen=True, omit_defaults=True):
-    """Somebody was alerted and has to act."""
+    """Somebody was alerted and has to act. Several may be open at once: one for each reason and operation."""
 
     reason: str
     since: float
     operation_id: str | None = None
+    advice: str = ""
 
 
 class Details(Struct, frozen=True, omit_defaults=True):
@@ -171,6 +172,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     placed_at: float | None = None
     refresh: float | None = None  # read the provider at this time
     unread: float | None = None  # since when such reads fail
+    reads_failed: int = 0  # how many since then
     lines: tuple[Line, ...] = ()
     captures: tuple[Capture, ...] = ()
     refunds: tuple[Refund, ...] = ()
@@ -178,12 +180,19 @@ class Order(Struct, frozen=True, omit_defaults=True):
     returns: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
     pending: tuple[Pending, ...] = ()
-    attention: Attention | None = None
+    attentions: tuple[Attention, ...] = ()
     blocked: str | None = None  # id of the dead letter that later events wait for
     sequence: int = 0
     moves: int = 0  # how often its lines or amounts have changed
     details: Details = Details()
     creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
+
+    def attention_of(self, operation_id: str) -> Attention | None:
+        """The latest one that was raised for the operation."""
+        return next((one for one in reversed(self.attentions) if one.operation_id == operation_id), None)
+
+    def has_attention(self, reason: str) -> bool:
+        return any(one.reason == reason for one in self.attentions)
 
     @property
     def remaining(self) -> int:

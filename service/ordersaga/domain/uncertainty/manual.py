@@ -125,7 +125,8 @@ def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
     spec = spec_of(operation)
     if spec.only_reads:
         return again
-    stuck_since = order.attention.since if order.attention else now
+    attention = order.attention_of(operation.id)
+    stuck_since = attention.since if attention else now
     return replace(
         again,
         stage="read" if isinstance(spec.evidence, ByReading) else "send",

@@ -9,12 +9,26 @@ from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 
-_AGAIN: Final = 30.0  # seconds after a read that failed
-_PAST_EXPIRY: Final = 300.0  # and between those of an authorization that should have ended
+_PAST_EXPIRY: Final = 300.0  # seconds between reads of an authorization that should have ended
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
+_OPEN: Final = _UNCAPTURED | {"pending_review"}
 _EXPIRES: Final = "authorization_expires"
 _DIFFER: Final = "books_differ"
 _UNREADABLE: Final = "order_unreadable"
+
+
+def warning_due(order: Order, rules: Rules) -> float | None:
+    """When somebody is to be warned of the expiry, whatever else keeps the order from being read (I9); None: no need."""
+    if order.expires_at is None or order.status not in _OPEN or order.has_attention(_EXPIRES):
+        return None
+    return order.expires_at - rules.expiry_warning
+
+
+def warn_of_expiry(builder: DecisionBuilder) -> None:
+    """Of an order whose next read has to wait."""
+    at = warning_due(builder.order, builder.rules)
+    if at is not None and at <= builder.now:
+        _raise_once(builder, _EXPIRES, "settle what holds the order up, before its authorization expires")
 
 
 def due(order: Order, rules: Rules) -> float | None:
@@ -36,11 +50,12 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
         return
     match result:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
-            builder.change(refresh=None, unread=None)
+            builder.change(refresh=None, unread=None, reads_failed=0)
             _compare(builder, snapshot)
         case Succeeded() | Retryable() | Unknown():
-            since = builder.order.unread or builder.now
-            builder.change(refresh=builder.now + _AGAIN, unread=since)
+            since, failed = builder.order.unread or builder.now, builder.order.reads_failed
+            again = builder.pause_after(failed, builder.order.key.subject)
+            builder.change(refresh=builder.now + again, unread=since, reads_failed=failed + 1)
             if builder.now - since >= builder.rules.attention_after:
                 _raise_once(
                     builder, _UNREADABLE, "reads of this order fail; they go on by themselves: look it up there"
@@ -71,11 +86,12 @@ def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
         if order.status == "captured":
             _books(builder, seen)
     elif order.status == "authorized" and seen.fraud_status == "REJECTED":
+        placing.adopt_movements(builder, seen)
         placing.refuse_review(builder, None)
     elif seen.status == "cancelled":
-        _ended(builder, "cancelled", seen.expires_at)
+        _ended(builder, "cancelled", seen)
     elif seen.status == "expired" or _lapsed(builder, seen):
-        _ended(builder, "expired", seen.expires_at)
+        _ended(builder, "expired", seen)
     else:
         builder.change(expires_at=seen.expires_at or order.expires_at)
         _expiry(builder, agree=_books(builder, seen))
@@ -85,6 +101,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
     order = builder.order
     builder.change(fraud_status=seen.fraud_status, expires_at=seen.expires_at or order.expires_at)
     if seen.status in {"cancelled", "expired"} or seen.fraud_status == "REJECTED":
+        placing.adopt_movements(builder, seen)
         builder.clear_attention(_EXPIRES)
         placing.refuse_review(builder, order.placed)
     elif seen.fraud_status == "ACCEPTED" and order.placed is not None:
@@ -104,15 +121,16 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
             )
 
 
-def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], expires_at: float | None) -> None:
+def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], seen: Snapshot) -> None:
     """The provider ended what was left of the authorization."""
+    placing.adopt_movements(builder, seen)
     order = builder.order
     left = lines.allocate_all([lines.open_pool(line) for line in order.lines])
     builder.change(
         status="captured" if order.captured_amount else status,
         released_amount=order.order_amount - order.captured_amount,
         lines=lines.add(order.lines, left, "cancelled"),
-        expires_at=expires_at or order.expires_at,
+        expires_at=seen.expires_at or order.expires_at,
     )
     builder.clear_attention(_EXPIRES)
     builder.emit(status, None)
@@ -151,5 +169,5 @@ def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
 
 
 def _raise_once(builder: DecisionBuilder, reason: str, advice: str) -> None:
-    if builder.order.attention is None or builder.order.attention.reason != reason:
+    if not builder.order.has_attention(reason):
         builder.raise_attention(None, reason, advice)
