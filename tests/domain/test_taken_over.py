@@ -30,7 +30,7 @@ def test_an_authorization_whose_end_is_not_told_is_estimated() -> None:
 def test_money_taken_with_the_placing_is_captured_and_its_shipment_recorded() -> None:
     story = Story(eager=False)
     story.placed(A, auto_capture=True)
-    assert story.answer(Succeeded("order-1", fraud_status="ACCEPTED", result={"redirect_url": "u"})) == []
+    assert story.answer(Succeeded("order-9", fraud_status="ACCEPTED", result={"redirect_url": "u"})) == []
     seen = replace(SEEN, status="captured", captured_amount=100, remaining_amount=0, captures=(CaptureSeen("c1", 100),))
     (outcome,) = story.answer(Succeeded(snapshot=seen))
     assert (outcome.what, moved([outcome]), outcome.result) == (
@@ -39,7 +39,7 @@ def test_money_taken_with_the_placing_is_captured_and_its_shipment_recorded() ->
         {"redirect_url": "u", "capture_id": "c1"},
     )
     assert outcome.operation is not None
-    assert (outcome.operation.type, outcome.operation.provider_id) == ("create_order", "order-1")
+    assert (outcome.operation.type, outcome.operation.provider_id) == ("create_order", "order-9")
     assert story.order.status == "captured"
     assert what(story.shipped("A:1", shipment_id="S1")) == ["shipment_recorded"]
     assert code(story.shipped(shipment_id="S1")) == "shipment_exists"
@@ -50,7 +50,7 @@ def test_money_taken_with_the_placing_is_captured_and_its_shipment_recorded() ->
 def test_money_to_be_taken_with_the_placing_that_was_not_is_captured_by_shipments() -> None:
     story = Story(eager=False)
     story.placed(A, auto_capture=True)
-    story.answer(Succeeded("order-1", fraud_status="ACCEPTED"))
+    story.answer(Succeeded("order-9", fraud_status="ACCEPTED"))
     assert what(story.answer(Succeeded(snapshot=SEEN))) == ["authorized"]
     story.eager = True
     assert moved(story.shipped()) == 100
@@ -59,7 +59,7 @@ def test_money_to_be_taken_with_the_placing_that_was_not_is_captured_by_shipment
 def test_money_taken_with_a_placing_under_review_is_read_after_it() -> None:
     story = Story(eager=False)
     story.placed(A, auto_capture=True)
-    story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    story.answer(Succeeded("order-9", fraud_status="PENDING"))
     story.wait()
     assert story.seen(fraud_status="ACCEPTED") == []
     taken = replace(SEEN, status="captured", captured_amount=100, remaining_amount=0)
@@ -72,7 +72,7 @@ def test_money_taken_with_a_placing_under_review_is_read_after_it() -> None:
 def test_an_order_that_ended_before_its_money_was_taken_has_nothing_to_ship(name: str) -> None:
     story = Story(eager=False)
     story.placed(A, auto_capture=True)
-    story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    story.answer(Succeeded("order-9", fraud_status="PENDING"))
     story.tell(name, {})
     story.answer(Succeeded())
     assert story.order.status == "cancelled"

@@ -12,7 +12,7 @@ from ordersaga.domain.model.amounts import inconsistent_amounts
 from ordersaga.domain.model.events import Amended, Cause, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.model.results import Result
+from ordersaga.domain.model.results import Result, Retryable
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByReading, ByRepeating
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
@@ -144,6 +144,9 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
         if order.operations or order.has_attention(_OUR_FAULT):
             refreshing.warn_of_expiry(builder)
         return _advanced(builder)
+    if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
+        refreshing.warn_of_another(builder, other)
+        result = Retryable("read_of_another_order")
     if operation is None:
         refreshing.refreshed(builder, result)
         return _advanced(builder)

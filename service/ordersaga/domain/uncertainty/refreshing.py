@@ -15,6 +15,7 @@ _OPEN: Final = _UNCAPTURED | {"pending_review"}
 _EXPIRES: Final = "authorization_expires"
 _DIFFER: Final = "books_differ"
 _UNREADABLE: Final = "order_unreadable"
+_ANOTHER: Final = "another_order_read"
 
 
 def warning_due(order: Order, rules: Rules) -> float | None:
@@ -42,6 +43,23 @@ def due(order: Order, rules: Rules) -> float | None:
     if order.expires_at is None or order.status not in _UNCAPTURED:
         return None
     return order.expires_at if order.expiry_read else order.expires_at - rules.expiry_warning
+
+
+def read_of_another(order: Order, result: Result) -> str | None:
+    """What shows that a read answered with another order than the one that was asked for; None: it's the one."""
+    seen = result.snapshot if isinstance(result, Succeeded) else None
+    if seen is None:
+        return None
+    if seen.provider_id.lower() != (order.provider_order_id or "").lower():
+        return "another id"
+    if order.accepted and seen.currency.upper() != order.currency:
+        return "another currency"
+    return None
+
+
+def warn_of_another(builder: DecisionBuilder, difference: str) -> None:
+    """Nothing of such an answer is believed; the read is made again."""
+    _raise_once(builder, _ANOTHER, f"a read of this order showed one with {difference}: look it up at the provider")
 
 
 def refreshed(builder: DecisionBuilder, result: Result) -> None:
@@ -79,6 +97,7 @@ def _later(builder: DecisionBuilder) -> float | None:
 
 def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     builder.clear_attention(_UNREADABLE)
+    builder.clear_attention(_ANOTHER)
     order = builder.order
     if order.status == "pending_review":
         _review(builder, seen)

@@ -9,7 +9,7 @@ from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.operations import ByReading, ByRepeating, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 
@@ -100,7 +100,7 @@ def _settle_take_over(builder: DecisionBuilder, before: Operation, result: Resul
     operation = replace(before, attempts=before.attempts + 1)
     match result:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
-            inconsistencies = placing.differences(builder.order, snapshot)
+            inconsistencies = placing.differences(builder.order, snapshot) or _not_ours(builder, operation, snapshot)
             if inconsistencies:
                 _not_taken_over(builder, operation, inconsistencies)
             else:
@@ -112,6 +112,16 @@ def _settle_take_over(builder: DecisionBuilder, before: Operation, result: Resul
             builder.replace_current(replace(operation, due=builder.backoff(operation)))
         case _:
             assert_never(result)
+
+
+def _not_ours(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Refusal | None:
+    """A person named the order of a create whose answer was lost: it must show what the request asked for."""
+    if spec_of(operation).only_reads:
+        return None
+    request = builder.order.details.requests[operation.id]
+    if builder.terms.shows(operation.type, request, seen) is False:
+        return Refusal("another_order", ("the order that was named bears another merchant reference",))
+    return None
 
 
 def _not_taken_over(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:

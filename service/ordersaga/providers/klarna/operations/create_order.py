@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct
 from ordersaga.domain.model.amounts import line_tax, order_tax
 from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Operation, Order, Request
-from ordersaga.domain.model.results import Result, Succeeded
+from ordersaga.domain.model.results import Result, Snapshot, Succeeded
 from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna import limits
 from ordersaga.providers.klarna.limits import Messages
@@ -114,6 +114,12 @@ def _success(answer: Answer, correlation_id: str | None) -> Result:
     return Succeeded(created.order_id, correlation_id, created.fraud_status, result)
 
 
+def _shown(request: Request, seen: Snapshot) -> bool:
+    """By the merchant reference: the amounts are compared anyway."""
+    sent = msgspec.json.decode(request.body, type=dict[str, Any])
+    return bool(seen.facts.get("merchant_reference1") == sent["merchant_reference1"])
+
+
 CREATE_ORDER: Final = KlarnaOperation(
     name="create_order",
     freeze=freeze,
@@ -122,4 +128,5 @@ CREATE_ORDER: Final = KlarnaOperation(
     conflict="rejected",
     conclusive=_CONCLUSIVE,
     key_seconds=_TOKEN_SECONDS,
+    shows=_shown,
 )
