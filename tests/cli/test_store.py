@@ -67,7 +67,7 @@ def an_order() -> Order:
             Operation("operation-1", "capture", PLACED, 765, 1.7e9, 1.7e9, attempts=2, unknown=True, last_sent=1.7e9),
         ),
         pending=(Pending(Cause("/shop", "returned-1", "shop.order.returned.v1"), "t", 1.7e9, "shipment", 1.8e9),),
-        attention=Attention("slow", 1.7e9),
+        attentions=(Attention("slow", 1.7e9),),
         placed_at=1.7e9,
         details=Details(lines=(bought,), requests={"operation-1": Request("POST", "/captures", f'"{PERSONAL}"')}),
     )

@@ -30,7 +30,7 @@ async def test_an_order_comes_back_as_it_was_written(store: Store) -> None:
         captures=(Capture("c1", 100),),
         captured_amount=100,
         expires_at=1_766_000_000.123456,
-        attention=Attention("answer_unknown", 1.5),
+        attentions=(Attention("answer_unknown", 1.5),),
         blocked="a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
     )
     await put(store, written)

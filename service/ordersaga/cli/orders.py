@@ -80,9 +80,7 @@ def _print_head(shown: "OrderView") -> None:
         "due": at(shown.due_at),
         "leased": f"{shown.lease_owner or 'a worker'} until {at(shown.lease_until)}" if shown.lease_until else None,
         "blocked by dead letter": order.blocked,
-        "attention": f"{order.attention.reason}, since {at(order.attention.since)}"
-        if order.attention
-        else shown.attention,
+        "attention": "; ".join(f"{one.reason}, since {at(one.since)}" for one in order.attentions) or shown.attention,
         "placed": at(order.placed_at),
         "changed": at(shown.updated_at),
     }

@@ -112,6 +112,11 @@ leased AS (
     SELECT o.merchant, o.kind, o.subject, g.reason, now() + make_interval(secs => g.again) AS due_at
     FROM given AS g JOIN orders AS o USING (merchant, kind, subject) WHERE o.lease_token = g.token
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
+),
+raised AS (
+    INSERT INTO attentions (merchant, kind, subject, reason, since)
+    SELECT merchant, kind, subject, reason, now() FROM mine
+    ON CONFLICT (merchant, kind, subject, reason, operation_id) WHERE until IS NULL DO NOTHING
 )
 UPDATE orders AS o
 SET lease_owner = NULL, lease_until = now(), due_at = leased.due_at, lease_token = o.lease_token + 1,

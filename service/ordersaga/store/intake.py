@@ -9,7 +9,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.store import dead_letters, provider_ids
+from ordersaga.store import attentions, dead_letters, provider_ids
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import ConflictError, OffsetsMovedError
@@ -46,6 +46,7 @@ class Change(Struct, frozen=True):
     row: Row | None
     due_at: float | None
     lease: bool = False
+    by: str = attentions.ITSELF  # who resolves the attentions that this clears
 
 
 class OffsetProgress(Struct, frozen=True):
@@ -156,7 +157,7 @@ class IntakeTransaction:
         """
         ordered = sorted(changes, key=lambda change: change.order.key)
         leasing = [change.lease and (change.row is None or not change.row.leased) for change in ordered]
-        parts = [*appended.parts(self._vault)]
+        parts = [*appended.parts(self._vault), *attentions.changes(map(_changed, ordered))]
         if ordered:
             parts.append(Part("written", UPSERT, (*self._columns(ordered, leasing), owner, lease_seconds)))
         if progress:
@@ -226,3 +227,7 @@ def _matches(
             digest = known.get(name, first[name].digest)
             matches.append("same" if row.digest == digest else "other")
     return matches
+
+
+def _changed(change: Change) -> attentions.Changed:
+    return change.row.order if change.row is not None else None, change.order, change.by

@@ -9,6 +9,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.store import attentions
 from ordersaga.store.appended import IF_UNCHANGED, NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
@@ -83,7 +84,7 @@ class SettleTransaction:
 
         Raises LeaseLostError if an order's token or version has changed since it was locked.
         """
-        parts = [*appended.parts(self._vault)]
+        parts = [*appended.parts(self._vault), *attentions.changes(map(_changed, settled))]
         if settled:
             parts.append(Part("written", SETTLE, (*_columns(settled, self._codec), owner, lease_seconds)))
         if not parts:
@@ -120,10 +121,15 @@ async def settle_if_unchanged(
         Part("unchanged", UNCHANGED, unchanged),
         Part("written", SETTLE_IF_UNCHANGED, (*_columns(settled, codec), owner, lease_seconds)),
         *appended.parts(vault, IF_UNCHANGED),
+        *attentions.changes(map(_changed, settled), IF_UNCHANGED),
     ]
     records = await session.commit_combined(parts, _CLOCK_AND_WRITTEN)
     written = [record for record in records if record["merchant"] is not None]
     return clock_of(records[0]), _leases(settled, written) if written else None
+
+
+def _changed(one: SettledOrder) -> attentions.Changed:
+    return one.row.order, one.order, attentions.ITSELF
 
 
 def _leases(settled: Sequence[SettledOrder], written: Sequence[Record]) -> dict[Key, Lease | None]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 SHARDS: Final = 32
 """Of the outbox. It must never change: an order stays in its shard."""
@@ -81,6 +81,9 @@ orders: Final = Table(
     Column("blocked", Uuid),
     _time("created_at", now=True),
     _time("updated_at", now=True),
+    Column("state_version", SmallInteger, nullable=False, server_default=text("1")),
+    Column("key_id", Text),  # of the master key that a reader needs; null: nothing is encrypted
+    Column("call_kind", Text(collation="C"), nullable=False, server_default=text("''")),  # of the next call
     PrimaryKeyConstraint("merchant", "kind", "subject"),
     CheckConstraint(
         "order_amount >= 0 AND captured_amount >= 0 AND released_amount >= 0 AND refunded_amount >= 0",
@@ -93,7 +96,7 @@ orders: Final = Table(
         name="lease_whole",
     ),
     CheckConstraint("calling_since IS NULL OR due_at IS NOT NULL OR attention IS NOT NULL", name="leased_is_due"),
-    Index("orders_due_idx", "merchant", "provider", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("orders_due_idx", "merchant", "provider", "call_kind", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index(
         "orders_stuck_idx",
         "merchant",
@@ -101,6 +104,33 @@ orders: Final = Table(
     ),
     Index("orders_attention_idx", "merchant", "attention", postgresql_where=text("attention IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
+)
+
+attentions: Final = Table(
+    "attentions",
+    metadata,
+    _key_text("merchant"),
+    _key_text("kind"),
+    _key_text("subject"),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    _key_text("reason"),
+    Column("operation_id", Text(collation="C"), nullable=False, server_default=text("''")),
+    _time("since"),
+    _time("until", optional=True),
+    Column("advice", Text, nullable=False, server_default=text("''")),
+    Column("resolved_by", Text),
+    PrimaryKeyConstraint("merchant", "kind", "subject", "id"),
+    Index(
+        "attentions_open_idx",
+        "merchant",
+        "kind",
+        "subject",
+        "reason",
+        "operation_id",
+        unique=True,
+        postgresql_where=text("until IS NULL"),
+    ),
+    Index("attentions_since_idx", "since", postgresql_where=text("until IS NULL")),
 )
 
 inbox: Final = Table(
@@ -231,7 +261,19 @@ epoch: Final = Table(
     Column("single", Boolean, primary_key=True, server_default=text("true")),
     Column("epoch", Integer, nullable=False),
     _time("raised_at", optional=True),
+    Column("lowest_version", SmallInteger, nullable=False, server_default=text("1")),  # that may write
     CheckConstraint("single", name="one_row"),
+)
+
+heartbeats: Final = Table(
+    "heartbeats",
+    metadata,
+    _key_text("owner"),
+    Column("beat", BigInteger, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("key_ids", ARRAY(Text), nullable=False),
+    _time("seen_at", now=True),
+    PrimaryKeyConstraint("owner"),
 )
 
 master_keys: Final = Table(

@@ -1,0 +1,69 @@
+"""Attentions as rows, what a process must be able to read, and the kind of an order's next call."""
+
+from collections.abc import Sequence
+
+from alembic import op
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        ALTER TABLE orders
+            ADD COLUMN state_version SMALLINT DEFAULT 1 NOT NULL,
+            ADD COLUMN key_id TEXT,
+            ADD COLUMN call_kind TEXT COLLATE "C" DEFAULT '' NOT NULL
+        """
+    )
+    op.execute("DROP INDEX orders_due_idx")
+    op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, call_kind, due_at) WHERE due_at IS NOT NULL")
+    op.execute(
+        """
+        CREATE TABLE attentions (
+            merchant TEXT COLLATE "C" NOT NULL,
+            kind TEXT COLLATE "C" NOT NULL,
+            subject TEXT COLLATE "C" NOT NULL,
+            id BIGINT GENERATED ALWAYS AS IDENTITY NOT NULL,
+            reason TEXT COLLATE "C" NOT NULL,
+            operation_id TEXT COLLATE "C" DEFAULT '' NOT NULL,
+            since TIMESTAMPTZ NOT NULL,
+            until TIMESTAMPTZ,
+            advice TEXT DEFAULT '' NOT NULL,
+            resolved_by TEXT,
+            CONSTRAINT attentions_pkey PRIMARY KEY (merchant, kind, subject, id)
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE UNIQUE INDEX attentions_open_idx ON attentions (merchant, kind, subject, reason, operation_id)
+        WHERE until IS NULL
+        """
+    )
+    op.execute("CREATE INDEX attentions_since_idx ON attentions (since) WHERE until IS NULL")
+    op.execute("ALTER TABLE epoch ADD COLUMN lowest_version SMALLINT DEFAULT 1 NOT NULL")
+    op.execute(
+        """
+        CREATE TABLE heartbeats (
+            owner TEXT COLLATE "C" NOT NULL,
+            beat BIGINT NOT NULL,
+            version SMALLINT NOT NULL,
+            key_ids TEXT[] NOT NULL,
+            seen_at TIMESTAMPTZ DEFAULT now() NOT NULL,
+            CONSTRAINT heartbeats_pkey PRIMARY KEY (owner)
+        )
+        """
+    )
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE heartbeats")
+    op.execute("ALTER TABLE epoch DROP COLUMN lowest_version")
+    op.execute("DROP TABLE attentions")
+    op.execute("DROP INDEX orders_due_idx")
+    op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, due_at) WHERE due_at IS NOT NULL")
+    op.execute("ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind")
