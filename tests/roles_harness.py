@@ -21,7 +21,7 @@ from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.producer import OutRecord
 from ordersaga.bus.records import Partition, Record
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.outcomes import CALL_KINDS, Call
 from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.intake.intake import Intake, IntakeSettings
@@ -163,11 +163,12 @@ class Roles:
         self.store = Store(Engine(Database(url=database, pool_size=options.pool)), Vault({"k": bytes(32)}, "k"))
         self.fake = FakeProvider()
         provider: Provider = options.provider or self.fake
+        breakers = {"placing": options.breaker}
         self.gates = {
-            (merchant, "klarna"): Gate(slots, time.monotonic, breaker=options.breaker)
+            (merchant, "klarna"): {kind: Gate(slots, time.monotonic, breaker=breakers.get(kind)) for kind in CALL_KINDS}
             for merchant, slots in options.slots.items()
         }
-        bulkheads = {account: Bulkhead(gate.slots, gate) for account, gate in self.gates.items()}
+        bulkheads = {account: Bulkhead(options.slots[account[0]], gates) for account, gates in self.gates.items()}
         unplaced: dict[AccountKey, Bulkhead] = {(merchant, ""): Bulkhead(64) for merchant in options.slots}
         self.bulkheads = Bulkheads({**bulkheads, **unplaced})
         rules = Rules({"klarna": provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})
@@ -205,7 +206,7 @@ class Roles:
 
     @property
     def under_way(self) -> int:
-        return sum(gate.under_way for gate in self.gates.values())
+        return sum(gate.under_way for gates in self.gates.values() for gate in gates.values())
 
     def start(self, *roles: Callable[[], Any]) -> None:
         self.tasks += [asyncio.create_task(role()) for role in roles]
@@ -256,7 +257,8 @@ class Roles:
 
     async def claim_as(self, owner: str = "other", lease: float = 30.0) -> Claimed:
         """Claims what is due, as another worker."""
-        return await self.store.claim([FreeSlots(*account, 100) for account, _ in self.bulkheads], owner, lease)
+        kinds = dict.fromkeys(("", *CALL_KINDS), 100)
+        return await self.store.claim([FreeSlots(*account, kinds, 100) for account, _ in self.bulkheads], owner, lease)
 
 
 @asynccontextmanager

@@ -129,25 +129,26 @@ def test_a_constraint_that_keeps_an_invariant_counts_for_it() -> None:
 def test_bulkheads_gates_and_statements_are_read_at_the_scrape() -> None:
     registry = CollectorRegistry()
     gate = Gate(8, lambda: 0.0)
-    bulkhead = Bulkhead(8, gate)
+    bulkhead = Bulkhead(8, {"placing": gate})
     counts = {"intake": Counts()}
     telemetry.watch_bulkheads(Bulkheads({KEY: bulkhead}), registry)
-    telemetry.watch_gates({KEY: gate}, registry)
+    telemetry.watch_gates({KEY: {"placing": gate}}, registry)
     telemetry.watch_store(counts, registry)
-    bulkhead.acquire(3)
+    for _ in range(3):
+        bulkhead.acquire("placing")
     counts["intake"].statements, counts["intake"].commits = 9, 1
     labels = {"merchant": "default", "provider": "klarna"}
     assert value("ordersaga_slots", labels, registry) == 8
     assert value("ordersaga_slots_held", labels, registry) == 3
     assert value("ordersaga_slots_room", labels, registry) == 5
-    assert value("ordersaga_calls_under_way", labels, registry) == 3
-    assert value("ordersaga_breaker_open", labels, registry) == 0
+    assert value("ordersaga_calls_under_way", labels | {"kind": "placing"}, registry) == 3
+    assert value("ordersaga_breaker_open", labels | {"kind": "placing"}, registry) == 0
     assert value("ordersaga_statements_total", {"unit": "intake"}, registry) == 9
     assert value("ordersaga_commits_total", {"unit": "intake"}, registry) == 1
     for _ in range(40):
         gate.started()
         gate.ended(Unknown("timeout"))
-    assert value("ordersaga_breaker_open", labels, registry) == 1
+    assert value("ordersaga_breaker_open", labels | {"kind": "placing"}, registry) == 1
 
 
 def test_they_are_served_over_http() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.model.events import Data
+from ordersaga.domain.model.order import Pending
 from ordersaga.domain.model.outcomes import Outcome
 
 from .shop import Story, line, what
@@ -86,11 +88,12 @@ def waiting(count: int) -> Story:
 def test_an_event_that_waits_is_not_decided_anew_by_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[str] = []
     data_of = DecisionBuilder.data_of
-    monkeypatch.setattr(
-        DecisionBuilder,
-        "data_of",
-        lambda builder, pending: (looked_at.append(pending.cause.id), data_of(builder, pending))[1],
-    )
+
+    def counted(builder: DecisionBuilder, pending: Pending) -> Data:
+        looked_at.append(pending.cause.id)
+        return data_of(builder, pending)
+
+    monkeypatch.setattr(DecisionBuilder, "data_of", counted)
     waiting(50)
     assert len(looked_at) == 50
 

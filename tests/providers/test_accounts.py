@@ -4,7 +4,7 @@ import pytest
 
 from ordersaga.domain.model.events import Cause
 from ordersaga.domain.model.order import Key, Operation, Order, Request
-from ordersaga.domain.model.outcomes import Send
+from ordersaga.domain.model.outcomes import CALL_KINDS, Send
 from ordersaga.domain.model.results import Retryable
 from ordersaga.providers.accounts import KlarnaAccount, gates_of, providers_of
 from ordersaga.providers.klarna.regions import base_url_of
@@ -24,7 +24,10 @@ async def test_each_account_has_a_provider_and_a_gate_of_its_own() -> None:
     }
     providers, gates = providers_of(accounts), gates_of(accounts)
     assert providers.keys() == gates.keys() == accounts.keys()
-    assert [gate.room() for gate in gates.values()] == [3, 5]
+    assert [{gate.room() for gate in of_kinds.values()} for of_kinds in gates.values()] == [{3}, {5}]
+    assert all(tuple(of_kinds) == CALL_KINDS for of_kinds in gates.values())
+    gates["us", "klarna"]["placing"].started(5)
+    assert gates["us", "klarna"]["refunding"].room() == 0, "the rate is the account's"
     assert providers["us", "klarna"].terms.expiry(0.0) == 60 * 86_400
     for provider in providers.values():
         await provider.close()

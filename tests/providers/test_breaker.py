@@ -226,7 +226,7 @@ def test_a_gate_lets_exactly_one_probe_through(clock: Clock) -> None:
 
 
 def test_a_gate_keeps_the_rate(clock: Clock) -> None:
-    gate = Gate(64, clock, per_second=5)
+    gate = Gate(64, clock, rate=Rate(5, clock))
     assert gate.room() == 5
     gate.started(5)
     for _ in range(5):
@@ -238,7 +238,7 @@ def test_a_gate_keeps_the_rate(clock: Clock) -> None:
 
 
 def test_a_call_that_was_not_made_gives_its_share_of_the_rate_back(clock: Clock) -> None:
-    gate = Gate(64, clock, per_second=5)
+    gate = Gate(64, clock, rate=Rate(5, clock))
     gate.started(5)
     for _ in range(3):
         gate.ended(None)
@@ -273,3 +273,23 @@ def test_a_provider_that_comes_back_is_not_stampeded(clock: Clock) -> None:
             gate.ended(FINE)
         rounds.append(room)
     assert rounds == [1, 1, 2, 4, 8, 16, 32, 64, 64]
+
+
+def test_one_orders_repeated_failure_opens_nothing_and_is_no_probe(clock: Clock) -> None:
+    breaker = Breaker(clock, least=4, window=8, cooldown=2.0)
+    opened = []
+
+    def call(times: int, result: Result, *, repeated: bool = False) -> None:
+        for _ in range(times):
+            breaker.started()
+            breaker.record(result, repeated=repeated)
+        opened.append(breaker.is_open)
+
+    call(20, DOWN, repeated=True)
+    call(4, DOWN)
+    clock.now += 2.0
+    call(1, DOWN, repeated=True)
+    clock.now += 2.0  # no longer than at first: another order is the probe
+    assert breaker.room(8) == 1
+    call(1, FINE, repeated=True)
+    assert opened == [False, True, True, False]

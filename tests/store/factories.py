@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from ordersaga.domain.model.events import Cause
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Details, Key, Line, Operation, Order, Request
-from ordersaga.domain.model.outcomes import Entry
+from ordersaga.domain.model.outcomes import CALL_KINDS, Entry
 from ordersaga.store.claims import Claimed, FreeSlots
 from ordersaga.store.intake import Change, InboxLookup, InboxRow, IntakeTransaction
 from ordersaga.store.rows import Known, Lease, OutboxRow, Row
@@ -13,7 +13,14 @@ from ordersaga.store.store import Store
 
 OWNER = "worker-1"
 LEASE = 30.0
-FREE = FreeSlots("default", "klarna", 1_000)
+
+
+def free_slots(merchant: str, provider: str, count: int) -> FreeSlots:
+    """So many of each kind and in all."""
+    return FreeSlots(merchant, provider, dict.fromkeys(("", *CALL_KINDS), count), count)
+
+
+FREE = free_slots("default", "klarna", 1_000)
 SECRET = "Ada Lovelace, 12 St James's Square"
 
 

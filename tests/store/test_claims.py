@@ -4,14 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store.claims import Aside, FreeSlots, HandBack
+from ordersaga.store.claims import Aside, HandBack
 from ordersaga.store.intake import Change
 from ordersaga.store.rows import ClaimedOrder
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 
 from .conftest import Connection
-from .factories import FREE, LEASE, OWNER, claim, key, locked, order, put
+from .factories import FREE, LEASE, OWNER, claim, free_slots, key, locked, order, put
 
 
 async def put_at(store: Store, merchant: str, provider: str, *subjects: str) -> None:
@@ -61,7 +61,7 @@ async def test_what_is_due_later_or_at_rest_is_left(store: Store) -> None:
 async def test_a_claim_takes_as_many_as_there_are_free_slots_the_longest_due_first(store: Store) -> None:
     for subject, due_at in (("new", 300.0), ("old", 100.0), ("middle", 200.0)):
         await put(store, order(subject), due_at=due_at)
-    first = await claim(store, free=[FreeSlots("default", "klarna", 2)])
+    first = await claim(store, free=[free_slots("default", "klarna", 2)])
     assert {leased.order.key.subject for leased in first.orders} == {"old", "middle"}
 
 
@@ -70,7 +70,12 @@ async def test_an_account_does_not_use_the_slots_of_another(store: Store) -> Non
     await put_at(store, "m2", "klarna", "a", "b")
     await put_at(store, "m1", "", "unplaced")
     await put_at(store, "m3", "klarna", "nobody's")
-    free = [FreeSlots("m1", "klarna", 3), FreeSlots("m2", "klarna", 5), FreeSlots("m1", "", 1), FreeSlots("m2", "", 1)]
+    free = [
+        free_slots("m1", "klarna", 3),
+        free_slots("m2", "klarna", 5),
+        free_slots("m1", "", 1),
+        free_slots("m2", "", 1),
+    ]
     claimed = await claim(store, free=free)
     taken = [(leased.order.key.merchant, leased.order.provider) for leased in claimed.orders]
     assert sorted(taken) == [("m1", ""), *[("m1", "klarna")] * 3, *[("m2", "klarna")] * 2]
@@ -79,7 +84,7 @@ async def test_an_account_does_not_use_the_slots_of_another(store: Store) -> Non
 async def test_no_accounts_and_no_free_slots_claim_nothing(store: Store) -> None:
     await put(store, order())
     assert (await claim(store, free=[])).orders == []
-    assert (await claim(store, free=[FreeSlots("default", "klarna", 0)])).orders == []
+    assert (await claim(store, free=[free_slots("default", "klarna", 0)])).orders == []
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ async def test_what_is_paused_is_not_claimed_until_it_is_resumed(store: Store, m
     await store.pause("ada", merchant, provider)
     [switch] = await store.paused()
     assert (switch.merchant, switch.provider, switch.by) == (merchant, provider, "ada")
-    free = [FREE, FreeSlots("m2", "mollie", 5)]
+    free = [FREE, free_slots("m2", "mollie", 5)]
     claimed = await claim(store, free=free)
     assert [leased.order.key.merchant for leased in claimed.orders] == ([] if merchant == provider == "*" else ["m2"])
     await store.resume("ada", merchant, provider)
@@ -101,7 +106,7 @@ async def test_what_is_paused_is_not_claimed_until_it_is_resumed(store: Store, m
 
 async def test_many_workers_at_once_share_the_orders(store: Store) -> None:
     await put(store, *(order(str(number)) for number in range(60)))
-    free = [FreeSlots("default", "klarna", 10)]
+    free = [free_slots("default", "klarna", 10)]
     claims = await asyncio.gather(*(claim(store, f"worker-{number}", free=free) for number in range(8)))
     taken = [leased.order.key for one in claims for leased in one.orders]
     assert len(taken) == len(set(taken)) == 60

@@ -314,7 +314,7 @@ async def test_our_own_failure_in_a_call_leaves_open_whether_it_took_effect(data
         await r.until_idle()
         assert (r.slots_in_use, r.under_way) == (0, 0)
         assert (await r.order()).operations[0].unknown
-        assert not r.gates["default", "klarna"].breaker._last, "it says nothing of the provider"
+        assert not r.gates["default", "klarna"]["placing"].breaker._last, "it says nothing of the provider"
         r.start_claiming()
         await until(lambda: len(r.fake.calls) == 2)
         await r.until_idle()

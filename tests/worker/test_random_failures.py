@@ -122,7 +122,7 @@ async def _no_slot_is_in_use(r: Roles) -> None:
     await r.worker.stop(5.0)
     await until(lambda: not r.worker._acting)
     assert [(place, bulkhead.in_use) for place, bulkhead in r.bulkheads if bulkhead.in_use] == []
-    assert [(place, gate.under_way) for place, gate in r.gates.items() if gate.under_way] == []
+    assert r.under_way == 0
 
 
 async def _outcomes_are_gapless(r: Roles) -> None:

@@ -77,7 +77,7 @@ async def test_a_bug_in_settle_stalls_only_its_order(database: str, monkeypatch:
         await r.until_idle()
         assert await r.outcome_types("3") == ["attention_required"]
         stalled = await r.order("3")
-        assert (stalled.operations[0].stage, stalled.attention and stalled.attention.reason) == (
+        assert (stalled.operations[0].stage, stalled.attentions[0].reason) == (
             "stuck",
             "internal_error",
         )
@@ -270,7 +270,7 @@ async def test_only_as_many_go_on_as_the_gate_has_room_for(database: str) -> Non
         await r.take(*(shop.placed(str(number)) for number in range(20)))
         await r.take(*(shop.shipped(str(number)) for number in range(20)))
         await until(lambda: r.settler._queue.qsize() == 20)
-        r.gates["default", "klarna"].breaker._ramp = 3
+        r.gates["default", "klarna"]["capturing"].breaker._ramp = 3
         batch = [r.settler._queue.get_nowait() for _ in range(20)]
         continued = await r.settler.settle_batch(batch)
         assert len(continued) == 3
@@ -342,7 +342,7 @@ async def test_results_wait_for_a_store_whose_disk_fails(database: str) -> None:
         await r.until_idle()
         for number in range(3):
             assert await r.outcome_types(str(number)) == ["authorized"]
-            assert (await r.order(str(number))).attention is None
+            assert (await r.order(str(number))).attentions == ()
 
 
 async def test_ids_that_the_provider_gave_lead_to_the_order(database: str) -> None:

@@ -37,7 +37,7 @@ async def test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_
         await until(lambda: len(r.fake.calls) >= 1_008, 60.0)
         await until(lambda: r.slots_in_use == 8)
         assert len(await r.outcomes()) == 1_000
-        assert r.gates["a", "klarna"].under_way == 8
+        assert r.under_way == 8
 
 
 async def test_orders_of_a_provider_that_is_down_are_not_claimed(database: str) -> None:
@@ -124,7 +124,7 @@ async def test_a_pause_holds_for_all_that_its_words_name() -> None:
 
     def paused(*switches: Switch) -> set[tuple[str, str]]:
         bulkheads.pause(switches)
-        return {place for place, bulkhead in bulkheads if not bulkhead.room()}
+        return {place for place, bulkhead in bulkheads if not bulkhead.room("placing")}
 
     assert paused(Switch("a", "klarna")) == {("a", "klarna")}
     assert paused(Switch("a", "*")) == {("a", "klarna"), ("a", "")}
@@ -231,7 +231,7 @@ async def test_a_deadline_holds_until_all_that_was_sent_before_it_is_taken_in(da
 Step = tuple[str, int]
 
 
-STEPS = ["acquire", "next call", "called", "not called", "release", "unused"]
+STEPS = ["acquire", "claim", "next call", "called", "not called", "release", "unused"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 5))))
@@ -239,25 +239,29 @@ STEPS = ["acquire", "next call", "called", "not called", "release", "unused"]
 def test_a_bulkhead_never_counts_below_zero_nor_beyond_its_slots(steps: list[Step]) -> None:
     """As it is used: for each slot a call is made or not, and then the slot is released or kept for another call."""
     gate = Gate(4, lambda: 0.0)
-    bulkhead, calling, called = Bulkhead(4, gate), 0, 0
+    bulkhead, calling, called = Bulkhead(4, {"placing": gate}), 0, 0
     for what, number in steps:
         match what:
-            case "acquire" if bulkhead.room() >= number:
-                bulkhead.acquire(number)
-                calling += number
-            case "next call" if called and bulkhead.allows_call():
-                bulkhead.start_next_call()
+            case "acquire" if bulkhead.room("placing"):
+                bulkhead.acquire("placing")
+                calling += 1
+            case "claim" if claimable := bulkhead.claimable(number):
+                bulkhead.acquire_claimable(claimable)
+                bulkhead.release_unclaimed(claimable, {"placing": 1})
+                calling += 1
+            case "next call" if called and bulkhead.allows_call("placing"):
+                bulkhead.start_call("placing")
                 called, calling = called - 1, calling + 1
             case "called" | "not called" if calling:
-                bulkhead.end_call(Rejected("no", status=403) if what == "called" else None)
+                bulkhead.end_call("placing", Rejected("no", status=403) if what == "called" else None)
                 calling, called = calling - 1, called + 1
             case "release" if called:
                 bulkhead.release()
                 called -= 1
             case "unused" if calling:
-                bulkhead.release_unused()
+                bulkhead.release_unused("placing")
                 calling -= 1
             case _:
                 pass
         assert (bulkhead.in_use, gate.under_way) == (calling + called, calling)
-        assert bulkhead.in_use + bulkhead.room() <= 4
+        assert bulkhead.in_use + bulkhead.room("placing") <= 4

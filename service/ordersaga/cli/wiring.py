@@ -11,6 +11,7 @@ from ordersaga.bus.producer import Producer
 from ordersaga.cli.accounts import accounts_of, rulebook_of
 from ordersaga.cli.connections import kafka_of
 from ordersaga.config import Settings
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.intake.handlers import ConsumerHandlers
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.accounts import Account, gates_of, providers_of
@@ -38,7 +39,7 @@ class Components:
     """The parts of one process; those of roles that it doesn't run are None."""
 
     bulkheads: Bulkheads
-    gates: Mapping[AccountKey, Gate]
+    gates: Mapping[AccountKey, Mapping[CallKind, Gate]]
     consumer: Consumer | None
     worker: Worker | None
     settler: Settler | None
@@ -87,7 +88,7 @@ def build(settings: Settings, store: Store, roles: Collection[Role]) -> Componen
 
 
 def _bulkheads(
-    settings: Settings, accounts: Mapping[AccountKey, Account], gates: Mapping[AccountKey, Gate]
+    settings: Settings, accounts: Mapping[AccountKey, Account], gates: Mapping[AccountKey, Mapping[CallKind, Gate]]
 ) -> Bulkheads:
     """One for each account, and one per merchant for orders that aren't placed yet."""
     bulkheads = {key: Bulkhead(account.slots, gates[key]) for key, account in accounts.items()}

@@ -23,6 +23,7 @@ from ordersaga.domain.model.events import (
     Shipped,
 )
 from ordersaga.domain.model.order import Operation, OperationType, Order, Pending, Refusal
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.domain.model.results import Snapshot, Succeeded
 
 Decide = Callable[[DecisionBuilder, Pending, Any], None]
@@ -57,7 +58,7 @@ Evidence = ByReading | ByRepeating | NoEvidence
 class OperationSpec:
     """One row.
 
-    `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
+    `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
     provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
     request to freeze. `adopts`: a read in its name takes the provider's order over.
     """
@@ -67,6 +68,7 @@ class OperationSpec:
     succeed: Succeed
     refuse: Refuse
     outcomes: tuple[str, ...]
+    call_kind: CallKind = "changing"
     evidence: Evidence
     moves_money: bool = True
     beside_review: bool = False
@@ -93,6 +95,7 @@ def _change(name: OperationType, event: type[Data], outcome: str, *, beside_revi
 _ROWS: Final = (
     OperationSpec(
         name="create_order",
+        call_kind="placing",
         decides={Placed: placing.decide},
         succeed=placing.created,
         refuse=placing.refused,
@@ -110,6 +113,7 @@ _ROWS: Final = (
     ),
     OperationSpec(
         name="take_over",
+        call_kind="reading",
         succeed=placing.read_only,
         refuse=placing.refused,
         outcomes=("authorized", "captured", "review_pending"),
@@ -119,6 +123,7 @@ _ROWS: Final = (
     ),
     OperationSpec(
         name="capture",
+        call_kind="capturing",
         decides={Shipped: shipping.decide},
         succeed=shipping.captured,
         refuse=shipping.refused,
@@ -128,6 +133,7 @@ _ROWS: Final = (
     ),
     OperationSpec(
         name="refund",
+        call_kind="refunding",
         decides={Returned: returning.decide},
         succeed=returning.refunded,
         refuse=returning.refused,

@@ -11,7 +11,7 @@ from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
 from ordersaga.domain.model.events import Amended, Cause, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
-from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
+from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.results import Result, Retryable
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByReading, ByRepeating
@@ -134,6 +134,24 @@ def due(order: Order, now: float, rules: Rules) -> float | None:
             return None
         case _:
             return now
+
+
+def kind_of(step: Next) -> CallKind | None:
+    """None: it needs no provider."""
+    match step:
+        case Send(operation=operation):
+            return operations.spec_of(operation).call_kind
+        case Read():
+            return "reading"
+        case Revoke():
+            return "changing"
+        case _:
+            return None
+
+
+def kind_at(order: Order, due: float | None, rules: Rules) -> CallKind | None:
+    """The kind of the call that will be due then."""
+    return None if due is None else kind_of(next_call(order, due, rules))
 
 
 def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float, rules: Rules) -> Decision:

@@ -14,7 +14,7 @@ from ordersaga.bus.cloudevents import decode_record
 from ordersaga.bus.records import Partition, Record
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.domain.model.outcomes import Read, Revoke, Send
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.intake.decide import BatchDecision, decide_batch, unaccounted
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
 from ordersaga.outbox import outbox_row
@@ -54,6 +54,10 @@ EndAges = Mapping[Partition, float]
 """For the partitions that the batch reads to their end: how many seconds ago Kafka said where the end is."""
 
 
+Reserved = dict[Key, tuple[Order, CallKind]]
+"""Orders with a slot for such a call."""
+
+
 class TooSlowError(Exception):
     """Deciding takes too long: the batch is halved, as if it had failed."""
 
@@ -69,11 +73,11 @@ class Dispatcher(Protocol):
 
     def mark(self) -> tuple[float, float]: ...
 
-    def reserve(self, order: Order) -> bool: ...
+    def reserve(self, order: Order, kind: CallKind) -> bool: ...
 
-    def release(self, order: Order) -> None: ...
+    def release(self, order: Order, kind: CallKind) -> None: ...
 
-    def submit(self, known: Known, token: int, mark: tuple[float, float], now: float) -> None: ...
+    def submit(self, known: Known, kind: CallKind, token: int, mark: tuple[float, float], now: float) -> None: ...
 
 
 class IntakeSettings(Struct, frozen=True):
@@ -158,7 +162,7 @@ class Intake:
         dispatcher = self._dispatcher
         # Before the transaction begins, whose now() is the start of the leases.
         mark = dispatcher.mark() if dispatcher else (0.0, 0.0)
-        reserved: dict[Key, Order] = {}
+        reserved: Reserved = {}
         try:
             async with self._store.intake_transaction() as tx:
                 lookup, locked, decided = await self._decide(tx, batch)
@@ -173,8 +177,8 @@ class Intake:
         self._report(batch, decided)
         for lease in leases:
             assert dispatcher is not None
-            known = Known(reserved.pop(lease.key), lease.version, lease.written)
-            dispatcher.submit(known, lease.token, mark, lookup.clock.now)
+            order, kind = reserved.pop(lease.key)
+            dispatcher.submit(Known(order, lease.version, lease.written), kind, lease.token, mark, lookup.clock.now)
         self._release(reserved)
 
     def _report(self, batch: Batch, decided: BatchDecision) -> None:
@@ -202,31 +206,29 @@ class Intake:
         return lookup, locked, decided
 
     def _changes(
-        self, decided: BatchDecision, locked: Mapping[Key, Row], now: float, reserved: dict[Key, Order]
+        self, decided: BatchDecision, locked: Mapping[Key, Row], now: float, reserved: Reserved
     ) -> list[Change]:
         changes = []
         for key in sorted(decided.changed):
             order = decided.changed[key]
             row = locked.get(key)
-            due = saga.due(order, now, self._rulebook.of(key.merchant))
-            lease = self._has_call_due(order, row, due, now) and self._reserve(order)
-            if lease:
-                reserved[key] = order
-            changes.append(Change(order, row, due, lease))
+            rules = self._rulebook.of(key.merchant)
+            due = saga.due(order, now, rules)
+            kind = saga.kind_at(order, due, rules)
+            free = due is not None and due <= now and (row is None or not row.leased)
+            lease = free and kind is not None and self._reserve(order, kind)
+            if lease and kind is not None:
+                reserved[key] = order, kind
+            changes.append(Change(order, row, due, lease, kind))
         return changes
 
-    def _has_call_due(self, order: Order, row: Row | None, due: float | None, now: float) -> bool:
-        if due is None or due > now or (row is not None and row.leased):
-            return False
-        return isinstance(saga.next_call(order, now, self._rulebook.of(order.key.merchant)), Send | Read | Revoke)
+    def _reserve(self, order: Order, kind: CallKind) -> bool:
+        return self._dispatcher is not None and self._dispatcher.reserve(order, kind)
 
-    def _reserve(self, order: Order) -> bool:
-        return self._dispatcher is not None and self._dispatcher.reserve(order)
-
-    def _release(self, reserved: Mapping[Key, Order]) -> None:
-        for order in reserved.values():
+    def _release(self, reserved: Reserved) -> None:
+        for order, kind in reserved.values():
             assert self._dispatcher is not None
-            self._dispatcher.release(order)
+            self._dispatcher.release(order, kind)
 
     def _outbox(self, decided: BatchDecision, epoch: int) -> list[OutboxRow]:
         return [outbox_row(key, outcome, epoch, self._settings.instance) for key, outcome in decided.outcomes]
@@ -258,14 +260,12 @@ class Intake:
     def _blocked(self, key: Key, row: Row | None, dead_letter: DeadLetter, now: float) -> Change:
         order = row.order if row else Order(key)
         blocked = replace(order, blocked=order.blocked or str(dead_letter.id))
-        return Change(blocked, row, self._due(blocked, now))
-
-    def _due(self, order: Order, now: float) -> float | None:
-        """An operation that is under way continues. If even this fails, a worker finds out and raises an attention."""
+        rules = self._rulebook.of(key.merchant)
         try:
-            return saga.due(order, now, self._rulebook.of(order.key.merchant))
-        except Exception:  # noqa: BLE001 - our own code has failed on this order before
-            return now
+            due = saga.due(blocked, now, rules)
+            return Change(blocked, row, due, kind=saga.kind_at(blocked, due, rules))
+        except Exception:  # noqa: BLE001 - our own code has failed on this order before: a worker raises an attention
+            return Change(blocked, row, now)
 
 
 def _within_time_limit(batch: Batch) -> Iterator[tuple[Record, Input]]:

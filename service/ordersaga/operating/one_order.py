@@ -18,4 +18,5 @@ async def write_decision(
         [(order.key, entry) for entry in decision.entries],
         [outbox_row(order.key, outcome, clock.epoch, instance) for outcome in decision.outcomes],
     )
-    await tx.write([Change(order, row, saga.due(order, clock.now, rules))], appended=appended)
+    due = saga.due(order, clock.now, rules)
+    await tx.write([Change(order, row, due, kind=saga.kind_at(order, due, rules))], appended=appended)

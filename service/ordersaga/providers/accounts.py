@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
 
-from ordersaga.providers.breaker import Clock, Gate
+from ordersaga.domain.model.outcomes import CALL_KINDS, CallKind
+from ordersaga.providers.breaker import Clock, Gate, Rate
 from ordersaga.providers.klarna.provider import Klarna
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga.providers.port import Provider
@@ -41,8 +42,14 @@ def providers_of(accounts: Mapping[Key, Account]) -> dict[Key, Provider]:
     return {key: _provider(key, account) for key, account in accounts.items()}
 
 
-def gates_of(accounts: Mapping[Key, Account], clock: Clock = monotonic) -> dict[Key, Gate]:
-    return {key: Gate(account.slots, clock, per_second=account.rate_limit) for key, account in accounts.items()}
+def gates_of(accounts: Mapping[Key, Account], clock: Clock = monotonic) -> dict[Key, dict[CallKind, Gate]]:
+    """One for each kind of call, so that what fails stops only its own kind; the rate is the account's."""
+    return {key: _gates(account, clock) for key, account in accounts.items()}
+
+
+def _gates(account: Account, clock: Clock) -> dict[CallKind, Gate]:
+    rate = None if account.rate_limit is None else Rate(account.rate_limit, clock)
+    return {kind: Gate(account.slots, clock, rate=rate) for kind in CALL_KINDS}
 
 
 def _provider(key: Key, account: Account) -> Provider:

@@ -71,12 +71,17 @@ class Breaker:
         """A call that had begun wasn't made after all."""
         self._probing = False
 
-    def record(self, result: Result) -> None:
-        """What a call came to. While open, only the probe's result counts."""
+    def record(self, result: Result, *, repeated: bool = False) -> None:
+        """The result of a call. While open, only the probe's counts.
+
+        `repeated`: a call for the same order had failed before; that it fails again says nothing about other orders.
+        """
         if isinstance(result, Retryable) and result.status == 429:
             self._paused_until = max(self._paused_until, self._clock() + (result.after or _PAUSE))
         failed = is_failure(result)
-        if self._open_until is not None:
+        if failed and repeated:
+            self._inconclusive()
+        elif self._open_until is not None:
             if self._probing:
                 self._probed(failed=failed)
         elif self._ramp is not None:
@@ -84,6 +89,12 @@ class Breaker:
             self._count(failed=failed)
         else:
             self._count(failed=failed)
+
+    def _inconclusive(self) -> None:
+        """Another order is to be the probe, soon."""
+        if self._probing:
+            self._probing = False
+            self._open_until = self._clock() + self._first_cooldown
 
     def _probed(self, *, failed: bool) -> None:
         self._probing = False
@@ -161,14 +172,13 @@ class Rate:
 
 
 class Gate:
-    """Room for calls of one account. Call `started` for what you take before you await anything, so that nobody takes it twice."""
+    """Room for one kind of calls of one account. Call `started` for what you take before you await anything, so that nobody takes it twice."""
 
-    def __init__(
-        self, slots: int, clock: Clock, *, per_second: float | None = None, breaker: Breaker | None = None
-    ) -> None:
+    def __init__(self, slots: int, clock: Clock, *, rate: Rate | None = None, breaker: Breaker | None = None) -> None:
+        """`rate`: of the account, shared by the gates of all its kinds of calls."""
         self.slots = slots
         self.breaker = breaker or Breaker(clock)
-        self.rate = None if per_second is None else Rate(per_second, clock)
+        self.rate = rate
         self._clock = clock
         self._under_way = 0
 
@@ -197,11 +207,11 @@ class Gate:
         if self.rate is not None:
             self.rate.taken(calls)
 
-    def ended(self, result: Result | None) -> None:
-        """A call has ended; None: it wasn't made after all."""
+    def ended(self, result: Result | None, *, repeated: bool = False) -> None:
+        """A call has ended; None: it wasn't made after all. `repeated`: as in `Breaker.record`."""
         self._under_way -= 1
         if result is not None:
-            self.breaker.record(result)
+            self.breaker.record(result, repeated=repeated)
             return
         self.breaker.dropped()
         if self.rate is not None:

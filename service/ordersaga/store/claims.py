@@ -1,8 +1,8 @@
 """Leases: which worker may act for an order, until when."""
 # ruff: noqa: S608 - statements are built from constants
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from asyncpg import Record
 from msgspec import Struct
@@ -28,11 +28,15 @@ CALLS: Final = "calls"
 
 
 class FreeSlots(Struct, frozen=True):
-    """How many orders of a merchant at a provider may be claimed; the provider of an unplaced order is ''."""
+    """How many orders of a merchant at a provider may be claimed, by the kind of the call that is due ('': none).
+
+    The provider of an unplaced order is ''. `most`: of all kinds together.
+    """
 
     merchant: str
     provider: str
-    count: int
+    kinds: Mapping[str, int]
+    most: int
 
 
 class Claimed(Struct, frozen=True):
@@ -60,12 +64,14 @@ class Aside(Struct, frozen=True):
 
 
 _CLAIM: Final = f"""
-WITH clock AS ({clock_sql(6)}),
-due AS (
-    SELECT o.* FROM unnest($1::text[], $2::text[], $3::int[]) AS free(merchant, provider, slots)
+WITH clock AS ({clock_sql(8)}),
+found AS (
+    SELECT o.*, free.most,
+           row_number() OVER (PARTITION BY free.merchant, free.provider ORDER BY o.due_at) AS place
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[]) AS free(merchant, provider, kind, slots, most)
     CROSS JOIN LATERAL (
-        SELECT merchant, kind, subject, calling_since, lease_until FROM orders
-        WHERE merchant = free.merchant AND provider = free.provider AND due_at <= now()
+        SELECT merchant, kind, subject, calling_since, lease_until, due_at FROM orders
+        WHERE merchant = free.merchant AND provider = free.provider AND call_kind = free.kind AND due_at <= now()
           AND (lease_until IS NULL OR lease_until <= now())
         ORDER BY due_at LIMIT free.slots FOR UPDATE SKIP LOCKED
     ) AS o
@@ -73,13 +79,14 @@ due AS (
         SELECT FROM switches AS s WHERE s.name = '{CALLS}' AND s.paused
         AND s.merchant IN (free.merchant, '*') AND s.provider IN (free.provider, '*'))
 ),
+due AS (SELECT * FROM found WHERE place <= most),
 claimed AS (
     UPDATE orders AS o
-    SET lease_owner = $4, lease_until = now() + make_interval(secs => $5), due_at = now() + make_interval(secs => $5),
+    SET lease_owner = $6, lease_until = now() + make_interval(secs => $7), due_at = now() + make_interval(secs => $7),
         lease_token = o.lease_token + 1, calling_since = coalesce(o.calling_since, now())
     FROM due WHERE (o.merchant, o.kind, o.subject) = (due.merchant, due.kind, due.subject)
     RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, {WRITTEN},
-              o.lease_token,
+              o.lease_token, o.call_kind,
               extract(epoch FROM o.lease_until)::float8 AS lease_until,
               extract(epoch FROM due.calling_since)::float8 AS previous_since,
               extract(epoch FROM due.lease_until)::float8 AS previous_until
@@ -115,7 +122,7 @@ leased AS (
 ),
 raised AS (
     INSERT INTO attentions (merchant, kind, subject, reason, since)
-    SELECT merchant, kind, subject, reason, now() FROM mine
+    SELECT merchant, kind, subject, reason, now() FROM leased
     ON CONFLICT (merchant, kind, subject, reason, operation_id) WHERE until IS NULL DO NOTHING
 )
 UPDATE orders AS o
@@ -136,9 +143,7 @@ async def claim(
 ) -> Claimed:
     records = await session.fetch(
         _CLAIM,
-        [one.merchant for one in free],
-        [one.provider for one in free],
-        [one.count for one in free],
+        *_by_kind(free),
         owner,
         lease_seconds,
         list(topics),
@@ -153,6 +158,11 @@ async def claim(
         else:
             claimed.unreadable.append(found)
     return claimed
+
+
+def _by_kind(free: Sequence[FreeSlots]) -> tuple[list[Any], ...]:
+    rows = [(one.merchant, one.provider, kind, count, one.most) for one in free for kind, count in one.kinds.items()]
+    return tuple([row[column] for row in rows] for column in range(5))
 
 
 async def hand_back(session: Session, leases: Sequence[HandBack]) -> set[Key]:
@@ -191,4 +201,5 @@ def _claimed_order(record: Record, codec: Codec) -> ClaimedOrder | UnreadableOrd
         record["lease_until"],
         record["previous_since"],
         record["previous_until"],
+        record["call_kind"],
     )

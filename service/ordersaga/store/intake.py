@@ -9,6 +9,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.store import attentions, dead_letters, provider_ids
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
@@ -46,6 +47,7 @@ class Change(Struct, frozen=True):
     row: Row | None
     due_at: float | None
     lease: bool = False
+    kind: CallKind | None = None  # of the call that is due then
     by: str = attentions.ITSELF  # who resolves the attentions that this clears
 
 
@@ -180,6 +182,7 @@ class IntakeTransaction:
             [change.due_at for change in ordered],
             leasing,
             [None] * len(ordered),
+            [change.kind for change in ordered],
             self._codec,
         )
 

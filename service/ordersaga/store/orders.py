@@ -15,7 +15,8 @@ from ordersaga.store.rows import WRITTEN, Known, Lease, Row, columns_of, key_of
 
 _PLAIN: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
-    "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked"
+    "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked, "
+    "call_kind"
 )
 """Columns that are written as given."""
 
@@ -24,18 +25,18 @@ given AS (
     SELECT merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
            captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
            json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
-           attention, blocked, leasing, token,
-           CASE WHEN leasing THEN now() + make_interval(secs => $26) END AS lease_until
+           attention, blocked, leasing, token, call_kind,
+           CASE WHEN leasing THEN now() + make_interval(secs => $27) END AS lease_until
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::float8[], $14::text[], $15::bytea[],
         $16::bytea[], $17::float8[], $18::bigint[], $19::bigint[], $20::boolean[], $21::text[], $22::uuid[],
-        $23::boolean[], $24::bigint[])
+        $23::boolean[], $24::bigint[], $25::text[])
     AS g(merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
          captured_amount, released_amount, refunded_amount, expires, json, sealed, sealed_key, due, sequence, version,
-         is_open, attention, blocked, leasing, token)
+         is_open, attention, blocked, leasing, token, call_kind)
 )"""
-"""The arrays of `columns()`, owner ($25) and seconds of a lease ($26). `version`: after the write; `sealed` NULL keeps what
+"""The arrays of `columns()`, owner ($26) and seconds of a lease ($27). `version`: after the write; `sealed` NULL keeps what
 is there."""
 
 
@@ -54,7 +55,7 @@ WITH {_GIVEN}
 INSERT INTO orders AS o (merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
                          due_at, lease_owner, lease_until, lease_token, calling_since)
 SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
-       coalesce(lease_until, due_at), CASE WHEN leasing THEN $25::text END, lease_until, leasing::int,
+       coalesce(lease_until, due_at), CASE WHEN leasing THEN $26::text END, lease_until, leasing::int,
        CASE WHEN leasing THEN now() END
 FROM given
 ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
@@ -71,7 +72,7 @@ WITH {_GIVEN}
 UPDATE orders AS o SET {_set("g")},
     due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
                   ELSE coalesce(g.lease_until, g.due_at) END,
-    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $25::text END,
+    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $26::text END,
     lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
     lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
     calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
@@ -142,6 +143,7 @@ def columns(
     dues: Sequence[float | None],
     leasing: Sequence[bool],
     tokens: Sequence[int | None],
+    kinds: Sequence[str | None],
     codec: Codec,
 ) -> list[list[Any]]:
     """The arrays of a write. Raises InputRefusedError, which names the order."""
@@ -171,6 +173,7 @@ def columns(
         [UUID(order.blocked) if order.blocked is not None else None for order in orders],
         list(leasing),
         list(tokens),
+        [kind or "" for kind in kinds],
     ]
 
 

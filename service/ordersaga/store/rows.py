@@ -66,6 +66,7 @@ class ClaimedOrder(Struct, frozen=True):
     until: float
     previous_since: float | None
     previous_until: float | None
+    call_kind: str = ""  # that was due
 
     @property
     def order(self) -> Order:

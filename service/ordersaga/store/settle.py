@@ -9,6 +9,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.store import attentions
 from ordersaga.store.appended import IF_UNCHANGED, NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
@@ -44,6 +45,7 @@ class SettledOrder(Struct, frozen=True):
     token: int | None
     due_at: float | None
     keep: bool = False
+    kind: CallKind | None = None  # of the call that is due then
 
     @property
     def leasing(self) -> bool:
@@ -144,5 +146,6 @@ def _columns(settled: Sequence[SettledOrder], codec: Codec) -> Sequence[Sequence
         [one.due_at for one in settled],
         [one.leasing for one in settled],
         [one.token for one in settled],
+        [one.kind for one in settled],
         codec,
     )

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY, Gauge, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.telemetry.metrics import VIOLATIONS
 
 AccountKey = tuple[str, str]  # merchant, provider
@@ -80,7 +81,7 @@ class Bulkhead(Protocol):
     slots: int
     in_use: int
 
-    def room(self) -> int: ...
+    def room(self, kind: None) -> int: ...
 
 
 class Breaker(Protocol):
@@ -126,18 +127,21 @@ def watch_bulkheads(bulkheads: Iterable[tuple[AccountKey, Bulkhead]], registry: 
         for key, bulkhead in bulkheads:
             slots.add_metric(key, bulkhead.slots)
             in_use.add_metric(key, bulkhead.in_use)
-            room.add_metric(key, bulkhead.room())
+            room.add_metric(key, bulkhead.room(None))
         yield from (slots, in_use, room)
 
     registry.register(_ScrapeCollector(read))
 
 
-def watch_gates(gates: Mapping[AccountKey, Gate], registry: CollectorRegistry = REGISTRY) -> None:
+def watch_gates(gates: Mapping[AccountKey, Mapping[CallKind, Gate]], registry: CollectorRegistry = REGISTRY) -> None:
     def read() -> Iterator[Metric]:
-        labels = ("merchant", "provider")
+        labels = ("merchant", "provider", "kind")
         calls = GaugeMetricFamily("ordersaga_calls_under_way", "Provider calls under way", labels=labels)
-        breakers = GaugeMetricFamily("ordersaga_breaker_open", "1 while the provider counts as down", labels=labels)
-        for key, gate in gates.items():
+        breakers = GaugeMetricFamily(
+            "ordersaga_breaker_open", "1 while calls of this kind count as failing", labels=labels
+        )
+        each = (((*key, kind), gate) for key, kinds in gates.items() for kind, gate in kinds.items())
+        for key, gate in each:
             calls.add_metric(key, gate.under_way)
             breakers.add_metric(key, float(gate.breaker.is_open))
         yield from (calls, breakers)

@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.domain.model.results import Result
 
 AccountKey = tuple[str, str]  # merchant, provider ("": of orders that aren't placed yet)
 
 
 class Gate(Protocol):
-    """How many more calls may be made to a provider now. It gets their results."""
+    """How many more calls of one kind may be made to a provider now. It gets their results."""
 
     def room(self) -> int: ...
 
     def started(self, calls: int = 1) -> None: ...
 
-    def ended(self, result: Result | None) -> None: ...
+    def ended(self, result: Result | None, *, repeated: bool = False) -> None: ...
 
 
 class Switch(Protocol):
@@ -29,53 +32,95 @@ class Switch(Protocol):
     def provider(self) -> str: ...
 
 
-class Bulkhead:
-    """One merchant's slots at one provider. A slot is in use from the lease to the settle; the gate counts only calls."""
+class Claimable(Struct, frozen=True):
+    """Orders that may be claimed for an account: by the kind of the call that is due, and of all kinds together."""
 
-    def __init__(self, slots: int, gate: Gate | None = None) -> None:
+    kinds: Mapping[str, int]
+    most: int
+
+
+class Bulkhead:
+    """One merchant's slots at one provider, and a gate for each kind of call.
+
+    A slot is in use from the lease to the settle; the gates count only calls. No kind: the order needs no provider.
+    """
+
+    def __init__(self, slots: int, gates: Mapping[CallKind, Gate] | None = None) -> None:
         self.slots = slots
         self.in_use = 0
         self.paused = False
         self.slot_released = asyncio.Event()
-        self._gate = gate
+        self._gates = dict(gates or {})
 
-    def room(self) -> int:
-        """How many more orders may be leased now."""
-        return min(max(self.slots - self.in_use, 0), self._free_calls())
+    def room(self, kind: CallKind | None) -> int:
+        """How many more orders may be leased now for such a call."""
+        return min(self._free(), self._free_calls(kind))
 
-    def allows_call(self) -> bool:
-        return self._free_calls() > 0
+    def allows_call(self, kind: CallKind | None) -> bool:
+        return self._free_calls(kind) > 0
 
-    def acquire(self, slots: int = 1) -> None:
-        """Takes slots, each with a call that may begin."""
-        self.in_use += slots
-        if self._gate is not None and slots:
-            self._gate.started(slots)
+    def acquire(self, kind: CallKind | None) -> None:
+        """Takes a slot with a call that may begin."""
+        self.in_use += 1
+        self.start_call(kind)
 
-    def start_next_call(self) -> None:
-        """The slot is kept for another call."""
-        if self._gate is not None:
-            self._gate.started()
+    def claimable(self, most: int) -> Claimable | None:
+        """Half of the free slots, and at most `most`. The other half is for orders that the intake hands over meanwhile."""
+        limit = min((self._free() + 1) // 2, most)
+        kinds: list[CallKind | None] = [None, *self._gates]
+        counts: dict[str, int] = {kind or "": min(limit, self._free_calls(kind)) for kind in kinds}
+        open_kinds = {kind: count for kind, count in counts.items() if count}
+        return Claimable(open_kinds, limit) if limit and open_kinds else None
 
-    def end_call(self, result: Result | None) -> None:
-        """None: no call was made."""
-        if self._gate is not None:
-            self._gate.ended(result)
+    def acquire_claimable(self, claimable: Claimable) -> None:
+        """Before a claim: nobody else takes these meanwhile."""
+        self.in_use += claimable.most
+        for kind, count in claimable.kinds.items():
+            self._count_calls(kind, count)
+
+    def release_unclaimed(self, claimable: Claimable, used: Mapping[str, int]) -> None:
+        """After a claim, which used so many."""
+        self.in_use -= claimable.most - sum(used.values())
+        for kind, count in claimable.kinds.items():
+            self._count_calls(kind, used.get(kind, 0) - count)
+
+    def start_call(self, kind: CallKind | None) -> None:
+        if gate := self._gate(kind):
+            gate.started()
+
+    def end_call(self, kind: CallKind | None, result: Result | None, *, repeated: bool = False) -> None:
+        """`result` None: no call was made. `repeated`: an earlier call for the same order had failed."""
+        if gate := self._gate(kind):
+            gate.ended(result, repeated=repeated)
 
     def release(self) -> None:
         self.in_use -= 1
         self.slot_released.set()
 
-    def release_unused(self, slots: int = 1) -> None:
-        """Slots that no call was made with. It doesn't wake who waits for a slot: these were free a moment ago."""
-        for _ in range(slots):
-            self.end_call(None)
-        self.in_use -= slots
+    def release_unused(self, kind: CallKind | None) -> None:
+        """A slot that no call was made with. It doesn't wake who waits for a slot: it was free a moment ago."""
+        self.end_call(kind, None)
+        self.in_use -= 1
 
-    def _free_calls(self) -> int:
+    def _free(self) -> int:
+        return 0 if self.paused else max(self.slots - self.in_use, 0)
+
+    def _free_calls(self, kind: CallKind | None) -> int:
         if self.paused:
             return 0
-        return self.slots if self._gate is None else max(self._gate.room(), 0)
+        gate = self._gate(kind)
+        return self.slots if gate is None else max(gate.room(), 0)
+
+    def _gate(self, kind: CallKind | None) -> Gate | None:
+        return None if kind is None else self._gates.get(kind)
+
+    def _count_calls(self, kind: str, calls: int) -> None:
+        for name, gate in self._gates.items():
+            if name == kind and calls > 0:
+                gate.started(calls)
+            elif name == kind:
+                for _ in range(-calls):
+                    gate.ended(None)
 
 
 class Bulkheads:
@@ -92,15 +137,11 @@ class Bulkheads:
         """None: the merchant or the provider isn't configured here."""
         return self._bulkheads.get(account)
 
-    def claimable(self, most: int) -> list[tuple[AccountKey, int]]:
-        """How many orders may be claimed now for each account: half of its free slots, and at most `most`.
-
-        The other half is for orders that the intake hands over meanwhile.
-        """
+    def claimable(self, most: int) -> dict[AccountKey, Claimable]:
+        """What may be claimed now for each account: at most `most` orders."""
         self._slot_released.clear()
-        return [
-            (key, min((room + 1) // 2, most)) for key, bulkhead in self._bulkheads.items() if (room := bulkhead.room())
-        ]
+        found = {key: bulkhead.claimable(most) for key, bulkhead in self._bulkheads.items()}
+        return {key: one for key, one in found.items() if one is not None}
 
     async def slot_released(self) -> None:
         """Returns when a slot was released since the last `claimable`."""

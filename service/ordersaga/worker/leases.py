@@ -6,6 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.store.rows import Known, Row
 from ordersaga.worker.bulkheads import AccountKey
 
@@ -38,6 +39,7 @@ class LeasedOrder(Struct, frozen=True):
     ends: float
     ends_uptime: float
     account: AccountKey
+    kind: CallKind | None = None  # of the call that the gates have counted
     uncertain: UncertainCall | None = None
 
     @property

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Entry, Outcome, Read, Revoke, Send
+from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Entry, Outcome, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.uncertainty import evidence
@@ -50,7 +50,7 @@ class SettlementBatch:
         self._entries: list[tuple[Key, Entry]] = []
         self.outcomes: list[tuple[Key, Outcome]] = []
         self._provider_ids: list[ProviderId] = []
-        self._next_calls: dict[Key, Bulkhead] = {}
+        self._next_calls: dict[Key, tuple[Bulkhead, CallKind | None]] = {}
         self.changes: list[SettledOrder] = []
         self.lost: list[Settlement] = []
         self.violated: list[Invariant] = []
@@ -67,13 +67,15 @@ class SettlementBatch:
         before = _order_at_call(settlement, row)
         decision = _decide(settlement, before, now, rules)
         due = saga.due(decision.order, now, rules)
-        keep = self._keep_leases and due is not None and due <= now and self._reserve_next_call(leased, decision.order)
+        kind = saga.kind_at(decision.order, due, rules)
+        is_due = due is not None and due <= now
+        keep = self._keep_leases and is_due and self._reserve_next_call(leased, decision.order, kind)
         self._settled[key] = settlement
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._add_provider_id(settlement, decision.order)
         self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
-        self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep))
+        self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep, kind))
 
     def appended_rows(self) -> AppendedRows:
         """For a lost lease only the call's journal entry, which shows that it was made."""
@@ -95,23 +97,24 @@ class SettlementBatch:
             if lease is not None:
                 del self._next_calls[key]
                 known = Known(change.order, lease.version, lease.written)
-                continued.append(LeasedOrder(known, lease.token, *mark, account=self._settled[key].leased.account))
+                account = self._settled[key].leased.account
+                continued.append(LeasedOrder(known, lease.token, *mark, account=account, kind=change.kind))
         self.cancel_calls()
         return continued
 
     def cancel_calls(self) -> None:
         """For calls that the gates have counted and that won't be made."""
-        for bulkhead in self._next_calls.values():
-            bulkhead.end_call(None)
+        for bulkhead, kind in self._next_calls.values():
+            bulkhead.end_call(kind, None)
         self._next_calls.clear()
 
-    def _reserve_next_call(self, leased: LeasedOrder, after: Order) -> bool:
+    def _reserve_next_call(self, leased: LeasedOrder, after: Order, kind: CallKind | None) -> bool:
         """False: the slot can't be kept, as the order has another account now, or the provider gets no more calls."""
         bulkhead = self._bulkheads[leased.account]
-        if leased.account != (after.key.merchant, after.provider) or not bulkhead.allows_call():
+        if leased.account != (after.key.merchant, after.provider) or not bulkhead.allows_call(kind):
             return False
-        bulkhead.start_next_call()
-        self._next_calls[after.key] = bulkhead
+        bulkhead.start_call(kind)
+        self._next_calls[after.key] = bulkhead, kind
         return True
 
     def _add_provider_id(self, settlement: Settlement, after: Order) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -10,7 +11,7 @@ from msgspec import Struct
 from ordersaga import telemetry
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Order
-from ordersaga.domain.model.outcomes import Call, Elapsed, Next, Read, Revoke, Send
+from ordersaga.domain.model.outcomes import CALL_KINDS, Call, CallKind, Elapsed, Next, Read, Revoke, Send
 from ordersaga.domain.model.results import Result, Unknown
 from ordersaga.domain.uncertainty import evidence
 from ordersaga.providers.port import Provider
@@ -83,20 +84,20 @@ class Worker:
         """When a lease that is taken now ends, by the local clocks. Call it before the statement."""
         return self._clock.mark()
 
-    def reserve(self, order: Order) -> bool:
+    def reserve(self, order: Order, kind: CallKind) -> bool:
         """Takes a slot for the order, if one is free. Call `release` or `submit` afterwards."""
         bulkhead = self._bulkheads.get(_account_of(order))
-        if not self._open or bulkhead is None or not bulkhead.room():
+        if not self._open or bulkhead is None or not bulkhead.room(kind):
             return False
-        bulkhead.acquire()
+        bulkhead.acquire(kind)
         return True
 
-    def release(self, order: Order) -> None:
-        self._bulkheads[_account_of(order)].release_unused()
+    def release(self, order: Order, kind: CallKind) -> None:
+        self._bulkheads[_account_of(order)].release_unused(kind)
 
-    def submit(self, known: Known, token: int, mark: tuple[float, float], now: float) -> None:
+    def submit(self, known: Known, kind: CallKind, token: int, mark: tuple[float, float], now: float) -> None:
         self._clock.observe(now)
-        self.start(LeasedOrder(known, token, *mark, account=_account_of(known.order)))
+        self.start(LeasedOrder(known, token, *mark, account=_account_of(known.order), kind=kind))
 
     # claims
 
@@ -128,28 +129,27 @@ class Worker:
             return await self._claim()
 
     async def _claim(self) -> bool:
-        claimable = self._bulkheads.claimable(self._settings.claim_most) if self._open else []
+        claimable = self._bulkheads.claimable(self._settings.claim_most) if self._open else {}
         if not claimable:
             return False
         mark = self._clock.mark()
-        for account, count in claimable:
-            self._bulkheads[account].acquire(count)
-        used: dict[AccountKey, int] = {}
+        for account, one in claimable.items():
+            self._bulkheads[account].acquire_claimable(one)
+        used: dict[AccountKey, Counter[str]] = {account: Counter() for account in claimable}
         try:
-            free = [claims.FreeSlots(merchant, provider, count) for (merchant, provider), count in claimable]
+            free = [claims.FreeSlots(*account, one.kinds, one.most) for account, one in claimable.items()]
             claimed = await self._store.claim(free, self.owner, self.lease)
             for order in claimed.orders:
-                account = _account_of(order.order)
-                used[account] = used.get(account, 0) + 1
+                used[_account_of(order.order)][order.call_kind] += 1
         finally:
-            for account, count in claimable:
-                self._bulkheads[account].release_unused(count - used.get(account, 0))
+            for account, one in claimable.items():
+                self._bulkheads[account].release_unclaimed(one, used[account])
         self._clock.observe(claimed.clock.now)
         self._rulebook.update(input_watermark=claimed.clock.input_watermark, restored_at=claimed.clock.raised_at)
         for order in claimed.orders:
             self.start(_leased_order(order, mark))
         await self._set_aside(claimed.unreadable)
-        return any(used.get(account, 0) == count for account, count in claimable)
+        return any(used[account].total() == one.most for account, one in claimable.items())
 
     async def _set_aside(self, unreadable: Sequence[UnreadableOrder]) -> None:
         """Orders whose rows can't be read wait for a person, and stall no other order."""
@@ -186,10 +186,10 @@ class Worker:
             endpoint = self._endpoints[leased.account]
             if self._open and self._clock.outlasts(leased, endpoint.deadline):
                 return await self._call(leased, step, endpoint)
-            self._bulkheads[leased.account].end_call(None)
+            self._bulkheads[leased.account].end_call(leased.kind, None)
             await self._hand_back(leased)
             return None
-        self._bulkheads[leased.account].end_call(None)
+        self._bulkheads[leased.account].end_call(leased.kind, None)
         return Settlement(leased, Elapsed(), None, None, failed="next_call" if step is None else None)
 
     def _next_step(self, leased: LeasedOrder) -> Next | None:
@@ -207,6 +207,7 @@ class Worker:
     async def _call(self, leased: LeasedOrder, call: Call, endpoint: ProviderEndpoint) -> Settlement:
         """After an exception it is unknown whether the call took effect; it says nothing about the provider."""
         now = asyncio.get_running_loop().time
+        kind = self._counted_as(leased, call)
         started, result = now(), None
         try:
             result = await endpoint.provider.call(call, endpoint.deadline)
@@ -216,10 +217,18 @@ class Worker:
         else:
             answer = result
         finally:
-            self._bulkheads[leased.account].end_call(result)
+            self._bulkheads[leased.account].end_call(kind, result, repeated=_is_repeated(leased.order, call))
         seconds = now() - started
         telemetry.count_call(leased.account[1], call, answer, seconds)
         return Settlement(leased, call, answer, seconds)
+
+    def _counted_as(self, leased: LeasedOrder, call: Call) -> CallKind | None:
+        """An uncertain call may lead to another kind of call than the one that was due."""
+        kind = saga.kind_of(call)
+        if kind != leased.kind:
+            self._bulkheads[leased.account].end_call(leased.kind, None)
+            self._bulkheads[leased.account].start_call(kind)
+        return kind
 
     async def _hand_back(self, leased: LeasedOrder) -> None:
         """Ends the lease without a call. If it has expired, another worker has the order or will get it."""
@@ -265,4 +274,11 @@ def _account_of(order: Order) -> AccountKey:
 def _leased_order(claimed: ClaimedOrder, mark: tuple[float, float]) -> LeasedOrder:
     since = claimed.previous_since
     uncertain = None if since is None else UncertainCall(since, claimed.previous_until or since)
-    return LeasedOrder(claimed.known, claimed.token, *mark, account=_account_of(claimed.order), uncertain=uncertain)
+    kind = next((kind for kind in CALL_KINDS if kind == claimed.call_kind), None)
+    account = _account_of(claimed.order)
+    return LeasedOrder(claimed.known, claimed.token, *mark, account=account, kind=kind, uncertain=uncertain)
+
+
+def _is_repeated(order: Order, call: Call) -> bool:
+    """An earlier call for this order failed: its next failure says nothing about others."""
+    return order.reads_failed > 0 if call.operation is None else call.operation.attempts > 0

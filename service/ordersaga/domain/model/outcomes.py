@@ -1,5 +1,7 @@
 """What the saga decides: outcomes to publish, entries for the journal, and what to do next."""
 
+from typing import Final, Literal, get_args
+
 from msgspec import Struct
 
 from ordersaga.domain.model.events import Cause
@@ -65,6 +67,11 @@ class Decision(Struct, frozen=True):
     order: Order
     outcomes: tuple[Outcome, ...] = ()
     entries: tuple[Entry, ...] = ()
+
+
+CallKind = Literal["placing", "capturing", "refunding", "changing", "reading"]
+"""Calls of one kind fail together: what refuses refunds may take orders."""
+CALL_KINDS: Final[tuple[CallKind, ...]] = get_args(CallKind)
 
 
 class Send(Struct, frozen=True):
