@@ -1,6 +1,7 @@
 """The decoder accepts exactly what the contract's schemas accept."""
 
 import importlib
+import json
 from functools import cache
 from typing import Any
 
@@ -44,3 +45,33 @@ def test_a_near_miss_is_judged_as_by_the_schema(event_type: str) -> None:
 def test_what_is_read_is_of_the_contract() -> None:
     assert set(TYPES) <= types()
     assert len(types()) == 19
+
+
+def many_lines(**last: object) -> bytes:
+    """About 0.9 MB: as many small lines as a record holds."""
+    line: dict[str, object] = {"reference": "", "name": "x", "quantity": 1, "unit_price": 1, "total_amount": 1}
+    data = {
+        "payment": {"provider": "klarna", "authorization_token": "t"},
+        "purchase_country": "GB",
+        "purchase_currency": "GBP",
+        "order_amount": 11_000,
+        "order_lines": [line] * 10_999 + [line | last],
+    }
+    return json.dumps(data).encode()
+
+
+def test_large_data_that_is_wrong_is_refused_with_the_place_and_without_a_full_check() -> None:
+    refused = decode("shop.order.placed.v1", many_lines(quantity=-1))
+    assert isinstance(refused, InvalidData)
+    assert refused.messages == (
+        "$.order_lines[10999].quantity: can't be decoded",
+        "$: too large to list all errors",
+    )
+
+
+def test_large_data_that_is_right_is_taken_and_a_nul_in_it_is_not() -> None:
+    assert not isinstance(decode("shop.order.placed.v1", many_lines()), InvalidData)
+    assert not isinstance(decode("shop.order.placed.v1", many_lines(name="\\u0000 as text")), InvalidData)
+    refused = decode("shop.order.placed.v1", many_lines(name="\0"))
+    assert isinstance(refused, InvalidData)
+    assert refused.messages[0] == "$: contains NUL"

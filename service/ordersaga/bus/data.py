@@ -36,11 +36,33 @@ def decode(event_type: str, data: bytes) -> Data | InvalidData:
         return _NOT_JSON
     except RecursionError:
         return InvalidData("invalid_event", ("$: is nested too deeply",))
-    return _by_schema(event_type, data) or typed or InvalidData("invalid_event", (f"${refusal}: can't be decoded",))
+    try:
+        return _by_schema(event_type, data) or typed or _undecodable(refusal)
+    except schemas.TooLargeError as error:
+        if typed is not None and not _has_nul(msgspec.json.decode(data)):
+            return typed
+        first = "$: contains NUL" if typed is not None else _undecodable(refusal).messages[0]
+        return InvalidData("invalid_event", (*(error.messages or (first,)), "$: too large to list all errors"))
+
+
+def _undecodable(path: str) -> InvalidData:
+    return InvalidData("invalid_event", (f"${path}: can't be decoded",))
+
+
+def _has_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(map(_has_nul, value)) or any(map(_has_nul, value.values()))
+        case list():
+            return any(map(_has_nul, value))
+        case _:
+            return False
 
 
 def _by_schema(event_type: str, data: bytes) -> InvalidData | None:
-    """None: the data is valid by the schema."""
+    """None: the data is valid by the schema. Raises schemas.TooLargeError."""
     try:
         messages = schemas.problems(event_type, data)
     except schemas.NotJsonError:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import ordersaga
@@ -17,10 +18,29 @@ if TYPE_CHECKING:
 _MAX_MESSAGES: Final = 100
 _PREFIX: Final = "shop.order."
 _MAX_DIGITS: Final = 20
+_MAX_SECONDS: Final = 0.02
 
 
 class NotJsonError(ValueError):
     """The data isn't JSON."""
+
+
+class TooLargeError(ValueError):
+    """The data can't be checked within the time that a record may take. `messages`: those that were found by then."""
+
+    def __init__(self, messages: tuple[str, ...]) -> None:
+        super().__init__("too large to be checked in full")
+        self.messages = messages
+
+
+class _OutOfTimeError(Exception):
+    pass
+
+
+class _Limit:
+    """When the check that is under way has to end (the monotonic clock)."""
+
+    until = 0.0
 
 
 @cache
@@ -32,7 +52,8 @@ def types() -> frozenset[str]:
 def problems(event_type: str, data: bytes) -> tuple[str, ...]:
     """A message with a JSON path for each violation of the schema, at most 100; empty: the data is valid.
 
-    Messages quote the schema, never the data. Raises NotJsonError.
+    Messages quote the schema, never the data. Raises NotJsonError, and TooLargeError after 20 ms: the caller's event
+    loop stands still meanwhile.
     """
     try:
         value = json.loads(data, parse_int=_integer, parse_constant=_no_number)
@@ -40,10 +61,15 @@ def problems(event_type: str, data: bytes) -> tuple[str, ...]:
         return ("$: is nested too deeply",)
     except ValueError as error:
         raise NotJsonError from error
-    errors = _validator(event_type).iter_errors(value)
-    messages = [f"{error.json_path}: {_message(error)}" for error in islice(errors, _MAX_MESSAGES)]
-    if next(errors, None) is not None:
-        messages.append(f"$: there are more errors than the first {_MAX_MESSAGES}")
+    messages: list[str] = []
+    _Limit.until = monotonic() + _MAX_SECONDS
+    try:
+        for found in islice(_validator(event_type).iter_errors(value), _MAX_MESSAGES + 1):
+            messages.append(f"{found.json_path}: {_message(found)}")  # noqa: PERF401 - what was found outlives the limit
+    except _OutOfTimeError:
+        raise TooLargeError(tuple(messages[:_MAX_MESSAGES])) from None
+    if len(messages) > _MAX_MESSAGES:
+        messages[_MAX_MESSAGES:] = [f"$: there are more errors than the first {_MAX_MESSAGES}"]
     return tuple(messages)
 
 
@@ -85,6 +111,8 @@ def _plain(path: Path) -> dict[str, Any]:
 
 
 def _is_integer(_: "TypeChecker", value: object) -> bool:
+    if monotonic() > _Limit.until:  # asked for each number, so that it stops the check of any large data
+        raise _OutOfTimeError
     return isinstance(value, int) and not isinstance(value, bool)
 
 
