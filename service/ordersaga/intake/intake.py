@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -56,6 +56,10 @@ EndAges = Mapping[Partition, float]
 
 Reserved = dict[Key, tuple[Order, CallKind]]
 """Orders with a slot for such a call."""
+
+
+_T = TypeVar("_T")
+_LARGE: Final = 512 * 1024  # bytes of a batch
 
 
 class TooSlowError(Exception):
@@ -111,7 +115,10 @@ class Intake:
         """
         now = monotonic()
         ends = {partition: now - ago for partition, ago in at_end.items()}
-        await self._take([(record, decode_record(record, self._merchants)) for record in records], ends)
+        decoded = await _aside(
+            records, lambda: [(record, decode_record(record, self._merchants)) for record in records]
+        )
+        await self._take(decoded, ends)
 
     async def _take(self, batch: Batch, ends: EndTimes, tries: int = _TRIES) -> None:
         try:
@@ -196,12 +203,11 @@ class Intake:
         lookup, locked = await tx.look_up([row for _, row in rows], keys)
         self._rulebook.update(input_watermark=lookup.clock.input_watermark, restored_at=lookup.clock.raised_at)
         match_of = {id(record): match for (record, _), match in zip(rows, lookup.matches, strict=True)}
-        decided = decide_batch(
-            ((record, decoded, match_of.get(id(record), "new")) for record, decoded in _within_time_limit(batch)),
-            {key: row.order for key, row in locked.items()},
-            self._rulebook.of,
-            lookup.clock.now,
-            lookup.clock.now - self._settings.inbox_retention,
+        now, orders = lookup.clock.now, {key: row.order for key, row in locked.items()}
+        inputs = ((record, decoded, match_of.get(id(record), "new")) for record, decoded in _within_time_limit(batch))
+        oldest = now - self._settings.inbox_retention
+        decided = await _aside(
+            [record for record, _ in batch], lambda: decide_batch(inputs, orders, self._rulebook.of, now, oldest)
         )
         return lookup, locked, decided
 
@@ -266,6 +272,13 @@ class Intake:
             return Change(blocked, row, due, kind=saga.kind_at(blocked, due, rules))
         except Exception:  # noqa: BLE001 - our own code has failed on this order before: a worker raises an attention
             return Change(blocked, row, now)
+
+
+async def _aside(records: Sequence[Record], work: Callable[[], _T]) -> _T:
+    """Large records are worked on in a thread: the event loop, and with it every other order, goes on meanwhile."""
+    if sum(len(record.value or b"") for record in records) < _LARGE:
+        return work()
+    return await asyncio.to_thread(work)
 
 
 def _within_time_limit(batch: Batch) -> Iterator[tuple[Record, Input]]:
