@@ -45,7 +45,25 @@ def upgrade() -> None:
         """
     )
     op.execute("CREATE INDEX attentions_since_idx ON attentions (since) WHERE until IS NULL")
-    op.execute("ALTER TABLE epoch ADD COLUMN lowest_version SMALLINT DEFAULT 1 NOT NULL")
+    op.execute(
+        """
+        ALTER TABLE epoch
+            ADD COLUMN lowest_version SMALLINT DEFAULT 1 NOT NULL,
+            ADD COLUMN lineage TEXT
+        """
+    )
+    # Null on a standby, and where the server refuses these functions.
+    op.execute(
+        """
+        CREATE FUNCTION ordersaga_lineage() RETURNS TEXT LANGUAGE plpgsql STABLE AS $$
+        BEGIN
+            RETURN (SELECT system_identifier FROM pg_control_system())
+                || '/' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8);
+        EXCEPTION WHEN OTHERS THEN
+            RETURN NULL;
+        END $$
+        """
+    )
     op.execute(
         """
         CREATE TABLE heartbeats (
@@ -62,7 +80,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE heartbeats")
-    op.execute("ALTER TABLE epoch DROP COLUMN lowest_version")
+    op.execute("DROP FUNCTION ordersaga_lineage()")
+    op.execute("ALTER TABLE epoch DROP COLUMN lowest_version, DROP COLUMN lineage")
     op.execute("DROP TABLE attentions")
     op.execute("DROP INDEX orders_due_idx")
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, due_at) WHERE due_at IS NOT NULL")

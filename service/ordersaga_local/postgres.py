@@ -65,6 +65,10 @@ class LocalPostgres:
     def version(self) -> str:
         return run([self._programs / "postgres", "--version"], self._owner, self.directory).split()[-1]
 
+    @property
+    def port(self) -> int:
+        return self._port
+
     def url(self, database: str = "postgres") -> str:
         if self._tls is None:
             return f"postgresql://postgres@{_HOST}:{self._port}/{quote(database, safe='')}"
@@ -143,6 +147,30 @@ class LocalPostgres:
         except OSError:
             return False
         return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+class LocalStandby(LocalPostgres):
+    """A copy of a running server that follows it by asynchronous streaming replication, until it is promoted."""
+
+    def __init__(self, primary: LocalPostgres) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def disconnect(self) -> None:
+        """What the primary commits from now on isn't received."""
+        self._execute("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Returns when it accepts writes, on a new timeline."""
+        self._execute("SELECT pg_promote()")
+
+    def _execute(self, *statements: str) -> None:
+        commands = [word for statement in statements for word in ("-c", statement)]
+        run([self._programs / "psql", "-X", "-q", "-d", self.url(), *commands], self._owner, self.directory)
+
+    def _initialize(self) -> None:
+        command: list[str | Path] = [self._programs / "pg_basebackup", "-D", self._data, "-d", self._primary.url()]
+        run([*command, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"], self._owner, self.directory)
 
 
 def _programs() -> Path:

@@ -106,7 +106,7 @@ async def _publish_unreadable(shop: AIOKafkaProducer, topic: str) -> None:
 async def test_what_the_shop_aborted_is_never_seen(kafka: Kafka, make_topic: MakeTopic, consume: MakeConsumer) -> None:
     topic, store, ends = await make_topic(1), MemoryStore(), []
 
-    async def idle(at_end: Mapping[Partition, int]) -> None:
+    async def idle(at_end: Mapping[Partition, int], _stored: Mapping[Partition, int]) -> None:
         ends.append(dict(at_end))
 
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic) as shop:
@@ -242,7 +242,7 @@ async def test_it_says_when_a_partition_is_read_to_its_end(
         assert batch.partitions == [Partition(topic, 0)]
         assert batch.is_assigned(Partition(topic, 0))
 
-    async def on_idle(at_end: Mapping[Partition, int]) -> None:
+    async def on_idle(at_end: Mapping[Partition, int], _stored: Mapping[Partition, int]) -> None:
         idle.append(at_end)
 
     await consume(topic, take, on_idle=on_idle, options=ConsumerOptions(10, 6.0, 2.0))
@@ -259,7 +259,7 @@ async def test_an_idle_call_that_fails_is_only_told(
 ) -> None:
     topic, store = await make_topic(1), MemoryStore()
 
-    async def on_idle(_at_end: Mapping[Partition, int]) -> None:
+    async def on_idle(_at_end: Mapping[Partition, int], _stored: Mapping[Partition, int]) -> None:
         raise ConnectionError("away")
 
     await consume(topic, store.take, on_idle=on_idle)

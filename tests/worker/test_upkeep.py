@@ -26,7 +26,7 @@ async def test_the_inbox_forgets_what_is_older_than_its_retention_and_some_more(
         age = "UPDATE inbox SET taken_at = now() - make_interval(secs => $1) WHERE id = $2"
         for number in range(20):
             await run_sql(database, age, 149.0 if number < 5 else 151.0, f"placed-{number}")
-        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [], "test"))
 
         async def only_five() -> bool:
             return len(await run_sql(database, "SELECT FROM inbox")) == 5
@@ -37,7 +37,7 @@ async def test_the_inbox_forgets_what_is_older_than_its_retention_and_some_more(
 async def test_a_pause_reaches_the_bulkheads_and_ends(database: str) -> None:
     async with roles(database) as r:
         bulkhead = r.bulkheads["default", "klarna"]
-        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [], "test"))
         await r.store.pause("somebody", "default")
         await until(lambda: bulkhead.paused)
         await r.store.resume("somebody", "default")
@@ -50,7 +50,7 @@ async def test_gauges_show_what_the_store_holds(database: str) -> None:
         await r.take(shop.event("placed", "1", {}), shop.placed("2"))
         await run_sql(database, "UPDATE orders SET due_at = NULL WHERE subject = '2'")
         before = gauge("ordersaga_invariant_violations_total", invariant="I8") or 0.0
-        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [], "test"))
         await until(lambda: gauge("ordersaga_orders_stuck", merchant="default") == 1.0)
         await until(lambda: gauge("ordersaga_outbox_rows") == 1.0)
         assert gauge("ordersaga_dead_letters_open", code="invalid_event") == 1.0
@@ -71,7 +71,7 @@ async def test_a_store_that_is_away_is_asked_again(database: str, monkeypatch: p
 
         monkeypatch.setattr(r.store, "paused", paused)
         await r.store.pause("somebody")
-        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, []))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [], "test"))
         await until(lambda: r.bulkheads["default", "klarna"].paused)
 
 
@@ -87,7 +87,7 @@ async def test_results_that_stand_still_while_the_store_answers_are_counted(
     async with roles(database) as r:
         before = gauge("ordersaga_invariant_violations_total", invariant="I7") or 0.0
         assert r.settler.oldest_batch_age() == 0.0
-        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [r.settler.oldest_batch_age]))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [r.settler.oldest_batch_age], "test"))
         await asyncio.sleep(0.3)
         assert gauge("ordersaga_invariant_violations_total", invariant="I7") == before, "nothing is in hand"
         await r.take(Shop().placed())
@@ -115,7 +115,7 @@ async def test_results_that_wait_for_the_store_are_not_counted(database: str, mo
     monkeypatch.setattr(Store, "statistics", statistics)
     async with roles(database) as r:
         before = gauge("ordersaga_invariant_violations_total", invariant="I7") or 0.0
-        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [r.settler.oldest_batch_age]))
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [r.settler.oldest_batch_age], "test"))
         await until(lambda: given == 1)
         await r.take(Shop().placed())
         await until(lambda: r.settler.oldest_batch_age() > 0.5)

@@ -8,11 +8,17 @@ from ordersaga.bus.records import Partition
 
 
 class Assignment:
-    """`next`: the next offset of each partition; empty until the store has said where to start."""
+    """`next`: the next offset of each partition; empty until the store has said where to start.
+
+    `stored`: the next offset that the store has, as far as this consumer knows; a partition that it doesn't have is missing.
+    Records that are handed out follow it without a gap.
+    """
 
     def __init__(self, partitions: Iterable[Partition]) -> None:
         self.partitions = frozenset(partitions)
         self.next: dict[Partition, int] = {}
+        self.stored: dict[Partition, int] = {}
+        self.positioned = 0  # how often
         self._revoked = False
         self._finishing = False
         self._ending = asyncio.Event()

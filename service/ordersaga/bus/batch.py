@@ -8,16 +8,31 @@ from ordersaga.bus.records import Partition, Record
 
 
 class Batch:
-    """The records of one poll, those of each partition by offset."""
+    """The records of one poll, those of each partition by offset.
 
-    def __init__(self, records: Sequence[Record], assignment: Assignment, at_end: Callable[[Partition], bool]) -> None:
+    `stored`: the next offset that the store must have of each partition, so that the batch leaves no gap.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        assignment: Assignment,
+        at_end: Callable[[Partition], bool],
+        stored: Mapping[Partition, int],
+    ) -> None:
         self.records = records
+        self.stored = stored
         self._assignment = assignment
         self._at_end = at_end
 
     @property
     def partitions(self) -> list[Partition]:
         return sorted({Partition(record.topic, record.partition) for record in self.records})
+
+    @property
+    def next_offsets(self) -> dict[Partition, int]:
+        """After the batch."""
+        return {Partition(one.topic, one.partition): one.offset + 1 for one in self.records}
 
     def is_assigned(self, partition: Partition) -> bool:
         """False: a rebalance has revoked it. Rebalances are eager, so that they revoke all partitions at once."""
@@ -28,8 +43,12 @@ class Batch:
         return self._at_end(partition)
 
 
+class ReadAgainError(Exception):
+    """Raised by `on_batch` and `on_idle`: the store isn't where these records continue. Reading starts again from its offsets."""
+
+
 OnBatch = Callable[[Batch], Awaitable[None]]
-OnIdle = Callable[[Mapping[Partition, int]], Awaitable[None]]
+OnIdle = Callable[[Mapping[Partition, int], Mapping[Partition, int]], Awaitable[None]]
 StartOffsets = Callable[[Sequence[Partition]], Awaitable[Mapping[Partition, int]]]
 
 

@@ -6,11 +6,11 @@ from typing import Final
 
 import structlog
 
-from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health, OnBatch, OnIdle, StartOffsets
+from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health, OnBatch, OnIdle, ReadAgainError, StartOffsets
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.membership import FIRST_PAUSE, MAX_PAUSE, Membership
 
-__all__ = ["Batch", "Consumer", "ConsumerOptions", "Health", "OnBatch", "OnIdle", "StartOffsets"]
+__all__ = ["Batch", "Consumer", "ConsumerOptions", "Health", "OnBatch", "OnIdle", "ReadAgainError", "StartOffsets"]
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,8 @@ class Consumer:
 
     `on_batch` gets one batch at a time, and the same batch again while it raises, until it succeeds or the partitions are
     revoked. `start_offsets` returns where to start each partition; one that is missing is read from its beginning; it is
-    called again while it raises. `on_idle` gets the ends of partitions that are read completely, about once a second.
+    called again while it raises, and after a ReadAgainError. `on_idle` gets the ends of partitions that are read completely,
+    and the offsets that the store must have of all, about once a second.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from ordersaga.bus.assignment import Assignment
-from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health
+from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health, ReadAgainError
 from ordersaga.bus.commits import Commits
 from ordersaga.bus.kafka import KafkaSettings, security_of, token_provider
 from ordersaga.bus.polling import PollingConsumer
@@ -153,14 +153,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
             self._run(self._position(consumer, self._assignment))
 
     async def _position(self, consumer: PollingConsumer, assignment: Assignment) -> None:
-        pause = FIRST_PAUSE
+        pause, stored = FIRST_PAUSE, dict[Partition, int]()
         while assignment.active:
             try:
-                stored = await self._handlers.start_offsets(sorted(assignment.partitions))
+                stored = dict(await self._handlers.start_offsets(sorted(assignment.partitions)))
                 if assignment.active:
-                    consumer.start_at(
-                        assignment, {partition: stored.get(partition, 0) for partition in assignment.partitions}
-                    )
+                    consumer.start_at(assignment, stored)
                 break
             except Exception as error:  # noqa: BLE001 - it is retried until it succeeds
                 log.warning("waiting for the store's offsets", reason=type(error).__name__, seconds=pause)
@@ -178,15 +176,18 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
 
     async def _handle(self, records: tuple[Any, ...]) -> None:
         """It must not raise: FastStream would continue with the next batch."""
-        assignment, consumer = self._assignment, self._consumer
-        if consumer is None:
+        consumer = self._consumer
+        if consumer is None or consumer.handed_out is None:
             return
+        assignment, stored = consumer.handed_out
         self._idle.clear()
         self._batch_started = time.monotonic()
         try:
-            batch = Batch([_record(one) for one in records], assignment, consumer.at_end)
+            batch = Batch([_record(one) for one in records], assignment, consumer.at_end, stored)
             next_offsets = {one: assignment.next[one] for one in batch.partitions if one in assignment.next}
             await self._deliver(batch, assignment, next_offsets)
+        except ReadAgainError:
+            await self._position(consumer, assignment)
         except Exception:
             log.exception("a batch couldn't be handed out and is read again")
             consumer.rewind(_first_offsets(records))
@@ -200,18 +201,26 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
             tried = True
             try:
                 await self._handlers.on_batch(batch)
+            except ReadAgainError:
+                raise
             except Exception:
                 log.exception("a batch failed and is retried", records=len(batch.records), seconds=pause)
                 await assignment.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
             else:
+                assignment.stored.update(batch.next_offsets)
                 self._commits.add(next_offsets)
                 return
 
     async def _on_idle(self, ends: Mapping[Partition, int]) -> None:
         self._commits.add({partition: self._assignment.next[partition] for partition in ends})
         if self._handlers.on_idle is not None:
-            await self._handlers.on_idle(ends)
+            assignment, consumer = self._assignment, self._consumer
+            try:
+                await self._handlers.on_idle(ends, dict(assignment.stored))
+            except ReadAgainError:
+                if consumer is not None:
+                    await self._position(consumer, assignment)
 
     # helpers
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import struct
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -11,7 +12,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, KafkaError  # type: ignore[import-untyped]  # as above
 
 from ordersaga.bus.assignment import Assignment
-from ordersaga.bus.batch import OnIdle
 from ordersaga.bus.header_decoding import fetch
 from ordersaga.bus.records import Partition
 
@@ -28,14 +28,16 @@ _UNREADABLE: Final = (ValueError, CorruptRecordException)  # UnicodeDecodeError 
 _COORDINATION: Final = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
 
 Records = dict[Any, list[Any]]
+OnEnds = Callable[[Mapping[Partition, int]], Awaitable[None]]
 
 
 class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has no types
     """The rebalance listener sets `assignment`. Records of partitions that aren't positioned yet are dropped."""
 
-    def __init__(self, *topics: str, on_idle: OnIdle, **options: Any) -> None:
+    def __init__(self, *topics: str, on_idle: OnEnds, **options: Any) -> None:
         super().__init__(*topics, **options)
         self.assignment: Assignment | None = None
+        self.handed_out: tuple[Assignment, dict[Partition, int]] | None = None
         self.polled_at = time.monotonic()
         self._on_idle = on_idle
         self._idle_reported_at = 0.0
@@ -44,6 +46,7 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
 
     async def getmany(self, *_: Any, timeout_ms: int = 0, max_records: int | None = None) -> Records:  # noqa: ARG002 - waiting longer here spares the caller's pause
         """Waits up to a second. An error in one partition blocks only that partition."""
+        positioned = self.assignment.positioned if self.assignment is not None else 0
         if time.monotonic() - self.polled_at > _LONG_BATCH:
             self._response_at = time.monotonic()  # nothing had to be fetched while a batch was processed
         try:
@@ -61,10 +64,16 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
             return {}
         self._update_next(assignment)
         await self._report_idle(assignment, found)
-        return found if assignment is self.assignment and assignment.reading else {}
+        if assignment is not self.assignment or not assignment.reading or positioned != assignment.positioned:
+            return {}
+        self.handed_out = assignment, dict(assignment.stored)
+        return found
 
-    def start_at(self, assignment: Assignment, offsets: dict[Partition, int]) -> None:
-        """Positions the partitions and starts reading them."""
+    def start_at(self, assignment: Assignment, stored: Mapping[Partition, int]) -> None:
+        """Positions the partitions and starts reading them. One that isn't stored is read from its beginning."""
+        offsets = {partition: stored.get(partition, 0) for partition in assignment.partitions}
+        assignment.stored = {partition: stored[partition] for partition in offsets if partition in stored}
+        assignment.positioned += 1
         for partition, offset in offsets.items():
             self.seek(TopicPartition(*partition), offset)
         assignment.next.update(offsets)

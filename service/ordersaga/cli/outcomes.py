@@ -76,7 +76,7 @@ class _Follower:
                 sys.stdout.write(f"{self._form(record)}\n")
         sys.stdout.flush()
 
-    async def on_idle(self, _ends: object) -> None:
+    async def on_idle(self, _ends: object, _stored: object) -> None:
         self._last = self._last or time.monotonic()
 
     def idle_for(self, seconds: float | None) -> bool:

@@ -87,13 +87,14 @@ class Service:
             self._start(components.relay.run)
         if components.consumer is not None:
             self._start(components.consumer.run)
+        owner = owner_of(self._settings)
         upkeep = UpkeepSettings(self._settings.inbox_retention)
-        self._start(partial(run_upkeep, store, components.bulkheads, upkeep, components.batch_ages))
+        self._start(partial(run_upkeep, store, components.bulkheads, upkeep, components.batch_ages, owner))
         telemetry.watch_bulkheads(components.bulkheads)
         telemetry.watch_gates(components.gates)
         telemetry.watch_store(store.engine.counts)
         _freeze_garbage_collector()
-        log.info("running", roles=sorted(self._roles), owner=owner_of(self._settings))
+        log.info("running", roles=sorted(self._roles), owner=owner)
         failed = await self._until_stopped(stop)
         log.info("stopping")
         with contextlib.suppress(TimeoutError):

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ordersaga.bus.consumer import Batch
+from ordersaga.bus.consumer import Batch, ReadAgainError
 from ordersaga.bus.records import Partition, Record
 from ordersaga.intake.intake import Intake
+from ordersaga.store.errors import DatabaseWentBackError
 from ordersaga.store.store import Store
 from ordersaga.store.upkeep import PartitionEnd
 
@@ -23,12 +24,18 @@ class ConsumerHandlers:
         self._store = store
 
     async def take(self, batch: Batch) -> None:
-        """Takes the batch in, a large one as two at once. Raises the first error when both have ended."""
+        """Takes the batch in, a large one as two at once. Raises the first error when both have ended.
+
+        Raises ReadAgainError if the database went back.
+        """
         at_end = {partition: _MAX_AGE for partition in batch.partitions if batch.at_end(partition)}
-        taking = [self._intake.take(part, at_end) for part in split_batch(batch.records)]
-        for failed in await asyncio.gather(*taking, return_exceptions=True):
-            if failed is not None:
-                raise failed
+        taking = [self._intake.take(part, at_end, _of(part, batch.stored)) for part in split_batch(batch.records)]
+        failures = [one for one in await asyncio.gather(*taking, return_exceptions=True) if one is not None]
+        for failed in failures:
+            if isinstance(failed, DatabaseWentBackError):
+                raise ReadAgainError from failed
+        if failures:
+            raise failures[0]
 
     async def start_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Where to read on, by the store. A partition that was never read is missing."""
@@ -39,11 +46,24 @@ class ConsumerHandlers:
             for partition, offset in found.items()
         }
 
-    async def caught_up(self, at_end: Mapping[Partition, int]) -> None:
-        """Records that these partitions are read to their end."""
-        await self._store.record_caught_up(
-            [PartitionEnd(*partition, offset) for partition, offset in at_end.items()], _MAX_AGE
-        )
+    async def caught_up(self, at_end: Mapping[Partition, int], stored: Mapping[Partition, int]) -> None:
+        """Records that these partitions are read to their end. Raises ReadAgainError if the database went back."""
+        ends = [PartitionEnd(*partition, offset, stored.get(partition)) for partition, offset in at_end.items()]
+        recorded = {(one.topic, one.partition) for one in await self._store.record_caught_up(ends, _MAX_AGE)}
+        left = [Partition(one.topic, one.partition) for one in ends if (one.topic, one.partition) not in recorded]
+        if not left:
+            return
+        found = await self.start_offsets(left)
+        lost = [partition for partition in left if found.get(partition, 0) < stored.get(partition, 0)]
+        if lost:
+            await self._intake.report_went_back(lost[0].topic, lost)
+            raise ReadAgainError
+
+
+def _of(records: Sequence[Record], stored: Mapping[Partition, int]) -> dict[Partition, int]:
+    """Of the partitions of these records."""
+    partitions = {Partition(record.topic, record.partition) for record in records}
+    return {partition: stored[partition] for partition in partitions if partition in stored}
 
 
 def split_batch(records: Sequence[Record]) -> list[list[Record]]:

@@ -49,7 +49,8 @@ def inbox_row_of(record: Record, decoded: Input) -> InboxRow | None:
     return InboxRow(decoded.merchant, decoded.cause.source, decoded.cause.id, decoded.digest, dead_letter.id)
 
 
-def offset_progress_of(batch: Batch, ends: EndTimes) -> list[OffsetProgress]:
+def offset_progress_of(batch: Batch, ends: EndTimes, stored: Mapping[Partition, int]) -> list[OffsetProgress]:
+    """`stored`: the offset that the store must have of each partition."""
     spans: dict[Partition, tuple[int, int]] = {}
     for record, _ in batch:
         partition = Partition(record.topic, record.partition)
@@ -58,6 +59,6 @@ def offset_progress_of(batch: Batch, ends: EndTimes) -> list[OffsetProgress]:
     now = monotonic()
     ago = {partition: now - at for partition, at in ends.items()}
     return [
-        OffsetProgress(*partition, first, last + 1, ago.get(partition))
+        OffsetProgress(*partition, first, last + 1, ago.get(partition), stored.get(partition))
         for partition, (first, last) in sorted(spans.items())
     ]

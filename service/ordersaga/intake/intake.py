@@ -1,7 +1,7 @@
 """Takes batches of shop events in: one Postgres transaction for a batch, including its offsets."""
 
 import asyncio
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Final, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import DeadLetter
 from ordersaga.store.errors import (
     ConflictError,
+    DatabaseWentBackError,
     InputRefusedError,
     MasterKeyError,
     OffsetsMovedError,
@@ -32,7 +33,7 @@ from ordersaga.store.errors import (
     TopicRecreatedError,
     UnreadableError,
 )
-from ordersaga.store.intake import Change, InboxLookup, IntakeTransaction
+from ordersaga.store.intake import Change, InboxLookup, IntakeTransaction, OffsetProgress
 from ordersaga.store.rows import Known, OutboxRow, Row
 from ordersaga.store.store import Store
 
@@ -44,6 +45,7 @@ _MAX_DECIDING: Final = 10.0  # seconds for a batch; Postgres ends a transaction 
 _NOT_CAUSED_BY_INPUT: Final = (
     StoreUnavailableError,
     ConflictError,
+    DatabaseWentBackError,
     OffsetsMovedError,
     SchemaMissingError,
     MasterKeyError,
@@ -60,6 +62,10 @@ Reserved = dict[Key, tuple[Order, CallKind]]
 
 _T = TypeVar("_T")
 _LARGE: Final = 512 * 1024  # bytes of a batch
+
+Stored = dict[Partition, int]
+"""The offset that the store has of each partition, as far as this consumer knows."""
+_NOTHING: Final[Mapping[Partition, int]] = {}
 
 
 class TooSlowError(Exception):
@@ -107,51 +113,73 @@ class Intake:
         self._dispatcher = dispatcher
         self._settings = settings
         self._wake = wake
+        self._epoch = 1  # as last read
+        self._epochs: dict[Partition, int] = {}  # in which each partition was last written
 
-    async def take(self, records: Sequence[Record], at_end: EndAges) -> None:
+    async def take(
+        self, records: Sequence[Record], at_end: EndAges, stored: Mapping[Partition, int] = _NOTHING
+    ) -> None:
         """Takes the batch in; a lasting failure is narrowed down to the record that causes it.
 
-        Raises a StoreError that no input causes: call it again with the batch, of which a part may be taken in.
+        `stored`: the offset that the store must have of each partition, so that nothing is left out before the batch.
+        Raises a StoreError that no input causes: call it again with the batch, of which a part may be taken in. After a
+        DatabaseWentBackError the epoch is raised, and records have to be read again from the store's offsets.
         """
         now = monotonic()
         ends = {partition: now - ago for partition, ago in at_end.items()}
-        decoded = await _aside(
-            records, lambda: [(record, decode_record(record, self._merchants)) for record in records]
-        )
-        await self._take(decoded, ends)
-
-    async def _take(self, batch: Batch, ends: EndTimes, tries: int = _TRIES) -> None:
+        batch = await _aside(records, lambda: [(record, decode_record(record, self._merchants)) for record in records])
         try:
-            await self._take_retrying(batch, ends)
+            await self._take(batch, ends, dict(stored))
+        except DatabaseWentBackError as error:
+            await self.report_went_back(error.topic, stored)
+            raise
+
+    async def report_went_back(self, topic: str, partitions: Iterable[Partition]) -> None:
+        """Raises the epoch, unless another process has raised it since these partitions were last written."""
+        known = min((self._epochs.get(partition, self._epoch) for partition in partitions), default=self._epoch)
+        raised = await self._store.raise_epoch_beyond(known)
+        if raised is not None:
+            telemetry.REGRESSIONS.inc()
+        log.error("the database went back, and lost offsets are read again", topic=topic, raised=raised is not None)
+
+    async def _take(self, batch: Batch, ends: EndTimes, stored: Stored, tries: int = _TRIES) -> None:
+        try:
+            await self._take_retrying(batch, ends, stored)
         except _NOT_CAUSED_BY_INPUT:
             raise
         except Exception as error:
             log.exception("a batch failed", records=len(batch))
             if len(batch) > 1:
                 middle = len(batch) // 2
-                await self._take(batch[:middle], {})
-                await self._take(batch[middle:], ends)
+                await self._take(batch[:middle], {}, stored)
+                await self._take(batch[middle:], ends, stored)
             elif tries > 1:
                 await asyncio.sleep(_PAUSE)
-                await self._take(batch, ends, tries - 1)
+                await self._take(batch, ends, stored, tries - 1)
             else:
-                await self._dead_letter_failing(*batch[0], error)
+                await self._dead_letter_failing(*batch[0], error, stored)
 
-    async def _take_retrying(self, batch: Batch, ends: EndTimes) -> None:
+    async def _take_retrying(self, batch: Batch, ends: EndTimes, stored: Stored) -> None:
         for _ in range(_CONFLICT_TRIES - 1):
             try:
-                await self._take_once(batch, ends)
+                await self._take_once(batch, ends, stored)
             except ConflictError:
                 continue
             except OffsetsMovedError as moved:
-                batch = await self._without_taken(batch, moved.topic)
+                batch = await self._without_taken(batch, moved.topic, stored)
             else:
                 return
-        await self._take_once(batch, ends)
+        await self._take_once(batch, ends, stored)
 
-    async def _without_taken(self, batch: Batch, topic: str) -> Batch:
-        """Without what another consumer has taken in meanwhile. Raises TopicRecreatedError if none has."""
+    async def _without_taken(self, batch: Batch, topic: str, stored: Stored) -> Batch:
+        """Without what another consumer has taken in meanwhile; `stored` is updated.
+
+        Raises DatabaseWentBackError if offsets are missing, TopicRecreatedError if no consumer has taken these records in.
+        """
         next_offsets = await self._store.offsets(topic)
+        known = {partition: offset for partition, offset in stored.items() if partition.topic == topic}
+        if any(next_offsets.get(partition.number, 0) < offset for partition, offset in known.items()):
+            raise DatabaseWentBackError(topic)
         taken = [
             one for one in batch if one[0].topic == topic and one[0].offset < next_offsets.get(one[0].partition, 0)
         ]
@@ -160,10 +188,11 @@ class Intake:
             if "new" in lookup.matches:
                 log.error("records before the stored offset were never taken in: was the topic recreated?", topic=topic)
                 raise TopicRecreatedError(topic)
+        stored.update({partition: next_offsets[partition.number] for partition in known})
         dropped = {id(record) for record, _ in taken}
         return [one for one in batch if id(one[0]) not in dropped]
 
-    async def _take_once(self, batch: Batch, ends: EndTimes) -> None:
+    async def _take_once(self, batch: Batch, ends: EndTimes, stored: Stored) -> None:
         if not batch:
             return
         dispatcher = self._dispatcher
@@ -177,16 +206,25 @@ class Intake:
                 outbox = self._outbox(decided, lookup.clock.epoch)
                 appended = AppendedRows(decided.entries, outbox, decided.dead_letters)
                 owner, seconds = (dispatcher.owner, dispatcher.lease) if dispatcher else ("", 0.0)
-                leases = await tx.write(changes, owner, seconds, appended, offset_progress_of(batch, ends))
+                progress = offset_progress_of(batch, ends, stored)
+                leases = await tx.write(changes, owner, seconds, appended, progress)
         except BaseException:
             self._release(reserved)
             raise
+        self._note_stored(progress, stored, lookup.clock.epoch)
         self._report(batch, decided)
         for lease in leases:
             assert dispatcher is not None
             order, kind = reserved.pop(lease.key)
             dispatcher.submit(Known(order, lease.version, lease.written), kind, lease.token, mark, lookup.clock.now)
         self._release(reserved)
+
+    def _note_stored(self, progress: Sequence[OffsetProgress], stored: Stored, epoch: int) -> None:
+        self._epoch = epoch
+        for one in progress:
+            partition = Partition(one.topic, one.partition)
+            stored[partition] = one.next_offset
+            self._epochs[partition] = epoch
 
     def _report(self, batch: Batch, decided: BatchDecision) -> None:
         if decided.outcomes:
@@ -239,20 +277,20 @@ class Intake:
     def _outbox(self, decided: BatchDecision, epoch: int) -> list[OutboxRow]:
         return [outbox_row(key, outcome, epoch, self._settings.instance) for key, outcome in decided.outcomes]
 
-    async def _dead_letter_failing(self, record: Record, decoded: Input, error: Exception) -> None:
+    async def _dead_letter_failing(self, record: Record, decoded: Input, error: Exception, stored: Stored) -> None:
         """For the one record on which our own code or the database fails: later events of its order wait for it."""
         reason = str(error) if isinstance(error, StoreError) else type(error).__name__
         telemetry.count_refused_write(reason)
         dead_letter = dead_letter_of(record, decoded, "internal_error", (f"while taking the event in: {reason}",))
         try:
-            await self._write_dead_letter(dead_letter, record, decoded, key_of(decoded))
+            await self._write_dead_letter(dead_letter, record, decoded, key_of(decoded), stored)
         except (UnreadableError, InputRefusedError):  # the order itself can't be read or written
-            await self._write_dead_letter(dead_letter, record, decoded, None)
+            await self._write_dead_letter(dead_letter, record, decoded, None, stored)
         telemetry.count_intake(1, 0, 0, [dead_letter.code])
         log.error("a dead letter", code=dead_letter.code, dead_letter=str(dead_letter.id))
 
     async def _write_dead_letter(
-        self, dead_letter: DeadLetter, record: Record, decoded: Input, key: Key | None
+        self, dead_letter: DeadLetter, record: Record, decoded: Input, key: Key | None, stored: Stored
     ) -> None:
         """`key`: of the order to block."""
         inbox_row = inbox_row_of(record, decoded)
@@ -260,8 +298,9 @@ class Intake:
         async with self._store.intake_transaction() as tx:
             lookup, locked = await tx.look_up(rows, [] if key is None else [key])
             changes = [] if key is None else [self._blocked(key, locked.get(key), dead_letter, lookup.clock.now)]
-            progress = offset_progress_of([(record, decoded)], {})
+            progress = offset_progress_of([(record, decoded)], {}, stored)
             await tx.write(changes, appended=AppendedRows(dead_letters=[dead_letter]), progress=progress)
+        self._note_stored(progress, stored, lookup.clock.epoch)
 
     def _blocked(self, key: Key, row: Row | None, dead_letter: DeadLetter, now: float) -> Change:
         order = row.order if row else Order(key)

@@ -75,7 +75,7 @@ found AS (
           AND (lease_until IS NULL OR lease_until <= now())
         ORDER BY due_at LIMIT free.slots FOR UPDATE SKIP LOCKED
     ) AS o
-    WHERE NOT EXISTS (
+    WHERE NOT (SELECT replaced FROM clock) AND NOT EXISTS (
         SELECT FROM switches AS s WHERE s.name = '{CALLS}' AND s.paused
         AND s.merchant IN (free.merchant, '*') AND s.provider IN (free.provider, '*'))
 ),

@@ -13,6 +13,13 @@ class StoreUnavailableError(StoreError):
     """Any statement: Postgres is unavailable, overloaded or starting. A COMMIT may have succeeded: wait, then repeat the unit."""
 
 
+class DatabaseReplacedError(StoreUnavailableError):
+    """Any statement of a role: another server or timeline than before, and nobody has raised the epoch yet: wait, then repeat."""
+
+    def __init__(self) -> None:
+        super().__init__("the database was restored or failed over, and the epoch isn't raised yet")
+
+
 class ConflictError(StoreError):
     """Any transaction: another one was first. Nothing was written: repeat the unit from its first statement."""
 
@@ -25,6 +32,14 @@ class OffsetsMovedError(StoreError):
         super().__init__(
             f"{topic}[{partition}] was already taken in beyond offset {first}: another consumer reads it now"
         )
+
+
+class DatabaseWentBackError(StoreError):
+    """Writing a batch of input: the database lacks offsets that were committed. Nothing was written: read from its offsets."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        super().__init__(f"the database went back: it lacks offsets of {topic} that were committed")
 
 
 class LeaseLostError(StoreError):

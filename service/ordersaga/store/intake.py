@@ -54,6 +54,7 @@ class Change(Struct, frozen=True):
 class OffsetProgress(Struct, frozen=True):
     """How far a partition is taken in. `first_offset`: of this batch; `next_offset`: of the next batch.
 
+    `stored`: the offset from which the batch continues, which the store must have exactly; None: unknown or none.
     `caught_up`: how many seconds ago Kafka said that `next_offset` is the partition's end; None: it isn't.
     """
 
@@ -62,6 +63,7 @@ class OffsetProgress(Struct, frozen=True):
     first_offset: int
     next_offset: int
     caught_up: float | None = None
+    stored: int | None = None
 
 
 _LOOK_UP: Final = f"""
@@ -87,14 +89,18 @@ FROM clock LEFT JOIN (known FULL JOIN found USING (n)) AS looked_up ON true"""
 
 _ADVANCE: Final = """
 WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::float8[])
-    AS g(topic, partition, first, next, caught_up)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::float8[], $6::bigint[])
+    AS g(topic, partition, first, next, caught_up, stored)
 )
 INSERT INTO intake_offsets AS o (topic, partition, next_offset, caught_up_at)
 SELECT topic, partition, next, now() - make_interval(secs => caught_up) FROM given
+WHERE stored IS NULL OR EXISTS (
+    SELECT FROM intake_offsets AS known WHERE (known.topic, known.partition) = (given.topic, given.partition))
 ON CONFLICT (topic, partition) DO UPDATE
 SET next_offset = excluded.next_offset, caught_up_at = coalesce(excluded.caught_up_at, o.caught_up_at)
-WHERE o.next_offset <= (SELECT g.first FROM given AS g WHERE g.topic = o.topic AND g.partition = o.partition)
+WHERE EXISTS (
+    SELECT FROM given AS g WHERE (g.topic, g.partition) = (o.topic, o.partition)
+    AND o.next_offset <= g.first AND o.next_offset = coalesce(g.stored, o.next_offset))
 RETURNING o.topic, o.partition"""
 
 _RESULTS: Final = {
@@ -154,8 +160,8 @@ class IntakeTransaction:
     ) -> list[Lease]:
         """Each order and each partition at most once. Returns the leases given; an order with an unsettled lease gets none.
 
-        Raises ConflictError if a new order exists by now, OffsetsMovedError if another consumer has advanced one of the
-        partitions beyond `first_offset`, and InputRefusedError for a value that the database doesn't accept.
+        Raises ConflictError if a new order exists by now, OffsetsMovedError if one of the partitions isn't as the batch
+        continues it (mostly as another consumer has advanced it), and InputRefusedError for a value that the database doesn't accept.
         """
         ordered = sorted(changes, key=lambda change: change.order.key)
         leasing = [change.lease and (change.row is None or not change.row.leased) for change in ordered]
@@ -207,6 +213,7 @@ def _advance_offsets(progress: Sequence[OffsetProgress]) -> Part:
         [one.first_offset for one in ordered],
         [one.next_offset for one in ordered],
         [one.caught_up for one in ordered],
+        [one.stored for one in ordered],
     )
     return Part("advanced", _ADVANCE, columns)
 

@@ -11,7 +11,7 @@ from asyncpg import Record
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
-from ordersaga.store.rows import WRITTEN, Known, Lease, Row, columns_of, key_of
+from ordersaga.store.rows import REPLACED, WRITTEN, Known, Lease, Row, columns_of, key_of
 
 _PLAIN: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
@@ -83,13 +83,13 @@ WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
 SETTLE: Final = f"{_SETTLE} {_RETURNING}"
 """A settle uses the lease's token up, so that one whose COMMIT was lost isn't done twice."""
 
-UNCHANGED: Final = """
+UNCHANGED: Final = f"""
 SELECT count(*) = cardinality($1::text[]) AS yes FROM (
     SELECT FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[])
          AS k(merchant, kind, subject, version, token, written)
     JOIN orders AS o USING (merchant, kind, subject)
     WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
-      AND (SELECT epoch FROM epoch) = $7
+      AND (SELECT epoch.epoch = $7 AND NOT {REPLACED} FROM epoch)
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
 ) AS locked"""
 """Whether all rows, which are locked, are still as known, under this lease and in this epoch."""

@@ -6,6 +6,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.store.errors import DatabaseReplacedError
 
 
 class Clock(Struct, frozen=True):
@@ -108,6 +109,9 @@ def key_of(record: Record) -> Key:
 
 
 def clock_of(record: Record) -> Clock:
+    """Raises DatabaseReplacedError."""
+    if record["replaced"]:
+        raise DatabaseReplacedError
     return Clock(record["now"], record["epoch"], record["raised_at"], record["input_watermark"])
 
 
@@ -121,12 +125,16 @@ def clock_sql(topics: int) -> str:
 
     A partition that was never read to its end holds `input_watermark` back.
     """
-    return _CLOCK.replace("$topics", f"${topics}::text[]")
+    return _CLOCK.replace("$topics", f"${topics}::text[]").replace("$replaced", REPLACED)
 
+
+REPLACED: Final = "coalesce(epoch.lineage <> ordersaga_lineage(), false)"
+"""Whether the database is another server, or on another timeline, than the one on which the epoch began."""
 
 _CLOCK: Final = """
 SELECT extract(epoch FROM now())::float8 AS now, epoch.epoch,
        coalesce(extract(epoch FROM epoch.raised_at), 0)::float8 AS raised_at,
        coalesce((SELECT extract(epoch FROM min(coalesce(caught_up_at, to_timestamp(0)))) FROM intake_offsets
-                 WHERE cardinality($topics) = 0 OR topic = ANY($topics)), 0)::float8 AS input_watermark
+                 WHERE cardinality($topics) = 0 OR topic = ANY($topics)), 0)::float8 AS input_watermark,
+       $replaced AS replaced
 FROM epoch"""

@@ -6,9 +6,9 @@ from typing import Final, Self
 from uuid import UUID
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store import claims, dead_letters, outbox, provider_ids, reads, upkeep
+from ordersaga.store import claims, dead_letters, heartbeats, outbox, provider_ids, reads, upkeep
 from ordersaga.store.appended import AppendedRows
-from ordersaga.store.codec import Codec
+from ordersaga.store.codec import STATE_VERSION, Codec
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import IntakeTransaction
 from ordersaga.store.rows import Clock, Lease
@@ -59,10 +59,13 @@ class Store:
         async with self.engine.session("intake") as session:
             return await upkeep.offsets(session, topic)
 
-    async def record_caught_up(self, ends: Sequence[upkeep.PartitionEnd], ago: float) -> None:
-        """`ago`: how many seconds ago Kafka said that these are the ends."""
+    async def record_caught_up(self, ends: Sequence[upkeep.PartitionEnd], ago: float) -> list[upkeep.PartitionEnd]:
+        """`ago`: how many seconds ago Kafka said that these are the ends.
+
+        Returns those that are recorded: not of a partition whose offset isn't the one that its consumer knows.
+        """
         async with self.engine.session("intake") as session:
-            await upkeep.record_caught_up(session, ends, ago)
+            return await upkeep.record_caught_up(session, ends, ago)
 
     # leases
 
@@ -166,6 +169,21 @@ class Store:
         """For a database that was restored from a backup. Returns the new epoch."""
         async with self.engine.session("upkeep") as session:
             return await upkeep.raise_epoch(session)
+
+    async def raise_epoch_beyond(self, known: int) -> int | None:
+        """For a database that lacks what was written in the epoch `known`. None: another process has raised it."""
+        async with self.engine.session("upkeep") as session:
+            return await heartbeats.raise_epoch_beyond(session, known)
+
+    async def beat(self, owner: str, last: heartbeats.Beat) -> heartbeats.Heard:
+        """Shows that the process is alive, and whether the database still has its last beat; if not, raises the epoch."""
+        async with self.engine.session("upkeep") as session:
+            return await heartbeats.beat(session, owner, last, STATE_VERSION, self._vault.names)
+
+    async def prune_heartbeats(self, older_than: float) -> None:
+        """Deletes those of processes that have ended."""
+        async with self.engine.session("upkeep") as session:
+            await heartbeats.prune(session, older_than)
 
     async def prune_inbox(self, older_than: float, batch: int = 1_000) -> int:
         """Deletes up to `batch` inputs that were taken in more than `older_than` seconds ago. Returns how many."""

@@ -262,6 +262,7 @@ epoch: Final = Table(
     Column("epoch", Integer, nullable=False),
     _time("raised_at", optional=True),
     Column("lowest_version", SmallInteger, nullable=False, server_default=text("1")),  # that may write
+    Column("lineage", Text),  # the server and timeline on which the service writes
     CheckConstraint("single", name="one_row"),
 )
 

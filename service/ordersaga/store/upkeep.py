@@ -15,11 +15,12 @@ _PROOF: Final = b"ordersaga"
 
 
 class PartitionEnd(Struct, frozen=True):
-    """The end of a partition that is taken in completely."""
+    """The end of a partition that is taken in completely. `stored`: the offset that the store has of it; None: unknown or none."""
 
     topic: str
     partition: int
     next_offset: int
+    stored: int | None = None
 
 
 class Switch(Struct, frozen=True):
@@ -35,13 +36,21 @@ class Switch(Struct, frozen=True):
 _OFFSETS: Final = "SELECT partition, next_offset FROM intake_offsets WHERE topic = $1"
 
 _CAUGHT_UP: Final = """
+WITH given AS (
+    SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $5::bigint[]) AS g(topic, partition, next_offset, stored)
+)
 INSERT INTO intake_offsets AS o (topic, partition, next_offset, caught_up_at)
 SELECT topic, partition, next_offset, now() - make_interval(secs => $4)
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS g(topic, partition, next_offset)
+FROM given WHERE stored IS NULL OR EXISTS (
+    SELECT FROM intake_offsets AS known WHERE (known.topic, known.partition) = (given.topic, given.partition))
 ON CONFLICT (topic, partition) DO UPDATE SET caught_up_at = excluded.caught_up_at
-WHERE o.next_offset <= excluded.next_offset"""
+WHERE o.next_offset <= excluded.next_offset AND o.next_offset = coalesce((
+    SELECT stored FROM given WHERE (given.topic, given.partition) = (o.topic, o.partition)), o.next_offset)
+RETURNING topic, partition, next_offset"""
 
-_RAISE_EPOCH: Final = "UPDATE epoch SET epoch = epoch + 1, raised_at = now() RETURNING epoch"
+_RAISE_EPOCH: Final = """
+UPDATE epoch SET epoch = epoch + 1, raised_at = now(), lineage = coalesce(ordersaga_lineage(), lineage)
+RETURNING epoch"""
 
 _PRUNE_INBOX: Final = """
 DELETE FROM inbox WHERE (merchant, source, id) IN (
@@ -68,15 +77,17 @@ async def offsets(session: Session, topic: str) -> dict[int, int]:
     return {record["partition"]: record["next_offset"] for record in await session.fetch(_OFFSETS, topic)}
 
 
-async def record_caught_up(session: Session, ends: Sequence[PartitionEnd], ago: float) -> None:
+async def record_caught_up(session: Session, ends: Sequence[PartitionEnd], ago: float) -> list[PartitionEnd]:
     ordered = sorted(ends, key=lambda one: (one.topic, one.partition))
-    await session.fetch(
+    records = await session.fetch(
         _CAUGHT_UP,
         [one.topic for one in ordered],
         [one.partition for one in ordered],
         [one.next_offset for one in ordered],
         ago,
+        [one.stored for one in ordered],
     )
+    return [PartitionEnd(record["topic"], record["partition"], record["next_offset"]) for record in records]
 
 
 async def raise_epoch(session: Session) -> int:

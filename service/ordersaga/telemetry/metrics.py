@@ -27,6 +27,11 @@ LEASES_LOST: Final = Counter("ordersaga_leases_lost_total", "Leases that were lo
 UNCERTAIN_CALLS: Final = Counter(
     "ordersaga_uncertain_calls_total", "Leases that ended unsettled, so that their call may have been sent"
 )
+# the database
+REGRESSIONS: Final = Counter(
+    "ordersaga_database_regressions_total",
+    "Times that this process found that the database went back, and raised the epoch",
+)
 # outcomes
 OUTCOMES: Final = Counter("ordersaga_outcomes_total", "Outcomes decided", ["outcome"])
 RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes published")

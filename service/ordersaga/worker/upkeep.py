@@ -10,6 +10,7 @@ from ordersaga import telemetry
 from ordersaga.store.errors import StoreError
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import Bulkheads
+from ordersaga.worker.pulse import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +27,15 @@ class UpkeepSettings(Struct, frozen=True):
     switches: float = 1.0
     gauges: float = 15.0
     prune: float = 60.0
+    beat: float = 1.0
+    heartbeats_kept: float = 86_400.0
     batch: int = 1_000
 
 
 async def run_upkeep(
-    store: Store, bulkheads: Bulkheads, settings: UpkeepSettings, batch_ages: Sequence[telemetry.BatchAge]
+    store: Store, bulkheads: Bulkheads, settings: UpkeepSettings, batch_ages: Sequence[telemetry.BatchAge], owner: str
 ) -> None:
-    """Until cancelled. While the store is unavailable it tries again each time. `batch_ages`: of the roles of this process."""
+    """Until cancelled. While the store is unavailable it tries again each time. `batch_ages`: of the roles of this process, `owner`: its name."""
     stalls = telemetry.StallWatch(batch_ages)
 
     async def update_switches() -> None:
@@ -52,7 +55,13 @@ async def run_upkeep(
         while deleted >= settings.batch:
             deleted = await store.prune_inbox(settings.inbox_retention + settings.margin, settings.batch)
 
+    async def prune_heartbeats() -> None:
+        await store.prune_heartbeats(settings.heartbeats_kept)
+
+    pulse = Pulse(store, owner, settings.heartbeats_kept / 2)
     async with asyncio.TaskGroup() as group:
+        group.create_task(_every(settings.beat, pulse.beat))
+        group.create_task(_every(settings.prune, prune_heartbeats))
         group.create_task(_every(settings.switches, update_switches))
         group.create_task(_every(settings.gauges, update_gauges))
         group.create_task(_every(settings.prune, prune_inbox))
