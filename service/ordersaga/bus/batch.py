@@ -7,6 +7,10 @@ from ordersaga.bus.assignment import Assignment
 from ordersaga.bus.records import Partition, Record
 
 
+class BatchWaitsError(Exception):
+    """What a batch needs isn't available; the message says what. No record causes it: the batch is handed out again."""
+
+
 class Batch:
     """The records of one poll, those of each partition by offset.
 

@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from ordersaga.bus.assignment import Assignment
-from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health, ReadAgainError
+from ordersaga.bus.batch import Batch, BatchWaitsError, ConsumerOptions, Handlers, Health, ReadAgainError
 from ordersaga.bus.commits import Commits
 from ordersaga.bus.kafka import KafkaSettings, security_of, token_provider
 from ordersaga.bus.polling import PollingConsumer
@@ -203,6 +203,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
                 await self._handlers.on_batch(batch)
             except ReadAgainError:
                 raise
+            except BatchWaitsError as error:
+                log.warning("store unavailable, events wait", reason=str(error), records=len(batch.records))
+                await assignment.sleep(pause)
+                pause = min(pause * 2, MAX_PAUSE)
             except Exception:
                 log.exception("a batch failed and is retried", records=len(batch.records), seconds=pause)
                 await assignment.sleep(pause)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ordersaga.bus.batch import BatchWaitsError
 from ordersaga.bus.consumer import Batch, ReadAgainError
 from ordersaga.bus.records import Partition, Record
-from ordersaga.intake.intake import Intake
+from ordersaga.intake.intake import NOT_CAUSED_BY_INPUT, Intake
 from ordersaga.store.errors import DatabaseWentBackError
 from ordersaga.store.store import Store
 from ordersaga.store.upkeep import PartitionEnd
@@ -26,7 +27,7 @@ class ConsumerHandlers:
     async def take(self, batch: Batch) -> None:
         """Takes the batch in, a large one as two at once. Raises the first error when both have ended.
 
-        Raises ReadAgainError if the database went back.
+        Raises ReadAgainError if the database went back, BatchWaitsError if no record causes the error.
         """
         at_end = {partition: _MAX_AGE for partition in batch.partitions if batch.at_end(partition)}
         taking = [self._intake.take(part, at_end, _of(part, batch.stored)) for part in split_batch(batch.records)]
@@ -34,8 +35,10 @@ class ConsumerHandlers:
         for failed in failures:
             if isinstance(failed, DatabaseWentBackError):
                 raise ReadAgainError from failed
-        if failures:
-            raise failures[0]
+        for failed in failures:
+            if isinstance(failed, NOT_CAUSED_BY_INPUT):
+                raise BatchWaitsError(str(failed)) from failed
+            raise failed
 
     async def start_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Where to read on, by the store. A partition that was never read is missing."""

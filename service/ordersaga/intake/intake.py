@@ -17,6 +17,7 @@ from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.intake.decide import BatchDecision, decide_batch, unaccounted
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
+from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, kind_of, others_after
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.appended import AppendedRows
@@ -34,7 +35,7 @@ from ordersaga.store.errors import (
     UnreadableError,
 )
 from ordersaga.store.intake import Change, InboxLookup, IntakeTransaction, OffsetProgress
-from ordersaga.store.rows import Known, OutboxRow, Row
+from ordersaga.store.rows import Clock, Known, Lease, OutboxRow, Row
 from ordersaga.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ _CONFLICT_TRIES: Final = 5
 _TRIES: Final = 3  # for a record that fails alone
 _PAUSE: Final = 0.1  # seconds between them
 _MAX_DECIDING: Final = 10.0  # seconds for a batch; Postgres ends a transaction that idles for its statement timeout
-_NOT_CAUSED_BY_INPUT: Final = (
+NOT_CAUSED_BY_INPUT: Final = (
     StoreUnavailableError,
     ConflictError,
     DatabaseWentBackError,
@@ -50,6 +51,7 @@ _NOT_CAUSED_BY_INPUT: Final = (
     SchemaMissingError,
     MasterKeyError,
     TopicRecreatedError,
+    NoInputAtFaultError,
 )
 
 EndAges = Mapping[Partition, float]
@@ -70,6 +72,10 @@ _NOTHING: Final[Mapping[Partition, int]] = {}
 
 class TooSlowError(Exception):
     """Deciding takes too long: the batch is halved, as if it had failed."""
+
+
+class _TriedError(Exception):
+    """Rolls a transaction back that would have succeeded."""
 
 
 class Dispatcher(Protocol):
@@ -115,6 +121,7 @@ class Intake:
         self._wake = wake
         self._epoch = 1  # as last read
         self._epochs: dict[Partition, int] = {}  # in which each partition was last written
+        self._suspects = Suspects()
 
     async def take(
         self, records: Sequence[Record], at_end: EndAges, stored: Mapping[Partition, int] = _NOTHING
@@ -129,7 +136,7 @@ class Intake:
         ends = {partition: now - ago for partition, ago in at_end.items()}
         batch = await _aside(records, lambda: [(record, decode_record(record, self._merchants)) for record in records])
         try:
-            await self._take(batch, ends, dict(stored))
+            await self._take(batch, ends, batch, dict(stored))
         except DatabaseWentBackError as error:
             await self.report_went_back(error.topic, stored)
             raise
@@ -142,22 +149,52 @@ class Intake:
             telemetry.REGRESSIONS.inc()
         log.error("the database went back, and lost offsets are read again", topic=topic, raised=raised is not None)
 
-    async def _take(self, batch: Batch, ends: EndTimes, stored: Stored, tries: int = _TRIES) -> None:
+    async def _take(self, batch: Batch, ends: EndTimes, whole: Batch, stored: Stored, tries: int = _TRIES) -> None:
         try:
             await self._take_retrying(batch, ends, stored)
-        except _NOT_CAUSED_BY_INPUT:
+        except NOT_CAUSED_BY_INPUT:
             raise
         except Exception as error:
             log.exception("a batch failed", records=len(batch))
             if len(batch) > 1:
                 middle = len(batch) // 2
-                await self._take(batch[:middle], {}, stored)
-                await self._take(batch[middle:], ends, stored)
+                await self._take(batch[:middle], {}, whole, stored)
+                await self._take(batch[middle:], ends, whole, stored)
             elif tries > 1:
                 await asyncio.sleep(_PAUSE)
-                await self._take(batch, ends, stored, tries - 1)
+                await self._take(batch, ends, whole, stored, tries - 1)
             else:
+                await self._suspect(*batch[0], error, whole)
                 await self._dead_letter_failing(*batch[0], error, stored)
+
+    async def _suspect(self, record: Record, decoded: Input, error: Exception, whole: Batch) -> None:
+        """Raises NoInputAtFaultError if other orders' records, which are tried and rolled back, fail with the same error."""
+        if is_of_one_order(error):
+            return
+        self._suspects.add(record, decoded, error)
+        for one in others_after(whole, record, decoded):
+            failure = await self._failure_of(one)
+            if failure is None:
+                self._suspects.clear()
+                return
+            if kind_of(failure) == kind_of(error):
+                self._suspects.add(*one, failure)
+        self._suspects.check()
+
+    async def _failure_of(self, one: tuple[Record, Input]) -> Exception | None:
+        reserved: Reserved = {}
+        try:
+            async with self._store.intake_transaction() as tx:
+                await self._write(tx, [one], reserved, [])
+                raise _TriedError  # noqa: TRY301 - it rolls the transaction back
+        except _TriedError:
+            return None
+        except NOT_CAUSED_BY_INPUT:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is compared
+            return error
+        finally:
+            self._release(reserved)
 
     async def _take_retrying(self, batch: Batch, ends: EndTimes, stored: Stored) -> None:
         for _ in range(_CONFLICT_TRIES - 1):
@@ -201,23 +238,31 @@ class Intake:
         reserved: Reserved = {}
         try:
             async with self._store.intake_transaction() as tx:
-                lookup, locked, decided = await self._decide(tx, batch)
-                changes = self._changes(decided, locked, lookup.clock.now, reserved)
-                outbox = self._outbox(decided, lookup.clock.epoch)
-                appended = AppendedRows(decided.entries, outbox, decided.dead_letters)
-                owner, seconds = (dispatcher.owner, dispatcher.lease) if dispatcher else ("", 0.0)
                 progress = offset_progress_of(batch, ends, stored)
-                leases = await tx.write(changes, owner, seconds, appended, progress)
+                clock, decided, leases = await self._write(tx, batch, reserved, progress)
         except BaseException:
             self._release(reserved)
             raise
-        self._note_stored(progress, stored, lookup.clock.epoch)
+        self._suspects.clear()
+        self._note_stored(progress, stored, clock.epoch)
         self._report(batch, decided)
         for lease in leases:
             assert dispatcher is not None
             order, kind = reserved.pop(lease.key)
-            dispatcher.submit(Known(order, lease.version, lease.written), kind, lease.token, mark, lookup.clock.now)
+            dispatcher.submit(Known(order, lease.version, lease.written), kind, lease.token, mark, clock.now)
         self._release(reserved)
+
+    async def _write(
+        self, tx: IntakeTransaction, batch: Batch, reserved: Reserved, progress: Sequence[OffsetProgress]
+    ) -> tuple[Clock, BatchDecision, list[Lease]]:
+        lookup, locked, decided = await self._decide(tx, batch)
+        changes = self._changes(decided, locked, lookup.clock.now, reserved)
+        outbox = self._outbox(decided, lookup.clock.epoch)
+        appended = AppendedRows(decided.entries, outbox, decided.dead_letters)
+        dispatcher = self._dispatcher
+        owner, seconds = (dispatcher.owner, dispatcher.lease) if dispatcher else ("", 0.0)
+        leases = await tx.write(changes, owner, seconds, appended, progress)
+        return lookup.clock, decided, leases
 
     def _note_stored(self, progress: Sequence[OffsetProgress], stored: Stored, epoch: int) -> None:
         self._epoch = epoch

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import Pool
 
 from ordersaga.store.errors import StoreUnavailableError
-from ordersaga.store.session import Counts, Session, translate_errors
+from ordersaga.store.session import Counts, Session
 from ordersaga.store.settings import Database
+from ordersaga.store.translating import translate_errors
 
 _TRIES: Final = 3
 _ARRAYS: Final = ("text", "bytea", "bigint", "int", "smallint", "float8", "boolean", "uuid")
@@ -53,9 +54,9 @@ class Engine:
             finally:
                 if driver.is_closed() or driver.is_in_transaction():
                     driver.terminate()
-                    await connection.invalidate()
+                    await translate_errors(connection.invalidate(), self.where)
         finally:
-            await connection.close()
+            await translate_errors(connection.close(), self.where)
 
     @asynccontextmanager
     async def transaction(self, kind: str) -> AsyncIterator[Session]:
@@ -72,7 +73,7 @@ class Engine:
             driver = await translate_errors(_driver_of(connection), self.where)
             if not driver.is_closed():
                 break
-            await connection.invalidate()
+            await translate_errors(connection.invalidate(), self.where)
         return driver
 
 

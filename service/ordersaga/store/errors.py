@@ -10,7 +10,14 @@ class StoreError(Exception):
 
 
 class StoreUnavailableError(StoreError):
-    """Any statement: Postgres is unavailable, overloaded or starting. A COMMIT may have succeeded: wait, then repeat the unit."""
+    """Any statement: the database can't do it now, and no input causes that. A COMMIT may have succeeded: wait, then repeat.
+
+    Everything that isn't known to be an input's fault: Postgres is unavailable, a right is missing, the disk is full, …
+    """
+
+
+class AccessDeniedError(StoreUnavailableError):
+    """Any statement: Postgres refuses the login, or the role lacks a right."""
 
 
 class DatabaseReplacedError(StoreUnavailableError):
@@ -63,7 +70,7 @@ class InputRefusedError(StoreError):
     """
 
     def __init__(self, reason: str, key: Key | None = None) -> None:
-        self.key = key
+        self.key, self.reason = key, reason
         of = f"order {key.subject!r} of merchant {key.merchant!r}: " if key else ""
         super().__init__(f"{of}{reason}")
 

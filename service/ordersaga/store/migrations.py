@@ -19,9 +19,9 @@ from sqlalchemy.pool import NullPool
 import ordersaga
 from ordersaga.store.engine import Engine
 from ordersaga.store.errors import StoreError
-from ordersaga.store.session import translate_errors
 from ordersaga.store.settings import Database
 from ordersaga.store.tables import metadata
+from ordersaga.store.translating import translate_errors
 
 _T = TypeVar("_T")
 _LOCK: Final = 0x6F72646572736167  # "ordersag"

@@ -2,55 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import asyncpg
 from asyncpg import Record
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ordersaga.store.errors import (
-    ConflictError,
-    InputRefusedError,
-    SchemaMissingError,
-    StoreError,
-    StoreUnavailableError,
-)
+from ordersaga.store.translating import translate_errors
 
-_T = TypeVar("_T")
 _ROLLBACK_SECONDS: Final = 5.0
 _ARGUMENT: Final = re.compile(r"\$(\d+)")
-_CONFLICT: Final = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.InvalidCachedStatementError,  # the schema has changed under a prepared statement
-)
-_NO_SCHEMA: Final = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
-_REFUSED: Final = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ProgramLimitExceededError,
-    UnicodeEncodeError,  # half a surrogate pair
-)
-_UNAVAILABLE: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.PostgresSystemError,  # its disk or file system
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InternalClientError,  # the connection broke under a statement
-    OSError,
-    TimeoutError,
-    PoolTimeoutError,
-)
 
 
 @dataclass(slots=True)
@@ -135,39 +99,3 @@ class Session:
         except asyncio.CancelledError:
             self._driver.terminate()
             raise
-
-
-async def translate_errors(work: Awaitable[_T], where: str) -> _T:
-    """The result of `work`; errors of asyncpg, the pool and the system become the store's own."""
-    try:
-        return await work
-    except Exception as error:
-        known = _translated(error, where)
-        if known is None:
-            raise
-        raise known from error
-
-
-def _translated(error: BaseException, where: str) -> StoreError | None:
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return _translated(error.orig.__cause__ or error.orig, where)
-    if isinstance(error, _CONFLICT):
-        return ConflictError(_message(error))
-    if isinstance(error, _NO_SCHEMA):
-        return SchemaMissingError(f"{_message(error)} at {where}: run `ordersaga migrate`")
-    if isinstance(error, _REFUSED):
-        return InputRefusedError(_refusal(error))
-    if isinstance(error, _UNAVAILABLE) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)):
-        return StoreUnavailableError(f"Postgres at {where}: {_message(error)}")
-    return None
-
-
-def _message(error: BaseException) -> str:
-    text = str(error).splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-
-
-def _refusal(error: BaseException) -> str:
-    """Names the error and the constraint, and not the message, which may quote the value."""
-    constraint = getattr(error, "constraint_name", None)
-    return f"the database rejects it: {type(error).__name__}" + (f" ({constraint})" if constraint else "")

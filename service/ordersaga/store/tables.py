@@ -284,3 +284,14 @@ master_keys: Final = Table(
     Column("proof", LargeBinary, nullable=False),
     Column("proof_key", LargeBinary, nullable=False),
 )
+
+INPUT_CONSTRAINTS: Final = frozenset({
+    "orders_amounts_not_negative",
+    "orders_books_balance",
+    "orders_refunded_within_captured",
+    "orders_lease_whole",
+    "orders_leased_is_due",
+    "outbox_merchant_kind_subject_sequence_key",
+    "attentions_open_idx",
+})  # fmt: skip
+"""Only what is decided on one order can violate them; a violation of any other is nobody's input."""
