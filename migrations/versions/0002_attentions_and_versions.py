@@ -44,6 +44,7 @@ def upgrade() -> None:
         WHERE until IS NULL
         """
     )
+    op.execute("CREATE UNIQUE INDEX attentions_id_idx ON attentions (id)")
     op.execute("CREATE INDEX attentions_since_idx ON attentions (since) WHERE until IS NULL")
     op.execute(
         """

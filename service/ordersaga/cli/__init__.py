@@ -23,6 +23,11 @@ _ORDER: Final = {
     "show": ("orders:show", "Print an order with its journal."),
     "settle": ("settle:settle", "Record the result of a stuck operation."),
 }
+_ATTENTION: Final = {
+    "list": ("attentions:list_", "List open requests to an operator."),
+    "show": ("attentions:show", "Print an attention, with what to do."),
+    "resolve": ("attentions:resolve", "Close an attention that you have looked into."),
+}
 _DEAD_LETTERS: Final = {
     "list": ("dead_letters:list_", "List the inputs that couldn't be processed, without their content."),
     "show": ("dead_letters:show", "Print a dead letter."),
@@ -52,6 +57,7 @@ app: Final = App(
 )
 _with_commands(app, _COMMANDS)
 app.command(_with_commands(App(name="order", help="Show an order, or settle a stuck operation of it."), _ORDER))
+app.command(_with_commands(App(name="attention", help="Open requests to an operator."), _ATTENTION))
 app.command(_with_commands(App(name="dead-letters", help="Inputs that couldn't be processed."), _DEAD_LETTERS))
 
 

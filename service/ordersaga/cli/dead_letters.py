@@ -1,14 +1,13 @@
 """`ordersaga dead-letters`: inputs that couldn't be processed."""
 
 import base64
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from ordersaga.cli.output import CommandError, at, console, table
+from ordersaga.cli.output import CommandError, at, console, print_json, table
 
 if TYPE_CHECKING:
     from ordersaga.operating.replay import Replay
@@ -45,7 +44,7 @@ async def list_(
     async with opened_store(settings) as store:
         found = await list_dead_letters(store, state, limit, after)
     if json:
-        _print_json([_facts(one) for one in found])
+        print_json([_facts(one) for one in found])
     elif found:
         columns = ("id", "at (UTC)", "code", "merchant", "order", "place", "reason")
         rows = ((one.id, at(one.at), one.code, one.merchant, one.subject, _place(one), one.reason) for one in found)
@@ -77,7 +76,7 @@ async def show(dead_letter: UUID, /, *, reveal: bool = False, json: bool = False
         listed, content = await get_dead_letter(store, dead_letter)
     facts = _facts(listed) | (_revealed(content) if reveal else {})
     if json:
-        _print_json(facts)
+        print_json(facts)
     else:
         rows = ((name, value) for name, value in facts.items() if value is not None)
         table(f"Dead letter {dead_letter}", ("", ""), rows)
@@ -185,9 +184,3 @@ def _text(value: bytes | None) -> str | None:
         return value.decode()
     except UnicodeDecodeError:
         return f"base64:{base64.b64encode(value).decode()}"
-
-
-def _print_json(value: object) -> None:
-    import msgspec
-
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -42,6 +42,15 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
     console().print(printed)
 
 
+def print_json(value: object) -> None:
+    """One line."""
+    import sys
+
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
 def at(seconds: float | None) -> str:
     """UTC, to the millisecond."""
     if seconds is None:

@@ -185,6 +185,13 @@ def settle_manually(
     return _advanced(builder)
 
 
+def resolve_attention(order: Order, reason: str, by: str, now: float, rules: Rules) -> Decision:
+    """Clears an attention that isn't of an operation; an order that it stopped goes on. Raises manual.NotSettledError."""
+    builder = DecisionBuilder(order, now, rules)
+    manual.resolved(builder, reason, by)
+    return _advanced(builder)
+
+
 def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
     """Decides what waits, in the order of arrival, until something is under way or nothing more can be decided.
 

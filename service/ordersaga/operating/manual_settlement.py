@@ -53,7 +53,7 @@ class ManualSettlement:
             decision = saga.settle_manually(row.order, operation_id, verdict, by, clock.now, rules)
             if isinstance(verdict, TookEffect) and verdict.provider_id is not None:
                 await self._claim_id(tx, row.order, verdict.provider_id)
-            await write_decision(tx, row, decision, clock, rules, self._instance)
+            await write_decision(tx, row, decision, clock, rules, self._instance, by)
         under_way = {operation.id for operation in decision.order.operations}
         return SettledManually(operation_id not in under_way, decision.outcomes)
 

@@ -1,11 +1,18 @@
 """Attentions as rows: what an operator has to look at, since when, and who or what resolved it."""
 
+
+
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
+
+from asyncpg import Record
+from msgspec import Struct
 
 from ordersaga.domain.model.order import Attention, Key, Order
 from ordersaga.store.rows import columns_of
-from ordersaga.store.session import Part
+from ordersaga.store.session import Part, Session
+
+State = Literal["open", "resolved"]
 
 ITSELF: Final = "ordersaga"
 """`resolved_by` of an attention whose reason has gone by itself."""
@@ -24,6 +31,22 @@ FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::t
       AS g(merchant, kind, subject, reason, operation_id, by) {condition}) AS g
 WHERE (a.merchant, a.kind, a.subject, a.reason, a.operation_id)
     = (g.merchant, g.kind, g.subject, g.reason, g.operation_id) AND a.until IS NULL"""
+
+_ROW: Final = """
+SELECT id, merchant, kind, subject, reason, nullif(operation_id, '') AS operation_id,
+       extract(epoch FROM since)::float8 AS since, extract(epoch FROM until)::float8 AS until, advice, resolved_by
+FROM attentions"""
+_FILTERS: Final = """
+  AND ($1::text IS NULL OR merchant = $1) AND ($2::text IS NULL OR reason = $2) AND ($3::text IS NULL OR subject = $3)
+  AND ($4::float8 IS NULL OR since < to_timestamp($4))
+  AND ($5::bigint IS NULL OR (since, id) > (SELECT a.since, a.id FROM attentions AS a WHERE a.id = $5))
+ORDER BY since, id LIMIT $6"""
+_LIST: Final[dict[State, str]] = {
+    "open": f"{_ROW} WHERE until IS NULL {_FILTERS}",
+    "resolved": f"{_ROW} WHERE until IS NOT NULL {_FILTERS}",
+}
+_GET: Final = f"{_ROW} WHERE id = $1"
+_CLOSE: Final = "UPDATE attentions SET until = now(), resolved_by = $2 WHERE id = $1 AND until IS NULL RETURNING id"
 
 Changed = tuple[Order | None, Order, str]
 """An order before and after a write, and who resolves what is gone."""
@@ -44,6 +67,59 @@ def changes(written: Iterable[Changed], condition: str = "") -> Iterator[Part]:
         yield _raise(raised, condition)
     if cleared:
         yield _clear(cleared, condition)
+
+
+class AttentionRow(Struct, frozen=True):
+    """`since` and `until` in seconds since the epoch. `until` None: it is open. `operation_id` None: it is of the order."""
+
+    id: int
+    merchant: str
+    kind: str
+    subject: str
+    reason: str
+    operation_id: str | None
+    since: float
+    until: float | None
+    advice: str
+    resolved_by: str | None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.merchant, self.kind, self.subject)
+
+
+class AttentionFilter(Struct, frozen=True, kw_only=True):
+    """None: any. `before`: raised before this time. `after`: the id of the last one of the previous page."""
+
+    state: State = "open"
+    merchant: str | None = None
+    reason: str | None = None
+    subject: str | None = None
+    before: float | None = None
+    after: int | None = None
+
+
+async def list_rows(session: Session, wanted: AttentionFilter, limit: int) -> list[AttentionRow]:
+    """The longest open first."""
+    records = await session.fetch(
+        _LIST[wanted.state], wanted.merchant, wanted.reason, wanted.subject, wanted.before, wanted.after, limit
+    )
+    return [_row(record) for record in records]
+
+
+async def get(session: Session, attention_id: int) -> AttentionRow | None:
+    for record in await session.fetch(_GET, attention_id):
+        return _row(record)
+    return None
+
+
+async def close(session: Session, attention_id: int, by: str) -> bool:
+    """False: it isn't open."""
+    return bool(await session.fetch(_CLOSE, attention_id, by))
+
+
+def _row(record: Record) -> AttentionRow:
+    return AttentionRow(*(record[name] for name in AttentionRow.__struct_fields__))
 
 
 def _name(one: Attention) -> tuple[str, str | None]:

@@ -196,6 +196,10 @@ class IntakeTransaction:
         """Ends an open dead letter; False: it isn't open. A replayed one leaves the inbox: look its event up afterwards."""
         return await dead_letters.resolve(self._session, dead_letter_id, state)
 
+    async def close_attention(self, attention_id: int, by: str) -> bool:
+        """Of an attention that the order's own state doesn't know. False: it isn't open."""
+        return await attentions.close(self._session, attention_id, by)
+
     async def claim_id(self, one: ProviderId) -> Key:
         """Gives an id that no order has to this one. Returns the order that has it; its row is locked."""
         return await provider_ids.claim(self._session, one)

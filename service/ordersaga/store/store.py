@@ -6,7 +6,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store import claims, dead_letters, heartbeats, outbox, provider_ids, reads, upkeep
+from ordersaga.store import attentions, claims, dead_letters, heartbeats, outbox, provider_ids, reads, upkeep
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.codec import STATE_VERSION, Codec
 from ordersaga.store.engine import Engine
@@ -143,6 +143,19 @@ class Store:
         """With its content. Raises UnreadableError."""
         async with self.engine.session("inspect") as session:
             return await dead_letters.get(session, dead_letter_id, self._vault)
+
+    # attentions
+
+    async def list_attentions(
+        self, wanted: attentions.AttentionFilter, limit: int = 100
+    ) -> list[attentions.AttentionRow]:
+        """The longest open first."""
+        async with self.engine.session("inspect") as session:
+            return await attentions.list_rows(session, wanted, limit)
+
+    async def get_attention(self, attention_id: int) -> attentions.AttentionRow | None:
+        async with self.engine.session("inspect") as session:
+            return await attentions.get(session, attention_id)
 
     # reads and upkeep
 

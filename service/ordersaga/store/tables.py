@@ -130,6 +130,7 @@ attentions: Final = Table(
         unique=True,
         postgresql_where=text("until IS NULL"),
     ),
+    Index("attentions_id_idx", "id", unique=True),
     Index("attentions_since_idx", "since", postgresql_where=text("until IS NULL")),
 )
 

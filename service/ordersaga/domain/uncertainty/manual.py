@@ -17,6 +17,8 @@ JOURNALLED: Final = "manual"
 """`Entry.what` of a person's verdict; `Entry.name` is the verdict."""
 ENDING: Final = frozenset({"took_effect", "had_no_effect"})
 """Verdicts that end the operation."""
+_BY_ITSELF: Final = frozenset({"authorization_expires"})
+"""Attentions that nobody can clear: an authorization must not expire without one (I9)."""
 _ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -67,6 +69,31 @@ def settled(builder: DecisionBuilder, operation_id: str, verdict: Verdict, by: s
             _go_on(builder, _as_uncertain(builder.order, operation, builder.now))
         case _:
             assert_never(verdict)
+
+
+def resolved(builder: DecisionBuilder, reason: str, by: str) -> None:
+    """Clears the attention that a person has looked into. Raises NotSettledError."""
+    order = builder.order
+    if not by.strip():
+        raise NotSettledError(order.key, "name who resolves it")
+    named = [one for one in order.attentions if one.reason == reason]
+    if not named:
+        has = ", ".join(one.reason for one in order.attentions) or "none"
+        raise NotSettledError(order.key, f"it has no open attention {reason}; there is: {has}")
+    if reason in _BY_ITSELF:
+        raise NotSettledError(order.key, f"{reason} warns until it is dealt with: {named[0].advice}")
+    for one in named:
+        for operation in order.operations:
+            if one.operation_id == operation.id:
+                raise NotSettledError(order.key, _of_operation(operation))
+    builder.clear_attention(reason)
+    builder.journal(JOURNALLED, "resolved", note=f"{reason}, by {by}")
+
+
+def _of_operation(operation: Operation) -> str:
+    if operation.stage == "stuck":
+        return f"the attention is of {operation.type} {operation.id}: use `ordersaga order settle`, which closes it"
+    return f"the attention closes when {operation.type} {operation.id} ends, which is tried again by itself"
 
 
 def _stuck(order: Order, operation_id: str) -> Operation:
