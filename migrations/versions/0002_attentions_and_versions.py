@@ -20,6 +20,7 @@ def upgrade() -> None:
         """
     )
     op.execute("DROP INDEX orders_due_idx")
+    op.execute("CREATE INDEX orders_blocked_idx ON orders (blocked) WHERE blocked IS NOT NULL")
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, call_kind, due_at) WHERE due_at IS NOT NULL")
     op.execute(
         """
@@ -84,6 +85,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION ordersaga_lineage()")
     op.execute("ALTER TABLE epoch DROP COLUMN lowest_version, DROP COLUMN lineage")
     op.execute("DROP TABLE attentions")
+    op.execute("DROP INDEX orders_blocked_idx")
     op.execute("DROP INDEX orders_due_idx")
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, due_at) WHERE due_at IS NOT NULL")
     op.execute("ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind")

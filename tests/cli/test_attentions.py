@@ -1,25 +1,17 @@
 """`ordersaga attention`, on a real Postgres."""
 
-import asyncio
-import base64
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from domain.uncertain import stuck
 from ordersaga.domain.model.order import Attention, Key, Order
-from ordersaga.store.engine import Engine
-from ordersaga.store.intake import Change
-from ordersaga.store.reads import OrderView
 from ordersaga.store.store import Store
-from ordersaga.store.vault import Vault
 
-from .conftest import KEY, Run
+from .conftest import Run
+from .database import put, shown, within
 
-VAULT = Vault({"1": base64.b64decode(KEY)}, "1")
-T = TypeVar("T")
 STALLED = Order(
     Key("default", "order", "1"), attentions=(Attention("internal_error", 1.7e9, None, "see the service's log"),)
 )
@@ -28,29 +20,6 @@ DIFFERS = Order(
     provider="klarna",
     attentions=(Attention("books_differ", 1.6e9), Attention("authorization_expires", 1.75e9, None, "capture it")),
 )
-
-
-def within(database: str, work: Callable[[Store], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with Store(Engine(database), VAULT) as store:
-            return await work(store)
-
-    return asyncio.run(run())
-
-
-def put(database: str, *orders: Order) -> None:
-    async def write(store: Store) -> None:
-        for order in orders:
-            async with store.intake_transaction() as tx:
-                await tx.write([Change(order, None, None)])
-
-    within(database, write)
-
-
-def shown(database: str, key: Key) -> OrderView:
-    found = within(database, lambda store: store.show_order(key))
-    assert found is not None
-    return found
 
 
 def listed(run: Run, *words: str) -> list[Any]:

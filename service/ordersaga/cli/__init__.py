@@ -20,7 +20,10 @@ _COMMANDS: Final = {
     "version": ("version:version", "Print the version."),
 }
 _ORDER: Final = {
+    "list": ("order_list:list_", "List orders: by status, attention, what they wait for, or any id."),
     "show": ("orders:show", "Print an order with its journal."),
+    "explain": ("order_explain:explain", "Say in sentences what an order waits for, and what to do."),
+    "check": ("order_explain:check", "Compare an order with the provider's books, now."),
     "settle": ("settle:settle", "Record the result of a stuck operation."),
 }
 _ATTENTION: Final = {
@@ -56,7 +59,9 @@ app: Final = App(
     version=_version,
 )
 _with_commands(app, _COMMANDS)
-app.command(_with_commands(App(name="order", help="Show an order, or settle a stuck operation of it."), _ORDER))
+app.command(
+    _with_commands(App(name="order", help="List, show and explain orders, and settle a stuck operation."), _ORDER)
+)
 app.command(_with_commands(App(name="attention", help="Open requests to an operator."), _ATTENTION))
 app.command(_with_commands(App(name="dead-letters", help="Inputs that couldn't be processed."), _DEAD_LETTERS))
 

@@ -1,9 +1,13 @@
 """From settings to the merchants' accounts with providers, and to the merchants' rules."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from ordersaga.config import Klarna, Settings
+from ordersaga.domain.model.outcomes import Read
+from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
+from ordersaga.operating.checking import ReadCall
 from ordersaga.providers.accounts import Account, KlarnaAccount
 from ordersaga.providers.klarna.regions import base_url_of
 from ordersaga.providers.port import Provider
@@ -30,6 +34,17 @@ def _klarna_account(klarna: Klarna) -> Account:
         authorization_days=klarna.authorization_days,
         ca_file=str(klarna.ca_file) if klarna.ca_file else None,
     )
+
+
+def reads_of(
+    accounts: Mapping[AccountKey, Account], providers: Mapping[AccountKey, Provider]
+) -> dict[AccountKey, ReadCall]:
+    """Reads that an operator asks for, each within the account's deadline."""
+    return {key: partial(_read, provider, accounts[key].call_deadline) for key, provider in providers.items()}
+
+
+async def _read(provider: Provider, deadline: float, call: Read) -> Result:
+    return await provider.call(call, deadline)
 
 
 def rulebook_of(

@@ -8,6 +8,7 @@ from ordersaga.config import DatabaseSettings, KafkaSettings, Settings, StoreSet
 
 if TYPE_CHECKING:
     from ordersaga.bus.kafka import KafkaSettings as Bus
+    from ordersaga.operating.checking import ReadCall
     from ordersaga.rulebook import Rulebook
     from ordersaga.store.settings import Database
     from ordersaga.store.store import Store
@@ -77,6 +78,24 @@ async def opened_store_and_rulebook(settings: Settings) -> AsyncIterator[tuple["
     try:
         async with store_of(settings, settings.orders_topic) as store:
             yield store, rulebook_of(settings, accounts, providers)
+    finally:
+        for provider in providers.values():
+            await provider.close()
+
+
+@asynccontextmanager
+async def opened_store_and_reads(
+    settings: Settings,
+) -> AsyncIterator[tuple["Store", "dict[tuple[str, str], ReadCall]"]]:
+    """For a command that reads the provider. Raises the store's errors."""
+    from ordersaga.cli.accounts import accounts_of, reads_of
+    from ordersaga.providers.accounts import providers_of
+
+    accounts = accounts_of(settings)
+    providers = providers_of(accounts)
+    try:
+        async with store_of(settings) as store:
+            yield store, reads_of(accounts, providers)
     finally:
         for provider in providers.values():
             await provider.close()

@@ -1,12 +1,14 @@
 """Printing for commands."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from ordersaga.operating.formats import at, money
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+__all__ = ["CommandError", "at", "console", "money", "print_json", "table"]
 _WIDTH: Final = 1_000
 """Of a table in a file or pipe, so that no cell is wrapped."""
 
@@ -49,29 +51,3 @@ def print_json(value: object) -> None:
     import msgspec
 
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-
-
-def at(seconds: float | None) -> str:
-    """UTC, to the millisecond."""
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
-
-
-def money(minor: int | None, currency: str) -> str:
-    """In the currency's major unit; in minor units if the currency is unknown."""
-    if minor is None:
-        return ""
-    digits = _digits(currency)
-    whole, part = divmod(abs(minor), 10**digits)
-    sign = "-" if minor < 0 else ""
-    return f"{sign}{whole:,}" + (f".{part:0{digits}}" if digits else "")
-
-
-def _digits(currency: str) -> int:
-    from iso4217 import Currency
-
-    try:
-        return Currency(currency).exponent or 0
-    except ValueError:
-        return 0

@@ -1,11 +1,35 @@
 """Orders for people to read."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Details, Key
 from ordersaga.operating.errors import OperatingError
+from ordersaga.store.listings import OrderFilter, OrderSummary
 from ordersaga.store.reads import OrderView
 from ordersaga.store.store import Store
+
+
+async def list_orders(
+    store: Store, wanted: OrderFilter, limit: int, name: str | None = None, providers: Sequence[str] = ()
+) -> list[OrderSummary]:
+    """By merchant and the shop's id. `name`: only those with this id, the shop's, the provider's or a dead letter's."""
+    if name is not None:
+        wanted = replace(wanted, keys=tuple(await store.find_keys(name, providers)))
+    return await store.list_orders(wanted, limit)
+
+
+async def find_order(store: Store, name: str, merchant: str | None, providers: Sequence[str]) -> Key:
+    """The one order with this id, as in `list_orders`. Raises OperatingError if there is none, or several."""
+    found = [key for key in await store.find_keys(name, providers) if merchant in {None, key.merchant}]
+    if not found:
+        of_merchant = "" if merchant is None else f" of merchant {merchant!r}"
+        raise OperatingError(f"there is no order with the id {name!r}{of_merchant}")
+    if len(found) > 1:
+        listed = ", ".join(f"{key.kind} {key.subject!r} of merchant {key.merchant!r}" for key in found)
+        raise OperatingError(f"several orders have the id {name!r}: {listed}. Name the merchant, or the shop's id")
+    return found[0]
 
 
 async def show_order(store: Store, key: Key) -> OrderView:

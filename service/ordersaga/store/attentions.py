@@ -1,7 +1,5 @@
 """Attentions as rows: what an operator has to look at, since when, and who or what resolved it."""
 
-
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store import attentions, claims, dead_letters, heartbeats, outbox, provider_ids, reads, upkeep
+from ordersaga.store import attentions, claims, dead_letters, heartbeats, listings, outbox, provider_ids, reads, upkeep
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.codec import STATE_VERSION, Codec
 from ordersaga.store.engine import Engine
@@ -163,6 +163,16 @@ class Store:
         """Two statements. Raises UnreadableError."""
         async with self.engine.session("inspect") as session:
             return await reads.show(session, key, self._codec)
+
+    async def list_orders(self, wanted: listings.OrderFilter, limit: int = 100) -> list[listings.OrderSummary]:
+        """By merchant, kind and the shop's id."""
+        async with self.engine.session("inspect") as session:
+            return await listings.list_orders(session, wanted, limit)
+
+    async def find_keys(self, name: str, providers: Sequence[str]) -> list[Key]:
+        """Of orders with this id: the shop's, the provider's (of the order, a capture or a refund), or a dead letter's."""
+        async with self.engine.session("inspect") as session:
+            return await listings.find_keys(session, name, providers)
 
     async def find(self, merchant: str, provider: str, provider_id: str) -> Key | None:
         """The order that an id at the provider belongs to."""

@@ -102,6 +102,7 @@ orders: Final = Table(
         "merchant",
         postgresql_where=text("is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL"),
     ),
+    Index("orders_blocked_idx", "blocked", postgresql_where=text("blocked IS NOT NULL")),
     Index("orders_attention_idx", "merchant", "attention", postgresql_where=text("attention IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
 )

@@ -1,0 +1,134 @@
+"""An order in sentences: is money taken, what does it wait for, until when, what to do."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from ordersaga.domain import saga
+from ordersaga.domain.model.order import Operation, Order
+from ordersaga.domain.model.outcomes import Wait
+from ordersaga.domain.model.terms import Rules
+from ordersaga.operating.formats import at, money
+from ordersaga.store.reads import OrderView
+from ordersaga.store.upkeep import ALL, Switch
+
+_LATE = 60.0  # seconds
+
+
+class Explanation(Struct, frozen=True):
+    """Each a list of sentences; `until` in seconds since the epoch, None: no time is set."""
+
+    merchant: str
+    kind: str
+    subject: str
+    status: str
+    money: tuple[str, ...]
+    waits: tuple[str, ...]
+    until: float | None
+    to_do: tuple[str, ...]
+
+
+def explain(view: OrderView, paused: Sequence[Switch], now: float, rules: Rules) -> Explanation:
+    """`paused`: all pauses."""
+    order = view.order
+    following = saga.next_call(order, now, rules)
+    until = following.until if isinstance(following, Wait) else None
+    waits = tuple(_waits(view, until)) or ("It waits for nothing.",)
+    of_order = [
+        one for one in paused if one.merchant in {order.key.merchant, ALL} and one.provider in {order.provider, ALL}
+    ]
+    to_do = tuple(_to_do(view, of_order, now)) or ("Nothing.",)
+    key = order.key
+    return Explanation(key.merchant, key.kind, key.subject, order.status, tuple(_money(order)), waits, until, to_do)
+
+
+def _money(order: Order) -> Iterator[str]:
+    if order.captured_amount:
+        refunded = f", and {_sum(order, order.refunded_amount)} of it is refunded" if order.refunded_amount else ""
+        yield f"Money is taken: {_sum(order, order.captured_amount)} is captured{refunded}."
+    else:
+        yield "No money is taken."
+    if order.status == "new":
+        yield "The order isn't placed yet."
+    elif order.accepted and order.remaining:
+        until = f" until {_at(order.expires_at)}" if order.expires_at else ""
+        yield f"{_sum(order, order.remaining)} is authorized{until}, and not captured."
+    elif order.status == "rejected":
+        yield "The order was rejected."
+    elif order.accepted:
+        yield "Nothing is left to capture."
+    for operation in order.operations[:1]:
+        if operation.unknown:
+            yield f"A response was lost: {_name(order, operation)} may have taken effect."
+
+
+def _waits(view: OrderView, until: float | None) -> Iterator[str]:
+    order = view.order
+    again = f" Next step: {_at(until)}." if until is not None else ""
+    if view.lease_until is not None:
+        yield f"A worker is processing it, until {_at(view.lease_until)} at the latest."
+    if order.operations:
+        yield _operation(order, order.operations[0]) + again
+    elif order.has_attention("internal_error"):
+        yield "It waits for a person: ordersaga's code failed on it."
+    elif order.status == "pending_review":
+        yield f"It waits for the provider's review.{again}"
+    elif order.provider_order_id and until is not None and not order.pending:
+        yield f"Nothing is under way; the provider is read again at {_at(until)}."
+    if order.blocked:
+        yield f"Its later events wait for dead letter {order.blocked}."
+    for pending in order.pending:
+        limit = f" until {_at(pending.deadline)}, and is then rejected" if pending.deadline is not None else ""
+        yield f"Event {pending.cause.id} ({pending.cause.type}) waits {_FOR[pending.waits_for]}{limit}."
+
+
+_FOR = {
+    "operation": "for the operation under way",
+    "order": "for the order to be placed",
+    "review": "for the provider's review",
+    "shipment": "for the shipment of its lines",
+    "dead_letter": "for the dead letter",
+}
+
+
+def _operation(order: Order, operation: Operation) -> str:
+    name = _name(order, operation)
+    if operation.stage == "stuck":
+        return f"It waits for a person: {name} is stuck, and never sent again by itself."
+    if operation.unknown:
+        return f"It waits for evidence of {name}, whose response was lost."
+    if operation.attempts:
+        return f"It waits for the provider: {name} was tried {operation.attempts} times."
+    return f"It waits for the provider: {name} is to be sent."
+
+
+def _to_do(view: OrderView, paused: Sequence[Switch], now: float) -> Iterator[str]:
+    order = view.order
+    for one in order.attentions:
+        advice = f": {one.advice}" if one.advice else ""
+        yield f"Attention {one.reason} since {_at(one.since)}{advice}."
+    if view.attention is not None and not order.has_attention(view.attention):
+        yield f"Attention {view.attention}: see the service's log, and report it."
+    for operation in order.operations[:1]:
+        if operation.stage == "stuck":
+            yield f"Look {operation.id} up at the provider, and record its result with `ordersaga order settle`."
+    if order.blocked:
+        yield f"Replay or discard dead letter {order.blocked}."
+    for switch in paused:
+        yield f"Calls are paused by {switch.by} since {_at(switch.at)}: `ordersaga resume` ends the pause."
+    if view.due_at is not None and view.due_at < now - _LATE and not paused:
+        late = now - view.due_at
+        yield f"It has been due for {late:,.0f} s: check that workers run, and that the provider responds."
+
+
+def _name(order: Order, operation: Operation) -> str:
+    amount = f" of {_sum(order, operation.amount)}" if operation.amount else ""
+    return f"{operation.type}{amount} ({operation.id})"
+
+
+def _sum(order: Order, minor: int) -> str:
+    return f"{money(minor, order.currency)} {order.currency}".rstrip()
+
+
+def _at(seconds: float | None) -> str:
+    return f"{at(seconds).partition('.')[0]} UTC"

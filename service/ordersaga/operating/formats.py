@@ -1,0 +1,29 @@
+"""Times and amounts for people."""
+
+from datetime import UTC, datetime
+
+
+def at(seconds: float | None) -> str:
+    """UTC, to the millisecond."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+
+
+def money(minor: int | None, currency: str) -> str:
+    """In the currency's major unit; in minor units if the currency is unknown."""
+    if minor is None:
+        return ""
+    digits = _digits(currency)
+    whole, part = divmod(abs(minor), 10**digits)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{whole:,}" + (f".{part:0{digits}}" if digits else "")
+
+
+def _digits(currency: str) -> int:
+    from iso4217 import Currency
+
+    try:
+        return Currency(currency).exponent or 0
+    except ValueError:
+        return 0

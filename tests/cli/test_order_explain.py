@@ -1,0 +1,54 @@
+"""`ordersaga order explain` and `ordersaga order check`, on a real Postgres."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from domain.uncertain import stuck
+from ordersaga.domain.model.order import Key, Order
+from ordersaga.store.appended import AppendedRows
+from ordersaga.store.rows import ProviderId
+
+from .conftest import Run
+from .database import put
+
+
+@pytest.fixture
+def order(stored: str) -> Order:
+    made = stuck("capture").order
+    ids = [ProviderId(made.key, "klarna", "k-1", "create_order"), ProviderId(made.key, "klarna", "both", "capture")]
+    other = replace(made, key=Key("default", "order", "both"))
+    put(stored, made, other, appended=AppendedRows(provider_ids=ids))
+    return made
+
+
+def test_an_order_is_explained_in_sentences_by_any_id(run: Run, order: Order) -> None:
+    result = run("order", "explain", "k-1")
+    assert (result.code, result.err) == (0, "")
+    for words in (
+        "Order 536365 of merchant default is authorized.",
+        "No money is taken.",
+        "It waits for a person: capture of 0.50 GBP",
+        "`ordersaga order settle`",
+    ):
+        assert words in result.out
+    as_json = json.loads(run("order", "explain", order.key.subject, "--json").out)
+    assert as_json["money"][0] == "No money is taken."
+
+
+def test_an_id_of_no_order_or_of_several_is_refused(run: Run, order: Order) -> None:
+    assert run("order", "explain", "1").err == "there is no order with the id '1'\n"
+    assert run("order", "explain", "k-1", "--merchant", "gifts").err.endswith("'k-1' of merchant 'gifts'\n")
+    result = run("order", "explain", "both")
+    assert result.code == 1
+    assert result.err.startswith("several orders have the id 'both'")
+
+
+def test_a_provider_that_is_away_is_one_line(run: Run, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = {"username": "K1", "password": "swordfish", "base_url": "http://127.0.0.1:1"}
+    monkeypatch.setenv("ORDERSAGA_MERCHANTS", json.dumps({"default": {"klarna": account}}))
+    result = run("order", "check", "536365")
+    assert (result.code, result.out) == (1, "")
+    assert "the provider didn't respond to a read of order '536365' of merchant 'default'" in result.err
+    assert len(result.err.splitlines()) == 1

@@ -1,0 +1,77 @@
+"""An order in sentences."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from domain.shop import START, Story
+from domain.uncertain import A, lose, open_operation, stuck
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Attention, Key, Order, Pending
+from ordersaga.operating.explaining import Explanation, explain
+from ordersaga.store.reads import OrderView
+from ordersaga.store.upkeep import Switch
+
+PENDING = Pending(Cause("/shop", "shipped-1", "shop.order.shipped.v1"), "t", START, "order", START + 60)
+
+
+def explained(order: Order, *paused: Switch, now: float = START, **more: Any) -> Explanation:
+    none: dict[str, Any] = dict.fromkeys(("due_at", "lease_owner", "lease_until", "calling_since", "attention"))
+    view = OrderView(order=order, version=1, created_at=START, updated_at=START, journal=[], **none | more)
+    return explain(view, paused, now, Story().rules)
+
+
+def test_an_authorized_order_takes_no_money_and_needs_nobody() -> None:
+    one = explained(Story(A).order)
+    assert one.money[0] == "No money is taken."
+    assert "1.00 GBP is authorized until " in one.money[1]
+    assert one.to_do == ("Nothing.",)
+
+
+def test_captured_and_refunded_money_is_told() -> None:
+    story = Story(A)
+    story.shipped()
+    story.returned("A:1")
+    one = explained(story.order)
+    assert one.money == (
+        "Money is taken: 1.00 GBP is captured, and 0.50 GBP of it is refunded.",
+        "Nothing is left to capture.",
+    )
+
+
+def test_a_lost_response_may_have_taken_money() -> None:
+    story = open_operation("capture")
+    lose(story)
+    one = explained(story.order, now=story.now)
+    assert "A response was lost: capture of 0.50 GBP" in one.money[-1]
+    assert one.waits[0].startswith("It waits for evidence of capture")
+    assert one.until is not None
+
+
+def test_a_stuck_operation_waits_for_a_person_who_is_told_what_to_do() -> None:
+    one = explained(stuck("capture").order)
+    assert one.waits[0].startswith("It waits for a person: capture of 0.50 GBP")
+    assert any("`ordersaga order settle`" in sentence for sentence in one.to_do)
+
+
+def test_an_event_that_came_too_early_waits_until_its_deadline() -> None:
+    one = explained(Order(Key("default", "order", "1"), pending=(PENDING,)))
+    assert one.money == ("No money is taken.", "The order isn't placed yet.")
+    (waits,) = one.waits
+    assert waits.endswith("waits for the order to be placed until 2023-11-14 22:14:20 UTC, and is then rejected.")
+    assert one.until == START + 60
+
+
+@pytest.mark.parametrize("reason", ["internal_error", "books_differ"])
+def test_each_attention_is_told_with_its_advice(reason: str) -> None:
+    order = replace(Story(A).order, attentions=(Attention(reason, START, None, "look it up"),))
+    assert f"Attention {reason} since 2023-11-14 22:13:20 UTC: look it up." in explained(order).to_do
+
+
+def test_a_dead_letter_a_pause_and_a_late_order_are_told() -> None:
+    order = replace(Story(A).order, blocked="letter-1")
+    paused = explained(order, Switch("calls", "*", "klarna", "grace", START))
+    assert "Replay or discard dead letter letter-1." in paused.to_do
+    assert any("paused by grace" in sentence for sentence in paused.to_do)
+    assert any("due for 600 s" in sentence for sentence in explained(order, due_at=START - 600).to_do)
