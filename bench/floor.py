@@ -255,6 +255,7 @@ def _outcome(call: Call) -> tuple[str, bytes, bytes]:
         ("ce_time", datetime.now(UTC).isoformat().encode()),
         ("ce_merchant", b"default"),
         ("ce_kind", b"order"),
+        ("ce_epoch", b"1"),
         ("ce_sequence", b"2" if captured else b"1"),
         ("content-type", b"application/json"),
     ]

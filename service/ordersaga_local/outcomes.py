@@ -24,7 +24,9 @@ class Told:
 
     order: str
     merchant: str
+    kind: str
     what: str
+    epoch: int
     sequence: int
     id: str
     at: float
@@ -33,6 +35,11 @@ class Told:
     @property
     def order_key(self) -> OrderKey:
         return self.merchant, self.order
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Outcomes are ordered by epoch, and within an epoch by sequence."""
+        return self.epoch, self.sequence
 
 
 @dataclass
@@ -48,7 +55,7 @@ class Books:
     by_type: Counter[str] = field(default_factory=Counter)
     published_at: dict[EventKey, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
-    _last_sequences: Counter[OrderKey] = field(default_factory=Counter)
+    _last: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
     _payloads: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, outcome: Told, payload: bytes) -> None:
@@ -59,13 +66,20 @@ class Books:
             return
         self._payloads[outcome.id] = payload
         self.seen[outcome.id] = outcome
-        last = self._last_sequences[outcome.order_key]
-        if outcome.sequence != last + 1:
-            self.gaps.append(f"{outcome.merchant}/{outcome.order}: {outcome.sequence} after {last}")
-        self._last_sequences[outcome.order_key] = outcome.sequence
+        self._check_position(outcome)
         self.by_type[outcome.what] += 1
         if cause := outcome.data.get("cause"):
             self._add_to_event((outcome.merchant, cause["source"], cause["id"]), outcome)
+
+    def _check_position(self, outcome: Told) -> None:
+        """Within an epoch there are no gaps. A higher epoch begins with the sequence after any that was published before."""
+        key = (outcome.merchant, outcome.kind, outcome.order)
+        epoch, sequence = self._last.get(key, (0, 0))
+        follows = outcome.sequence == sequence + 1 if outcome.epoch == epoch else outcome.sequence <= sequence + 1
+        if outcome.epoch < epoch or not follows:
+            at = f"{outcome.epoch}/{outcome.sequence} after {epoch}/{sequence}"
+            self.gaps.append(f"{outcome.merchant}/{outcome.order}: {at}")
+        self._last[key] = outcome.position
 
     def _add_to_event(self, event: EventKey, outcome: Told) -> None:
         operation = outcome.data.get("operation")
@@ -81,7 +95,7 @@ class Books:
         latest: dict[OrderKey, Told] = {}
         for outcome in self.seen.values():
             key = outcome.order_key
-            if outcome.data.get("order") and (key not in latest or outcome.sequence > latest[key].sequence):
+            if outcome.data.get("order") and (key not in latest or outcome.position > latest[key].position):
                 latest[key] = outcome
         return latest
 
@@ -95,7 +109,9 @@ def _parse(record: Any) -> Told:
     return Told(
         _header(headers, "subject"),
         _header(headers, "merchant"),
+        _header(headers, "kind"),
         _header(headers, "type").removeprefix("payments.order.").removesuffix(".v1"),
+        int(_header(headers, "epoch")),
         int(_header(headers, "sequence")),
         _header(headers, "id"),
         record.timestamp / 1000,

@@ -55,6 +55,7 @@ def test_an_outcome_is_these_bytes_for_ever() -> None:
         ("ce_time", b"2023-11-14T22:13:20.123Z"),
         ("ce_merchant", b"default"),
         ("ce_kind", b"order"),
+        ("ce_epoch", b"1"),
         ("ce_sequence", b"7"),
         ("content-type", b"application/json"),
         ("ce_traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
@@ -84,16 +85,13 @@ def test_what_there_is_not_is_null_and_an_error_is_there_for_rejections_alone() 
 
 @pytest.mark.parametrize("outcome", [CAPTURED, BARE], ids=["captured", "rejected"])
 def test_it_keeps_to_the_contract_and_the_sdk_reads_it(outcome: Outcome) -> None:
-    encoded = encode(KEY, outcome, 1, "blue")
+    encoded = encode(KEY, outcome, 4, "blue")
     assert schemas.error_paths(encoded.type, json.loads(encoded.payload)) == frozenset()
     event = sdk.from_binary(
         sdk.KafkaMessage(dict(headers_of(encoded.headers)), b"536365", encoded.payload), JSONFormat()
     )
-    assert (event.get_type(), event.get_subject(), event.get_extension("sequence")) == (
-        encoded.type,
-        "536365",
-        str(outcome.sequence),
-    )
+    assert (event.get_type(), event.get_subject()) == (encoded.type, "536365")
+    assert (event.get_extension("epoch"), event.get_extension("sequence")) == ("4", str(outcome.sequence))
     assert event.get_data() == json.loads(encoded.payload)
 
 

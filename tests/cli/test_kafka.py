@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
 
+from contracts.schemas import error_paths
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.outcomes import encode, headers_of
 from ordersaga.bus.producer import OutRecord, Producer
@@ -156,8 +157,8 @@ def test_outcomes_are_told_one_line_each(run: Run, kafka: Kafka, topics: Topics)
     assert (result.code, result.err) == (0, "")
     lines = sorted(line[25:].split() for line in result.out.splitlines())
     assert lines == [
-        ["536365", "captured", "final", "30.60", "GBP"],
-        ["536366", "rejected", "not", "final", "over_capture"],
+        ["1/1", "536365", "captured", "final", "30.60", "GBP"],
+        ["1/1", "536366", "rejected", "not", "final", "over_capture"],
     ]
 
 
@@ -165,7 +166,9 @@ def test_outcomes_of_one_order_as_cloudevents(run: Run, kafka: Kafka, topics: To
     tell(kafka, topics[1], outcomes())
     result = run("outcomes", "--from-beginning", "--until-idle", "0.3", "--json", "--order", "536365")
     [told] = [json.loads(line) for line in result.out.splitlines()]
-    assert (told["type"], told["subject"], told["sequence"]) == ("payments.order.captured.v1", "536365", "1")
+    assert (told["type"], told["subject"]) == ("payments.order.captured.v1", "536365")
+    assert (told["epoch"], told["sequence"]) == (1, 1)
+    assert error_paths("envelope", told) == frozenset()
     assert told["data"]["order"]["captured_amount"] == 3060
 
 

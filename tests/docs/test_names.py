@@ -147,7 +147,7 @@ def test_the_codes_of_rejections_are_those_of_the_contract() -> None:
     listed = set(schema["$defs"]["error_code"]["enum"])
     said = {code for path, module in modules().items() if "domain" in path.parts for code in codes_of(module)}
     assert {"no_answer", "settled_by_hand"} <= said
-    not_listed = {"ambiguous", "order_"}  # the reason of an attention; a status of the provider's
+    not_listed = {"ambiguous", "another_order", "order_"}  # the reasons of attentions; a status of the provider's
     assert said - listed == not_listed
     assert "internal_error" in listed
 

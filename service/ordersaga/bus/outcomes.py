@@ -108,6 +108,7 @@ def _headers(key: Key, outcome: Outcome, event_type: str, epoch: int, instance: 
         ("ce_time", _rfc3339(outcome.at).encode()),
         ("ce_merchant", key.merchant.encode()),
         ("ce_kind", key.kind.encode()),
+        ("ce_epoch", str(epoch).encode()),
         ("ce_sequence", str(outcome.sequence).encode()),
         ("content-type", b"application/json"),
     ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ordersaga.bus.records import Partition, Record
 
 _CHECK_EVERY: Final = 0.1  # seconds
+_INTEGERS: Final = ("epoch", "sequence")
 
 
 async def outcomes(
@@ -26,7 +27,7 @@ async def outcomes(
     until_idle: float | None = None,
     json: bool = False,
 ) -> None:
-    """Follow the outcomes, one line each: time (UTC), order, outcome, final or not, error code, amount.
+    """Follow the outcomes, one line each: time (UTC), epoch/sequence, order, outcome, final or not, error code, amount.
 
     Parameters
     ----------
@@ -124,6 +125,7 @@ def as_line(record: "Record") -> str:
     currency = data.order.currency if data.order else ""
     cells = (
         at(record.timestamp),
+        f"{headers.get('ce_epoch', '?')}/{headers.get('ce_sequence', '?'):<4}",
         f"{headers.get('ce_subject', ''):<12}",
         f"{what:<18}",
         f"{'final' if data.final else 'not final':<9}",
@@ -140,6 +142,7 @@ def as_json(record: "Record") -> str:
         for name, value in record.headers
         if name.startswith("ce_")
     }
+    event |= {name: int(event[name]) for name in _INTEGERS if event.get(name, "").isdecimal()}
     try:
         msgspec.json.decode(record.value or b"")
         event["data"] = Raw(record.value or b"null")

@@ -1,0 +1,58 @@
+"""What the books of a run find in a stream of outcomes."""
+
+import pytest
+
+from ordersaga_local.outcomes import Books, Told
+
+Position = tuple[int, int]
+
+
+def books_of(*positions: Position, kind: str = "order") -> Books:
+    books = Books()
+    add(books, *positions, kind=kind)
+    return books
+
+
+def add(books: Books, *positions: Position, kind: str = "order") -> None:
+    for epoch, sequence in positions:
+        data = {"final": False, "operation": None, "cause": None, "order": {"at": (epoch, sequence)}}
+        books.add(Told("1", "default", kind, "captured", epoch, sequence, f"{kind}-{epoch}-{sequence}", 0.0, data), b"")
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        [(1, 1), (1, 2), (1, 2), (1, 1), (1, 3)],
+        [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 4)],
+        [(1, 1), (2, 1), (3, 2)],
+        [(2, 1), (2, 2)],
+    ],
+    ids=["repetitions", "sequences repeat in a new epoch", "several new epochs", "an order of a later epoch"],
+)
+def test_positions_without_a_gap_are_fine(positions: list[Position]) -> None:
+    assert books_of(*positions).gaps == []
+
+
+@pytest.mark.parametrize(
+    ("positions", "gap"),
+    [
+        ([(1, 2)], "default/1: 1/2 after 0/0"),
+        ([(1, 1), (1, 3)], "default/1: 1/3 after 1/1"),
+        ([(1, 1), (2, 3)], "default/1: 2/3 after 1/1"),
+        ([(1, 1), (2, 2), (1, 2)], "default/1: 1/2 after 2/2"),
+    ],
+    ids=["at the beginning", "within an epoch", "at a new epoch", "an earlier epoch after a later one"],
+)
+def test_a_gap_is_found(positions: list[Position], gap: str) -> None:
+    assert books_of(*positions).gaps == [gap]
+
+
+def test_orders_and_subscriptions_are_counted_apart() -> None:
+    books = books_of((1, 1), (1, 2))
+    add(books, (1, 1), kind="subscription")
+    assert books.gaps == []
+
+
+def test_the_newest_outcome_is_that_of_the_highest_epoch() -> None:
+    [newest] = books_of((1, 1), (1, 2), (1, 3), (2, 2)).last_of_each().values()
+    assert newest.position == (2, 2)
