@@ -114,10 +114,11 @@ def _success(answer: Answer, correlation_id: str | None) -> Result:
     return Succeeded(created.order_id, correlation_id, created.fraud_status, result)
 
 
-def _shown(request: Request, seen: Snapshot) -> bool:
+def _shown(request: Request, seen: Snapshot) -> bool | None:
     """By the merchant reference: the amounts are compared anyway."""
+    shown = seen.facts.get("merchant_reference1")
     sent = msgspec.json.decode(request.body, type=dict[str, Any])
-    return bool(seen.facts.get("merchant_reference1") == sent["merchant_reference1"])
+    return None if shown is None else bool(shown == sent["merchant_reference1"])
 
 
 CREATE_ORDER: Final = KlarnaOperation(
