@@ -46,7 +46,6 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
 
     async def getmany(self, *_: Any, timeout_ms: int = 0, max_records: int | None = None) -> Records:  # noqa: ARG002 - waiting longer here spares the caller's pause
         """Waits up to a second. An error in one partition blocks only that partition."""
-        positioned = self.assignment.positioned if self.assignment is not None else 0
         if time.monotonic() - self.polled_at > _LONG_BATCH:
             self._response_at = time.monotonic()  # nothing had to be fetched while a batch was processed
         try:
@@ -63,6 +62,7 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
         if assignment is None or not assignment.reading:
             return {}
         self._update_next(assignment)
+        positioned = assignment.positioned  # it may be positioned anew now, and what was found is read again
         await self._report_idle(assignment, found)
         if assignment is not self.assignment or not assignment.reading or positioned != assignment.positioned:
             return {}

@@ -61,6 +61,7 @@ class Relay:
                 pause = _FIRST_PAUSE
             except StoreError as error:
                 log.warning("store unavailable, outcomes wait", reason=str(error))
+                self._published = []  # a database that went back may give these ids to other rows
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _MAX_PAUSE)
                 continue
