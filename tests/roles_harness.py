@@ -15,15 +15,16 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ship
 from msgspec.structs import replace
 
 from domain.model import Klarna
-from ordersaga.bus.batch import Batch, ConsumerOptions
+from ordersaga.bus.batch import ConsumerOptions
 from ordersaga.bus.consumer import Consumer
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.producer import OutRecord
-from ordersaga.bus.records import Partition, Record
+from ordersaga.bus.records import Record
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CALL_KINDS, Call
 from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
+from ordersaga.intake.handlers import ConsumerHandlers
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.breaker import Breaker, Gate
 from ordersaga.providers.klarna.terms import KlarnaTerms
@@ -329,15 +330,17 @@ async def publish(bootstrap: str, *records: Record) -> None:
 @asynccontextmanager
 async def listening(r: Roles, bootstrap: str, topic: str, group: str) -> AsyncIterator[Consumer]:
     """Takes in what comes from Kafka, from the offsets in the database on."""
-
-    async def take(batch: Batch) -> None:
-        await r.intake.take(batch.records, {one: 1.0 for one in batch.partitions if batch.at_end(one)})
-
-    async def starts(_partitions: Sequence[Partition]) -> dict[Partition, int]:
-        return {Partition(topic, partition): offset for partition, offset in (await r.store.offsets(topic)).items()}
-
+    handlers = ConsumerHandlers(r.intake, r.store)
     options = ConsumerOptions(session_timeout=6.0, revoke_timeout=2.0)
-    consumer = Consumer(KafkaSettings(bootstrap), [topic], group, take, starts, options=options)
+    consumer = Consumer(
+        KafkaSettings(bootstrap),
+        [topic],
+        group,
+        handlers.take,
+        handlers.start_offsets,
+        on_idle=handlers.caught_up,
+        options=options,
+    )
     await consumer.start()
     try:
         yield consumer
