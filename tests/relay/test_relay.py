@@ -245,3 +245,24 @@ async def _read(kafka: Kafka, topic: str, least: int) -> list[OutRecord]:
             for records in (await consumer.getmany(timeout_ms=5_000)).values():
                 found += [OutRecord(one.topic, one.key, one.value, one.headers) for one in records]
     return found
+
+
+async def test_an_outcome_under_an_id_that_a_lost_one_had_is_published(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went back while the relay couldn't reach it, and numbers new rows as it had numbered lost ones."""
+    async with filled(database, 1) as r:
+        producer = FakeProducer()
+        relay = relay_of(r, producer)
+        r.start(relay.run)
+        with monkeypatch.context() as patch:
+            await until(lambda: len(producer.sent) == 2)
+            patch.setattr(r.store, "read_outbox", _unavailable)
+            await asyncio.sleep(0.1)
+        await run_sql(database, "UPDATE outbox SET headers = headers")
+        assert relay._published == []
+        await relay.stop()
+
+
+async def _unavailable(*_: object) -> None:
+    raise StoreUnavailableError("away")

@@ -1,13 +1,16 @@
 """Periodic work beside the roles."""
 
 import asyncio
+import time
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.store import Store
 from ordersaga.telemetry import stalls
+from ordersaga.worker.pulse import Pulse
 from ordersaga.worker.settler import Settler
 from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
 from roles_harness import Shop, roles, run_sql, until, until_async
@@ -122,3 +125,41 @@ async def test_results_that_wait_for_the_store_are_not_counted(database: str, mo
         answers.append(True)
         await until(lambda: given == 2)
         assert gauge("ordersaga_invariant_violations_total", invariant="I7") == before
+
+
+async def test_a_database_that_lost_a_heartbeat_is_told_and_raises_the_epoch(database: str) -> None:
+    async with roles(database, dispatcher=False) as r:
+        before = gauge("ordersaga_database_regressions_total") or 0.0
+        pulse = Pulse(r.store, "one", forget_after=3600.0)
+        for _ in range(3):
+            await pulse.beat()
+        assert (gauge("ordersaga_database_regressions_total") or 0.0) == before
+        await run_sql(database, "UPDATE heartbeats SET beat = 2")
+        for _ in range(3):
+            await pulse.beat()
+        assert gauge("ordersaga_database_regressions_total") == before + 1
+        assert (await run_sql(database, "SELECT epoch FROM epoch"))[0]["epoch"] == 2
+
+
+async def test_a_heartbeat_that_was_pruned_while_its_process_was_suspended_raises_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database, dispatcher=False) as r:
+        pulse, now = Pulse(r.store, "one", forget_after=3600.0), time.time()
+        for _ in range(3):
+            await pulse.beat()
+        await r.store.prune_heartbeats(0.0)
+        monkeypatch.setattr(time, "time", lambda: now + 3700.0)
+        await pulse.beat()
+        assert (await run_sql(database, "SELECT epoch FROM epoch"))[0]["epoch"] == 1
+
+
+async def test_processes_beat_while_they_run(database: str) -> None:
+    async with roles(database, dispatcher=False) as r:
+        often = replace(OFTEN, beat=0.02)
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, often, [], "one:1"))
+
+        async def beaten() -> bool:
+            return len(await run_sql(database, "SELECT FROM heartbeats WHERE owner = 'one:1' AND beat > 3")) == 1
+
+        await until_async(beaten)
