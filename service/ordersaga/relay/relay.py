@@ -46,6 +46,7 @@ class Relay:
         self._stopped = False
         self._shards: list[int] = []
         self._published: list[int] = []  # the next statement deletes them
+        self._epoch: int | None = None  # in which they were read
         self._renew_at = 0.0
 
     def wake(self) -> None:
@@ -79,11 +80,12 @@ class Relay:
         self._wake.clear()
         await self._renew()
         settings = self._settings
-        rows = await self._store.read_outbox(self._shards, settings.batch, self._published, settings.owner)
+        rows = await self._store.read_outbox(self._shards, settings.batch, self._published, settings.owner, self._epoch)
         self._published = []
         if not rows:
             return "nothing"
         failed = await self._publish(rows)
+        self._epoch = rows[0].epoch
         self._published = [row.id for row in rows if row.id not in failed]
         telemetry.count_published(len(self._published), len(failed))
         return "failed" if failed else "published"
@@ -126,7 +128,7 @@ class Relay:
 
     async def _delete_published(self) -> None:
         if self._published:
-            await self._store.delete_outbox(self._published, self._settings.owner)
+            await self._store.delete_outbox(self._published, self._settings.owner, self._epoch)
             self._published = []
 
     async def _wait(self) -> None:

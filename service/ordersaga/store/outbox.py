@@ -52,19 +52,24 @@ UPDATE relay_shards SET owner = NULL, lease_until = NULL WHERE owner = $1"""
 _DELETE: Final = """
 DELETE FROM outbox USING relay_shards AS s
 WHERE outbox.id = ANY($1::bigint[]) AND s.shard = outbox.shard AND s.owner = $2 AND s.lease_until > now()
+    AND (SELECT epoch.epoch FROM epoch) = coalesce($3::int, (SELECT epoch.epoch FROM epoch))
 RETURNING outbox.id"""
 
 _DELETE_AND_READ: Final = f"""
 WITH deleted AS ({_DELETE})
-SELECT id, merchant, kind, subject, sequence, type, headers, payload
-FROM outbox WHERE shard = ANY($3::smallint[]) AND id <> ALL($1::bigint[]) ORDER BY id LIMIT $4"""
+SELECT id, merchant, kind, subject, sequence, type, headers, payload, epoch.epoch
+FROM outbox CROSS JOIN epoch WHERE shard = ANY($4::smallint[])
+    AND (id <> ALL($1::bigint[]) OR epoch.epoch <> coalesce($3::int, epoch.epoch))
+ORDER BY id LIMIT $5"""
+"""In another epoch than the one in which they were published, the ids may be those of other rows: the database went back."""
 
 
 class UnpublishedOutcome(Struct, frozen=True):
-    """A row of the outbox. The ids of one order's rows grow with `sequence`."""
+    """A row of the outbox. The ids of one order's rows grow with `sequence`. `epoch`: in which it was read."""
 
     id: int
     row: OutboxRow
+    epoch: int
 
 
 def shard_of(key: Key) -> int:
@@ -96,22 +101,25 @@ async def leave(session: Session, owner: str) -> None:
 
 
 async def read(
-    session: Session, shards: Sequence[int], limit: int, published: Sequence[int], owner: str
+    session: Session, shards: Sequence[int], limit: int, published: Sequence[int], owner: str, epoch: int | None
 ) -> list[UnpublishedOutcome]:
     """The oldest rows in order of id, without those `published`, which the same statement deletes.
 
+    `epoch`: in which those were read; None: in this one.
+
     Ids become visible out of order: reading "above the last id" could miss an outcome and publish its successor.
     """
-    records = await session.fetch(_DELETE_AND_READ, list(published), owner, list(shards), limit)
+    records = await session.fetch(_DELETE_AND_READ, list(published), owner, epoch, list(shards), limit)
     return [
         UnpublishedOutcome(
             record["id"],
             OutboxRow(key_of(record), record["sequence"], record["type"], record["headers"], record["payload"]),
+            record["epoch"],
         )
         for record in records
     ]
 
 
-async def delete(session: Session, ids: Sequence[int], owner: str) -> int:
-    """How many were deleted; rows of a shard that the owner has lost stay."""
-    return len(await session.fetch(_DELETE, list(ids), owner))
+async def delete(session: Session, ids: Sequence[int], owner: str, epoch: int | None) -> int:
+    """How many were deleted; rows of a shard that the owner has lost stay, and so do all in another epoch."""
+    return len(await session.fetch(_DELETE, list(ids), owner, epoch))

@@ -117,16 +117,24 @@ class Store:
             await outbox.leave(session, owner)
 
     async def read_outbox(
-        self, shards: Sequence[int], limit: int, published: Sequence[int] = (), owner: str = ""
+        self,
+        shards: Sequence[int],
+        limit: int,
+        published: Sequence[int] = (),
+        owner: str = "",
+        epoch: int | None = None,
     ) -> list[outbox.UnpublishedOutcome]:
-        """The oldest rows of the shards, in order of id. Deletes those `published` that are in shards of the owner."""
-        async with self.engine.session("relay") as session:
-            return await outbox.read(session, shards, limit, published, owner)
+        """The oldest rows of the shards, in order of id. Deletes those `published` that are in shards of the owner.
 
-    async def delete_outbox(self, ids: Sequence[int], owner: str) -> int:
-        """How many were deleted: only those in shards that the owner still has."""
+        `epoch`: in which these were read; in another one they stay, and are read again. None: in this one.
+        """
         async with self.engine.session("relay") as session:
-            return await outbox.delete(session, ids, owner)
+            return await outbox.read(session, shards, limit, published, owner, epoch)
+
+    async def delete_outbox(self, ids: Sequence[int], owner: str, epoch: int | None = None) -> int:
+        """How many were deleted: only those in shards that the owner still has, and in the epoch in which they were read."""
+        async with self.engine.session("relay") as session:
+            return await outbox.delete(session, ids, owner, epoch)
 
     # dead letters
 
