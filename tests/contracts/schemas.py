@@ -38,7 +38,8 @@ def registry(schemas: Mapping[str, Any]) -> "Registry[Any]":
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     # At a $schema jsonschema changes over to its own class for that draft, which takes 1.0 for an integer.
-    return {key: value for key, value in schema.items() if key != "$schema"}
+    # The alternatives of a whole file are for generators of code, and are implied by its other rules.
+    return {key: value for key, value in schema.items() if key not in {"$schema", "oneOf"}}
 
 
 @cache
@@ -63,6 +64,17 @@ def schema_of(event_type: str) -> str:
 @cache
 def _validator(reference: str) -> Any:
     return _Strict({"$ref": reference}, registry=registry(current()))
+
+
+@cache
+def _alternatives(name: str) -> Any:
+    nested = {"$defs": {"alternatives": {"oneOf": current()[name]["oneOf"]}}}
+    return _Strict({"$ref": "nested.json#/$defs/alternatives"}, registry=registry(current() | {"nested.json": nested}))
+
+
+def fits_an_alternative(event_type: str, value: object) -> bool:
+    """Whether it is exactly one of the alternatives of its file."""
+    return bool(_alternatives(schema_of(event_type)).is_valid(value))
 
 
 def error_paths(event_type: str, value: object) -> frozenset[str]:

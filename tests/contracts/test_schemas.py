@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator
 
 from .cases import EXAMPLES, Case, invalid_cases, near_misses, valid_cases
 from .compatibility import resolved
-from .schemas import current, error_paths, outcome_types, shop_types
+from .schemas import current, error_paths, fits_an_alternative, outcome_types, shop_types
 
 NOTES = {"description", "$ref"}
+WITH_ALTERNATIVES = [name.removesuffix(".json") for name, schema in current().items() if "oneOf" in schema]
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
@@ -91,6 +92,37 @@ def test_a_shop_event_has_several_examples_of_both(event_type: str) -> None:
 
 def test_every_type_of_outcome_has_an_example() -> None:
     assert {case.type for case in valid_cases("payments.")} == set(outcome_types())
+
+
+@pytest.mark.parametrize("event_type", WITH_ALTERNATIVES)
+def test_what_is_valid_is_exactly_one_of_the_alternatives(event_type: str) -> None:
+    valid = [case.data for case in valid_cases(event_type)] + [
+        miss.data for miss in near_misses(event_type) if not miss.paths
+    ]
+    assert [data for data in valid if not fits_an_alternative(event_type, json.loads(data))] == []
+
+
+def test_a_placed_order_without_what_its_way_of_payment_needs_is_none_of_the_alternatives() -> None:
+    missing = [case for case in invalid_cases("shop.order.placed.v1") if case.path in {"$", "$.payment"}]
+    accepted = [case.name for case in missing if fits_an_alternative(case.type, json.loads(case.data))]
+    assert len(missing) > 5
+    assert accepted == ["invalid-tokenize-without-authorization"]  # required by another field
+
+
+@pytest.mark.parametrize("name", sorted(current()))
+def test_what_becomes_a_type_has_a_title(name: str) -> None:
+    schema = current()[name]
+    for node in [schema, *schema.get("$defs", {}).values(), *schema.get("oneOf", [])]:
+        assert node.keys() & {"title", "$ref"}, node
+    conditions = [id(inner) for node in _nodes(schema) for inner in _conditions(node)]
+    for node in _nodes(schema):
+        if (node.get("type") == "object" or "enum" in node) and id(node) not in conditions:
+            assert "title" in node, node
+
+
+def _conditions(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for keyword in ("if", "then", "else", "not"):
+        yield from _nodes(node.get(keyword))
 
 
 @pytest.mark.parametrize("case", valid_cases("payments."), ids=lambda case: f"{case.type}-{case.name}")
