@@ -68,7 +68,8 @@ def _validator(reference: str) -> Any:
 
 @cache
 def _alternatives(name: str) -> Any:
-    nested = {"$defs": {"alternatives": {"oneOf": current()[name]["oneOf"]}}}
+    schema = current()[name]
+    nested = {"$defs": {**schema.get("$defs", {}), "alternatives": {"oneOf": schema["oneOf"]}}}
     return _Strict({"$ref": "nested.json#/$defs/alternatives"}, registry=registry(current() | {"nested.json": nested}))
 
 
@@ -77,7 +78,10 @@ def fits_an_alternative(event_type: str, value: object) -> bool:
     return bool(_alternatives(schema_of(event_type)).is_valid(value))
 
 
+def errors(event_type: str, value: object) -> list[ValidationError]:
+    return list(_validator(schema_of(event_type)).iter_errors(value))
+
+
 def error_paths(event_type: str, value: object) -> frozenset[str]:
     """JSON paths of everything that breaks the schema; empty: valid. A missing field is told at its parent."""
-    errors: list[ValidationError] = list(_validator(schema_of(event_type)).iter_errors(value))
-    return frozenset(error.json_path for error in errors)
+    return frozenset(error.json_path for error in errors(event_type, value))

@@ -61,15 +61,18 @@ def problems(event_type: str, data: bytes) -> tuple[str, ...]:
         return ("$: is nested too deeply",)
     except ValueError as error:
         raise NotJsonError from error
-    messages: list[str] = []
+    messages: dict[str, None] = {}  # in order, and each once: two rules may say the same
+    number = 0
     _Limit.until = monotonic() + _MAX_SECONDS
     try:
         for found in islice(_validator(event_type).iter_errors(value), _MAX_MESSAGES + 1):
-            messages.append(f"{found.json_path}: {_message(found)}")  # noqa: PERF401 - what was found outlives the limit
+            number += 1
+            if number <= _MAX_MESSAGES:
+                messages[f"{found.json_path}: {_message(found)}"] = None
     except _OutOfTimeError:
-        raise TooLargeError(tuple(messages[:_MAX_MESSAGES])) from None
-    if len(messages) > _MAX_MESSAGES:
-        messages[_MAX_MESSAGES:] = [f"$: there are more errors than the first {_MAX_MESSAGES}"]
+        raise TooLargeError(tuple(messages)) from None
+    if number > _MAX_MESSAGES:
+        messages[f"$: there are more errors than the first {_MAX_MESSAGES}"] = None
     return tuple(messages)
 
 
