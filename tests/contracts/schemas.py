@@ -61,16 +61,21 @@ def schema_of(event_type: str) -> str:
     return "outcome.json" if event_type.startswith("payments.") else f"{event_type}.json"
 
 
+def validator(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """Of a schema that refers to others by their names."""
+    return _Strict(schema, registry=registry(schemas))
+
+
 @cache
 def _validator(reference: str) -> Any:
-    return _Strict({"$ref": reference}, registry=registry(current()))
+    return validator({"$ref": reference}, current())
 
 
 @cache
 def _alternatives(name: str) -> Any:
     schema = current()[name]
     nested = {"$defs": {**schema.get("$defs", {}), "alternatives": {"oneOf": schema["oneOf"]}}}
-    return _Strict({"$ref": "nested.json#/$defs/alternatives"}, registry=registry(current() | {"nested.json": nested}))
+    return validator({"$ref": "nested.json#/$defs/alternatives"}, current() | {"nested.json": nested})
 
 
 def fits_an_alternative(event_type: str, value: object) -> bool:

@@ -1,12 +1,17 @@
 """The AsyncAPI document beside the schemas (its own syntax is checked by hand with @asyncapi/parser)."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 
+from ordersaga.domain.model.ids import outcome_id
+from ordersaga.domain.model.order import Key
+
 from .compatibility import resolved
-from .schemas import CONTRACTS, current, outcome_types, shop_types
+from .schemas import CONTRACTS, current, outcome_types, shop_types, validator
 
 FILE = "asyncapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load((CONTRACTS / FILE).read_text())
@@ -87,6 +92,37 @@ def test_the_headers_are_the_attributes_of_the_envelope() -> None:
 def test_every_security_scheme_is_offered() -> None:
     offered = {_target(scheme) for scheme in DOCUMENT["servers"]["secure"]["security"]}
     assert offered == {f"#/components/securitySchemes/{name}" for name in DOCUMENT["components"]["securitySchemes"]}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_has_examples_that_are_those_of_the_contract(name: str) -> None:
+    message = MESSAGES[name]
+    assert message["examples"]
+    for example in message["examples"]:
+        attributes = {key.removeprefix("ce_"): value for key, value in example["headers"].items()}
+        event_type = "envelope" if name == "structured" else attributes["type"]
+        file = CONTRACTS / "examples" / event_type / f"valid-{example['name']}.json"
+        assert example["payload"] == json.loads(file.read_text())
+        assert name in {"structured", "outcome"} or event_type == message["name"]
+        described = {**_headers(message), "additionalProperties": False}
+        assert list(validator(described, KNOWN).iter_errors(example["headers"])) == []
+
+
+def test_the_example_outcomes_have_the_ids_of_their_positions() -> None:
+    for example in MESSAGES["outcome"]["examples"]:
+        headers = example["headers"]
+        key = Key(headers["ce_merchant"], headers["ce_kind"], headers["ce_subject"])
+        assert headers["ce_id"] == outcome_id(key, int(headers["ce_epoch"]), int(headers["ce_sequence"]))
+
+
+def _headers(message: dict[str, Any]) -> dict[str, Any]:
+    """With those of its traits."""
+    traits = [resolved(KNOWN, trait, FILE)[0]["headers"] for trait in message.get("traits", ())]
+    parts = [*traits, message["headers"]]
+    return {
+        "required": [name for part in parts for name in part.get("required", ())],
+        "properties": {name: one for part in parts for name, one in part["properties"].items()},
+    }
 
 
 def _target(reference: dict[str, str]) -> str:
