@@ -110,6 +110,10 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda s: _enum(s, "outcome_type")["enum"].append("payments.order.lost.v1"),
         "value added",
     ),
+    "the epoch is left out": (
+        lambda s: s["envelope.json"]["$defs"]["outcome"]["required"].remove("epoch"),
+        "epoch: no longer always there",
+    ),
     "the sequence is left out": (
         lambda s: s["envelope.json"]["$defs"]["outcome"]["required"].remove("sequence"),
         "sequence: no longer always there",

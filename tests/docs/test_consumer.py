@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from ordersaga.bus.outcomes import encode, headers_of
+from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.outcomes import Outcome
+
 from .documents import ROOT, examples
 
 Headers = list[tuple[str, bytes]]
@@ -42,6 +46,17 @@ def test_repeated_sequences_of_a_higher_epoch_are_taken() -> None:
 
 def test_what_an_earlier_epoch_published_late_is_dropped() -> None:
     assert taken((1, 1), (2, 1), (1, 2), (2, 2)) == [(1, 1), (2, 1), (2, 2)]
+
+
+def test_a_refund_after_a_restore_isnt_taken_for_the_capture_that_was_lost() -> None:
+    is_new, key = consumer(), Key("default", "order", "1")
+    authorized, captured = Outcome("authorized", 1, 0.0, final=True), Outcome("captured", 2, 0.0, final=True)
+    refunded = Outcome("refunded", 2, 0.0, final=True)
+    stream = [(1, authorized), (1, captured), (1, captured), (2, refunded), (2, refunded)]
+    encoded = [encode(key, outcome, epoch, "main") for epoch, outcome in stream]
+    assert [one.type for one in encoded if is_new(headers_of(one.headers))] == [
+        f"payments.order.{what}.v1" for what in ("authorized", "captured", "refunded")
+    ]
 
 
 def test_sequences_are_compared_as_numbers() -> None:
