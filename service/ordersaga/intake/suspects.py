@@ -29,15 +29,13 @@ class Suspects:
         self._kind = ""
         self._orders.clear()
 
-    def add(self, record: Record, decoded: Input, error: Exception) -> bool:
-        """True if it fails like those before it."""
+    def add(self, record: Record, decoded: Input, error: Exception) -> None:
+        """With another error than those before it, it is the first one."""
         kind = kind_of(error)
-        same = kind == self._kind
-        if not same:
+        if kind != self._kind:
             self.clear()
             self._kind = kind
         self._orders.add(_order_of(record, decoded))
-        return same
 
     def check(self) -> None:
         """Raises NoInputAtFaultError if there are enough of them."""

@@ -48,7 +48,7 @@ _CHECK: Final = {
 }
 """What to check, by SQLSTATE or its class."""
 _SAFE_MESSAGES: Final = ("08", "25", "26", "28", "3D", "42", "53", "55", "57", "58")
-"""Classes of errors whose messages don't quote values, unless a function raises them: then they have a context."""
+"""Classes of errors whose messages don't quote values, unless a function on the server raises them."""
 
 
 async def translate_errors(work: Awaitable[_T], where: str) -> _T:
@@ -83,7 +83,7 @@ def _of_server(error: asyncpg.PostgresError, where: str) -> StoreError:
         return InputRefusedError(_refusal(error))
     if isinstance(error, asyncpg.IntegrityConstraintViolationError) and error.constraint_name in INPUT_CONSTRAINTS:
         return InputRefusedError(_refusal(error))
-    safe = code.startswith(_SAFE_MESSAGES) and error.context is None
+    safe = code.startswith(_SAFE_MESSAGES) and "function" not in (error.context or "")
     text = _message(error) if safe else type(error).__name__
     table = f" on {error.table_name}" if error.table_name and error.table_name not in text else ""
     check = _CHECK.get(code) or _CHECK.get(code[:2]) or "see the server's log"
