@@ -58,10 +58,10 @@ def store_of(settings: StoreSettings, *topics: str) -> "Store":
 
 @asynccontextmanager
 async def opened_store(settings: StoreSettings) -> AsyncIterator["Store"]:
-    """For a command that reads, or decides nothing. Raises the store's errors."""
+    """For a command that reads, or decides nothing: no master key is recorded. Raises the store's errors."""
     store = store_of(settings)
     try:
-        await store.open()
+        await store.open_for_reading()
         yield store
     finally:
         await store.close()

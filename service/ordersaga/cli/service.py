@@ -16,7 +16,14 @@ from ordersaga import telemetry
 from ordersaga.cli.connections import store_of
 from ordersaga.cli.wiring import ROLES, Components, Role, build, owner_of
 from ordersaga.config import Settings
-from ordersaga.store.errors import MasterKeyError, SchemaMissingError, SettingError, StoreUnavailableError
+from ordersaga.store.errors import (
+    AccessDeniedError,
+    MasterKeyError,
+    PoolerError,
+    SchemaMissingError,
+    SettingError,
+    StoreUnavailableError,
+)
 from ordersaga.store.store import Store
 from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
 
@@ -67,13 +74,13 @@ class Service:
         while True:
             try:
                 missing_keys = await store.open()
+            except (SchemaMissingError, MasterKeyError, PoolerError, AccessDeniedError) as error:
+                sys.stderr.write(f"{error}\n")
+                return False
             except StoreUnavailableError as error:
                 log.warning("waiting for Postgres", reason=str(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
-            except (SchemaMissingError, MasterKeyError) as error:
-                sys.stderr.write(f"{error}\n")
-                return False
             else:
                 for name in missing_keys:
                     log.warning("a master key is missing", reason=f"data encrypted with the key {name!r} can't be read")

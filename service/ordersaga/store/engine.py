@@ -64,8 +64,23 @@ class Engine:
         async with self.session(kind) as session, session.transaction():
             yield session
 
+    @asynccontextmanager
+    async def plain_connection(self) -> AsyncIterator["PlainConnection"]:
+        """Not of the pool, and without prepared statements."""
+        driver = await translate_errors(asyncpg.connect(**self._arguments, statement_cache_size=0), self.where)
+        try:
+            yield PlainConnection(driver, self.where)
+        finally:
+            driver.terminate()
+
     async def _connect(self, *_args: Any, **_kwargs: Any) -> "asyncpg.Connection[Record]":
-        return await asyncpg.connect(**self._arguments)
+        driver = await asyncpg.connect(**self._arguments)
+        try:
+            await driver.execute(self.database.session_settings())
+        except BaseException:
+            driver.terminate()
+            raise
+        return driver
 
     async def _live_driver(self, connection: AsyncConnection) -> "asyncpg.Connection[Record]":
         """The server may have closed a pooled connection; asyncpg knows that without a round trip."""
@@ -75,6 +90,20 @@ class Engine:
                 break
             await translate_errors(connection.invalidate(), self.where)
         return driver
+
+
+class PlainConnection:
+    """`claimed_process`: the id of the server's process, as it was given when connecting."""
+
+    def __init__(self, driver: "asyncpg.Connection[Record]", where: str) -> None:
+        self._driver = driver
+        self._where = where
+        self.claimed_process: Final[int] = driver.get_server_pid()
+
+    async def process(self) -> int:
+        """The id of the process that runs this statement."""
+        found: int = await translate_errors(self._driver.fetchval("SELECT pg_backend_pid()"), self._where)
+        return found
 
 
 async def _driver_of(connection: AsyncConnection) -> "asyncpg.Connection[Record]":

@@ -27,6 +27,16 @@ class DatabaseReplacedError(StoreUnavailableError):
         super().__init__("the database was restored or failed over, and the epoch isn't raised yet")
 
 
+class PoolerError(StoreError):
+    """Opening: a pooler changes the server connection between our statements."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"a pooler at {where} pools transactions, but ordersaga needs prepared statements and settings that last for a "
+            "session: connect to Postgres directly, or set pool_mode = session"
+        )
+
+
 class ConflictError(StoreError):
     """Any transaction: another one was first. Nothing was written: repeat the unit from its first statement."""
 

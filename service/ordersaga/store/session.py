@@ -61,6 +61,11 @@ class Session:
         self._counts = counts
         self._where = where
 
+    @property
+    def where(self) -> str:
+        """The database, for messages."""
+        return self._where
+
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
         self._counts.statements += 1
         return await translate_errors(self._driver.fetch(sql, *arguments), self._where)

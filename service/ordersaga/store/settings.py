@@ -1,7 +1,6 @@
 """How to connect to Postgres: a URL with libpq's TLS parameters, or the same as separate settings."""
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
@@ -59,24 +58,24 @@ class Database:
             "ssl": self._tls(),
             "timeout": self.connect_timeout,
             "command_timeout": self.statement_timeout + 5,  # for a server that vanished without closing the connection
-            "server_settings": self._server_settings(),
+            "server_settings": {"application_name": self.application_name, "timezone": "UTC"},
         }
+
+    def session_settings(self) -> str:
+        """The statements that prepare a new session. (As parameters of the connection, poolers would refuse them.)"""
+        milliseconds = str(int(self.statement_timeout * 1000))
+        settings = {
+            "statement_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds,
+            "jit": "off",  # compiling takes longer than running any of our statements
+            **_PLANS,
+        }
+        return "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
 
     def where(self) -> str:
         """For messages: without user and password."""
         url = self._parsed()
         return f"{url.host or 'the default host'}:{url.port or 5432}/{url.database or ''}"
-
-    def _server_settings(self) -> Mapping[str, str]:
-        milliseconds = str(int(self.statement_timeout * 1000))
-        return {
-            "application_name": self.application_name,
-            "statement_timeout": milliseconds,
-            "idle_in_transaction_session_timeout": milliseconds,
-            "jit": "off",  # compiling takes longer than running any of our statements
-            **_PLANS,
-            "timezone": "UTC",
-        }
 
     def _parsed(self) -> URL:
         try:

@@ -6,7 +6,18 @@ from typing import Final, Self
 from uuid import UUID
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store import attentions, claims, dead_letters, heartbeats, listings, outbox, provider_ids, reads, upkeep
+from ordersaga.store import (
+    attentions,
+    checks,
+    claims,
+    dead_letters,
+    heartbeats,
+    listings,
+    outbox,
+    provider_ids,
+    reads,
+    upkeep,
+)
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.codec import STATE_VERSION, Codec
 from ordersaga.store.engine import Engine
@@ -29,12 +40,20 @@ class Store:
         self._topics: Final = tuple(topics)
 
     async def open(self) -> list[str]:
-        """Two statements. Returns the ids of master keys that the database knows and that are missing.
+        """Four statements. Returns the ids of master keys that the database knows and that are missing.
 
-        Raises SchemaMissingError, MasterKeyError, or StoreUnavailableError: then wait and open it again.
+        Raises SchemaMissingError, MasterKeyError, PoolerError, AccessDeniedError, or another StoreUnavailableError: then
+        wait and open it again.
         """
+        await checks.check_pooler(self.engine)
         async with self.engine.session("open") as session:
-            return await upkeep.check_master_keys(session, self._vault)
+            await checks.check_tables(session)
+            return await upkeep.record_master_keys(session, self._vault)
+
+    async def open_for_reading(self) -> None:
+        """One statement, which writes nothing: for what encrypts nothing. Raises MasterKeyError and as any statement."""
+        async with self.engine.session("open") as session:
+            await upkeep.check_master_keys(session, self._vault)
 
     async def close(self) -> None:
         await self.engine.close()

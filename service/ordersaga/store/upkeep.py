@@ -107,20 +107,25 @@ async def paused(session: Session) -> list[Switch]:
     return [Switch(*(record[name] for name in Switch.__struct_fields__)) for record in await session.fetch(_PAUSED)]
 
 
+async def record_master_keys(session: Session, vault: Vault) -> list[str]:
+    """As `check_master_keys`; a key whose id this database doesn't know yet is recorded."""
+    given = {name: vault.seal_as(name, _PROOF, name.encode()) for name in vault.names}
+    await session.fetch(
+        _ADD_PROOFS, [*given], [one.data for one in given.values()], [one.key for one in given.values()]
+    )
+    return await check_master_keys(session, vault)
+
+
 async def check_master_keys(session: Session, vault: Vault) -> list[str]:
     """Ids of keys that this database knows and that are missing: what they encrypted can't be read.
 
     Raises MasterKeyError if a key isn't the one that this database knows by that id.
     """
-    given: dict[str, Sealed] = {name: vault.seal_as(name, _PROOF, name.encode()) for name in vault.names}
-    await session.fetch(
-        _ADD_PROOFS, [*given], [one.data for one in given.values()], [one.key for one in given.values()]
-    )
     records = await session.fetch(_PROOFS)
     for record in records:
-        if record["id"] in given:
+        if record["id"] in vault.names:
             _check(record, vault)
-    return [record["id"] for record in records if record["id"] not in given]
+    return [record["id"] for record in records if record["id"] not in vault.names]
 
 
 def _check(record: Record, vault: Vault) -> None:
