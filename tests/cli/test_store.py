@@ -38,6 +38,7 @@ from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Change
 from ordersaga.store.store import Store
 from ordersaga.store.vault import Vault
+from roles_harness import run_sql
 
 from .conftest import KEY, Run
 
@@ -254,6 +255,38 @@ def test_postgres_away_or_a_setting_that_it_refuses_is_one_line(
     assert "hunter2" not in result.err + refused.err
 
 
+def test_a_command_that_reads_records_no_master_key(run: Run, stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
+    for command in (["dead-letters", "list"], ["order", "show", "1"], ["resume"]):
+        run(*command)
+    assert asyncio.run(run_sql(stored, "SELECT FROM master_keys")) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ("ALTER TABLE journal DROP COLUMN note", "lacks journal.note: run `ordersaga migrate`"),
+        ("CREATE ROLE {0}; ALTER DATABASE {0} SET role = {0}", "the role {0} at "),
+    ],
+)
+def test_a_database_that_cannot_be_used_ends_the_service_with_one_line(
+    run: Run, stored: str, broken: str, line: str
+) -> None:
+    name = stored.rpartition("/")[2]
+    asyncio.run(execute(stored, broken.format(name)))
+    result = run("run")
+    asyncio.run(execute(stored, f"SET ROLE NONE; ALTER DATABASE {name} RESET role; DROP ROLE IF EXISTS {name}"))
+    assert result.code == 2
+    assert line.format(name) in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+async def execute(database: str, statements: str) -> None:
+    connection = await asyncpg.connect(database)
+    await connection.execute(statements)
+    await connection.close()
+
+
 def test_another_master_key_is_told(run: Run, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
     result = run("order", "show", "536365")
@@ -286,7 +319,10 @@ def test_a_metrics_port_that_is_taken_is_named(run: Run, stored: str, monkeypatc
 
 
 def test_at_the_start_a_master_key_that_was_forgotten_is_told(run: Run, stored: str) -> None:
-    assert run("dead-letters", "list").code == 0
+    async def nothing(_store: Store) -> None:
+        pass
+
+    within(stored, nothing)
     other = base64.b64encode(bytes(32)).decode()
     environment = {**os.environ, "ORDERSAGA_ENCRYPTION_KEY": f"2:{other}"}
     service = subprocess.Popen(
