@@ -75,7 +75,7 @@ class Service:
             try:
                 missing_keys = await store.open()
             except (SchemaMissingError, MasterKeyError, PoolerError, AccessDeniedError) as error:
-                sys.stderr.write(f"{error}\n")
+                log.error("the database can't be used", reason=str(error))  # noqa: TRY400 - the reason says it
                 return False
             except StoreUnavailableError as error:
                 log.warning("waiting for Postgres", reason=str(error))

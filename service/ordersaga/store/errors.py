@@ -33,7 +33,7 @@ class PoolerError(StoreError):
     def __init__(self, where: str) -> None:
         super().__init__(
             f"a pooler at {where} pools transactions, but ordersaga needs prepared statements and settings that last for a "
-            "session: connect to Postgres directly, or set pool_mode = session"
+            "session: connect to Postgres directly, or set pool_mode = session in pgbouncer"
         )
 
 
