@@ -28,6 +28,7 @@ COMMANDS = [
     ["dead-letters", "replay"],
     ["dead-letters", "discard"],
     ["pause"],
+    ["pauses"],
     ["resume"],
     ["restored"],
     ["settings"],

@@ -207,15 +207,27 @@ def test_pause_and_resume(run: Run, stored: str) -> None:
     again = run("pause", "--by", "ada")
     assert "grace" in again.out
     assert "ada" in again.out
-    assert "grace" not in run("resume", "--merchant", "default", "--provider", "klarna").out
+    assert [one["by"] for one in json.loads(run("pauses", "--json").out)] == ["ada", "grace"]
+    resumed = run("resume", "--merchant", "default", "--provider", "klarna")
+    assert resumed.code == 0
+    assert "grace" not in resumed.out
     assert run("resume").out == "Nothing is paused.\n"
+    assert run("pauses").out == "Nothing is paused.\n"
+
+
+def test_a_resume_that_resumes_nothing_says_so(run: Run, stored: str) -> None:
+    run("pause", "--by", "ada")
+    result = run("resume", "--merchant", "default")
+    assert result.code == 1
+    assert "Nothing was resumed: there is no pause of this merchant and provider." in result.out
+    assert "ada" in result.out
 
 
 def test_a_pause_of_what_is_not_configured_is_refused(run: Run, stored: str) -> None:
     result = run("pause", "--merchant", "defualt")
     assert (result.code, result.err) == (1, "merchant 'defualt' isn't configured; there are: default\n")
     assert run("pause", "--provider", "mollie").code == 1
-    assert run("resume").out == "Nothing is paused.\n"
+    assert run("pauses").out == "Nothing is paused.\n"
 
 
 def test_restored_wants_to_be_sure(run: Run, stored: str) -> None:

@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "outcomes": ("outcomes:outcomes", "Follow the outcomes, one line each."),
     "settings": ("settings:settings", "Print the effective settings, secrets masked."),
     "pause": ("pause:pause", "Stop calls to a provider; incoming events wait."),
+    "pauses": ("pause:pauses", "List the pauses."),
     "resume": ("pause:resume", "End a pause."),
     "restored": ("database:restored", "Record that the database was restored from a backup."),
     "version": ("version:version", "Print the version."),

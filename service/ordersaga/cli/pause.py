@@ -1,4 +1,4 @@
-"""`ordersaga pause` and `ordersaga resume`."""
+"""`ordersaga pause`, `resume` and `pauses`."""
 
 import getpass
 import sys
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ordersaga.cli.output import at, table
+from ordersaga.cli.output import at, print_json, table
 
 if TYPE_CHECKING:
     from ordersaga.operating.pauses import Pauses
@@ -30,8 +30,8 @@ async def pause(*, merchant: str | None = None, provider: str | None = None, by:
         _print(await pauses.pause(by or getpass.getuser(), merchant, provider))
 
 
-async def resume(*, merchant: str | None = None, provider: str | None = None, by: str | None = None) -> None:
-    """End a pause. Give the same merchant and provider as for the pause.
+async def resume(*, merchant: str | None = None, provider: str | None = None, by: str | None = None) -> int:
+    """End a pause. Give the same merchant and provider as for the pause. Exits with 1 if there is no such pause.
 
     Parameters
     ----------
@@ -44,7 +44,28 @@ async def resume(*, merchant: str | None = None, provider: str | None = None, by
 
     """
     async with _pauses() as pauses:
-        _print(await pauses.resume(by or getpass.getuser(), merchant, provider))
+        resumed = await pauses.resume(by or getpass.getuser(), merchant, provider)
+    if not resumed.ended:
+        sys.stdout.write("Nothing was resumed: there is no pause of this merchant and provider.\n")
+    _print(resumed.left)
+    return 0 if resumed.ended else 1
+
+
+async def pauses(*, json: bool = False) -> None:
+    """List the pauses.
+
+    Parameters
+    ----------
+    json
+        Print one JSON array.
+
+    """
+    async with _pauses() as pauses:
+        paused = await pauses.paused()
+    if json:
+        print_json(paused)
+    else:
+        _print(paused)
 
 
 @asynccontextmanager

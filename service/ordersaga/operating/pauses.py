@@ -2,9 +2,18 @@
 
 from collections.abc import Collection
 
+from msgspec import Struct
+
 from ordersaga.operating.errors import OperatingError
 from ordersaga.store.store import Store
 from ordersaga.store.upkeep import ALL, Switch
+
+
+class Resumed(Struct, frozen=True):
+    """`ended`: there was such a pause. `left`: the pauses that are still on."""
+
+    ended: bool
+    left: tuple[Switch, ...]
 
 
 class Pauses:
@@ -21,10 +30,13 @@ class Pauses:
         await self._store.pause(by, merchant or ALL, provider or ALL)
         return await self._store.paused()
 
-    async def resume(self, by: str, merchant: str | None = None, provider: str | None = None) -> list[Switch]:
-        """Undoes the pause of the same merchant and provider only. Returns the pauses left. Raises OperatingError."""
+    async def resume(self, by: str, merchant: str | None = None, provider: str | None = None) -> Resumed:
+        """Undoes the pause of the same merchant and provider only. Raises OperatingError."""
         self._check(merchant, provider)
-        await self._store.resume(by, merchant or ALL, provider or ALL)
+        ended = await self._store.resume(by, merchant or ALL, provider or ALL)
+        return Resumed(ended, tuple(await self._store.paused()))
+
+    async def paused(self) -> list[Switch]:
         return await self._store.paused()
 
     def _check(self, merchant: str | None, provider: str | None) -> None:

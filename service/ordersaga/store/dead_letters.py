@@ -64,6 +64,31 @@ class DeadLetterSummary(Struct, frozen=True):
     at: float
 
 
+class DeadLetterFilter(Struct, frozen=True, kw_only=True):
+    """None: any. `since` and `until` in seconds since the epoch, of when it became one; `until` excluded."""
+
+    merchant: str | None = None
+    subject: str | None = None
+    code: str | None = None
+    fingerprint: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+ANY: Final = DeadLetterFilter()
+
+
+class DeadLetterGroup(Struct, frozen=True):
+    """Those with the same problem. `first` and `last` in seconds since the epoch; `example`: the id of the last one."""
+
+    fingerprint: str
+    code: str
+    number: int
+    first: float
+    last: float
+    example: UUID
+
+
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder(Content).decode
 
@@ -77,9 +102,21 @@ _SUMMARY: Final = """
 SELECT id, merchant, subject, topic, partition, "offset", code, reason, fingerprint, state,
        extract(epoch FROM at)::float8 AS at
 FROM dead_letters"""
+_WANTED: Final = """
+state = $1 AND ($2::text IS NULL OR merchant = $2) AND ($3::text IS NULL OR subject = $3)
+  AND ($4::text IS NULL OR code = $4) AND ($5::text IS NULL OR fingerprint = $5)
+  AND ($6::float8 IS NULL OR at >= to_timestamp($6)) AND ($7::float8 IS NULL OR at < to_timestamp($7))"""
 _LIST: Final = f"""{_SUMMARY}
-WHERE state = $1 AND ($2::uuid IS NULL OR (at, id) < (SELECT d.at, d.id FROM dead_letters d WHERE d.id = $2))
-ORDER BY at DESC, id DESC LIMIT $3"""
+WHERE {_WANTED} AND ($8::uuid IS NULL OR (at, id) < (SELECT d.at, d.id FROM dead_letters d WHERE d.id = $8))
+ORDER BY at DESC, id DESC LIMIT $9"""
+_OLDEST: Final = f"""
+SELECT id FROM dead_letters
+WHERE {_WANTED} AND ($8::uuid IS NULL OR (at, id) > (SELECT d.at, d.id FROM dead_letters d WHERE d.id = $8))
+ORDER BY at, id LIMIT $9"""
+_GROUPS: Final = f"""
+SELECT fingerprint, code, count(*) AS number, extract(epoch FROM min(at))::float8 AS first,
+       extract(epoch FROM max(at))::float8 AS last, (array_agg(id ORDER BY at DESC, id DESC))[1] AS example
+FROM dead_letters WHERE {_WANTED} GROUP BY fingerprint, code ORDER BY number DESC, fingerprint, code LIMIT $8"""
 _GET: Final = _SUMMARY.replace("SELECT id,", "SELECT sealed, sealed_key, id,") + " WHERE id = $1"
 
 _RESOLVE: Final = """
@@ -116,9 +153,26 @@ async def resolve(session: Session, dead_letter_id: UUID, state: Literal["replay
     return bool(await session.fetch(_RESOLVE, dead_letter_id, state))
 
 
-async def list_summaries(session: Session, state: State, limit: int, after: UUID | None) -> list[DeadLetterSummary]:
+async def list_summaries(
+    session: Session, state: State, wanted: DeadLetterFilter, limit: int, after: UUID | None
+) -> list[DeadLetterSummary]:
     """Newest first; `after`: the last one of the previous page."""
-    return [_summary(record) for record in await session.fetch(_LIST, state, after, limit)]
+    return [_summary(one) for one in await session.fetch(_LIST, state, *_arguments(wanted), after, limit)]
+
+
+async def open_ids(session: Session, wanted: DeadLetterFilter, limit: int, after: UUID | None) -> list[UUID]:
+    """Oldest first; `after`: the last one of the previous page."""
+    return [one["id"] for one in await session.fetch(_OLDEST, "open", *_arguments(wanted), after, limit)]
+
+
+async def groups(session: Session, state: State, wanted: DeadLetterFilter, limit: int) -> list[DeadLetterGroup]:
+    """The largest first."""
+    records = await session.fetch(_GROUPS, state, *_arguments(wanted), limit)
+    return [DeadLetterGroup(*(record[name] for name in DeadLetterGroup.__struct_fields__)) for record in records]
+
+
+def _arguments(wanted: DeadLetterFilter) -> tuple[str | float | None, ...]:
+    return wanted.merchant, wanted.subject, wanted.code, wanted.fingerprint, wanted.since, wanted.until
 
 
 async def get(session: Session, dead_letter_id: UUID, vault: Vault) -> tuple[DeadLetterSummary, Content] | None:

@@ -158,11 +158,29 @@ class Store:
     # dead letters
 
     async def list_dead_letters(
-        self, state: dead_letters.State = "open", limit: int = 100, after: UUID | None = None
+        self,
+        state: dead_letters.State = "open",
+        limit: int = 100,
+        after: UUID | None = None,
+        wanted: dead_letters.DeadLetterFilter = dead_letters.ANY,
     ) -> list[dead_letters.DeadLetterSummary]:
         """Newest first; `after`: the last one of the previous page."""
         async with self.engine.session("inspect") as session:
-            return await dead_letters.list_summaries(session, state, limit, after)
+            return await dead_letters.list_summaries(session, state, wanted, limit, after)
+
+    async def open_dead_letters(
+        self, wanted: dead_letters.DeadLetterFilter, limit: int, after: UUID | None = None
+    ) -> list[UUID]:
+        """Their ids, oldest first; `after`: the last one of the previous page."""
+        async with self.engine.session("inspect") as session:
+            return await dead_letters.open_ids(session, wanted, limit, after)
+
+    async def group_dead_letters(
+        self, state: dead_letters.State, wanted: dead_letters.DeadLetterFilter, limit: int = 100
+    ) -> list[dead_letters.DeadLetterGroup]:
+        """By problem, the largest group first."""
+        async with self.engine.session("inspect") as session:
+            return await dead_letters.groups(session, state, wanted, limit)
 
     async def get_dead_letter(
         self, dead_letter_id: UUID
@@ -243,12 +261,12 @@ class Store:
     async def pause(self, by: str, merchant: str = upkeep.ALL, provider: str = upkeep.ALL) -> None:
         """No more claims for this merchant and provider. Calls that are under way end and are settled."""
         async with self.engine.session("upkeep") as session:
-            await upkeep.switch(session, claims.CALLS, merchant, provider, by, paused=True)
+            await upkeep.pause(session, claims.CALLS, merchant, provider, by)
 
-    async def resume(self, by: str, merchant: str = upkeep.ALL, provider: str = upkeep.ALL) -> None:
-        """Ends the pause of the same merchant and provider: a pause of all can't be ended for one."""
+    async def resume(self, by: str, merchant: str = upkeep.ALL, provider: str = upkeep.ALL) -> bool:
+        """Ends the pause of the same merchant and provider: a pause of all can't be ended for one. False: there is none."""
         async with self.engine.session("upkeep") as session:
-            await upkeep.switch(session, claims.CALLS, merchant, provider, by, paused=False)
+            return await upkeep.end_pause(session, claims.CALLS, merchant, provider, by)
 
     async def paused(self) -> list[upkeep.Switch]:
         async with self.engine.session("inspect") as session:

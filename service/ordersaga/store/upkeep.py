@@ -58,9 +58,13 @@ DELETE FROM inbox WHERE (merchant, source, id) IN (
     ORDER BY taken_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING 1"""
 
-_SWITCH: Final = """
-INSERT INTO switches (name, merchant, provider, paused, by, at) VALUES ($1, $2, $3, $4, $5, now())
-ON CONFLICT (name, merchant, provider) DO UPDATE SET paused = excluded.paused, by = excluded.by, at = excluded.at"""
+_PAUSE: Final = """
+INSERT INTO switches (name, merchant, provider, paused, by, at) VALUES ($1, $2, $3, true, $4, now())
+ON CONFLICT (name, merchant, provider) DO UPDATE SET paused = true, by = excluded.by, at = excluded.at"""
+
+_END_PAUSE: Final = """
+UPDATE switches SET paused = false, by = $4, at = now()
+WHERE name = $1 AND merchant = $2 AND provider = $3 AND paused RETURNING name"""
 
 _PAUSED: Final = """
 SELECT name, merchant, provider, by, extract(epoch FROM at)::float8 AS at FROM switches WHERE paused
@@ -99,8 +103,13 @@ async def prune_inbox(session: Session, older_than: float, batch: int) -> int:
     return len(await session.fetch(_PRUNE_INBOX, older_than, batch))
 
 
-async def switch(session: Session, name: str, merchant: str, provider: str, by: str, *, paused: bool) -> None:
-    await session.fetch(_SWITCH, name, merchant, provider, paused, by)
+async def pause(session: Session, name: str, merchant: str, provider: str, by: str) -> None:
+    await session.fetch(_PAUSE, name, merchant, provider, by)
+
+
+async def end_pause(session: Session, name: str, merchant: str, provider: str, by: str) -> bool:
+    """False: there is no such pause."""
+    return bool(await session.fetch(_END_PAUSE, name, merchant, provider, by))
 
 
 async def paused(session: Session) -> list[Switch]:
