@@ -11,10 +11,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from ordersaga.domain.model.events import Cause
 from ordersaga.domain.model.fields import OrderLine
@@ -41,6 +42,7 @@ from ordersaga.store.vault import Vault
 from roles_harness import run_sql
 
 from .conftest import KEY, Run
+from .database import put
 
 PERSONAL = "Ada Lovelace"
 VAULT = Vault({"1": base64.b64decode(KEY)}, "1")
@@ -148,11 +150,39 @@ def test_an_order_is_shown_with_its_books_and_its_journal(run: Run, order: Order
     assert result.out.index("placed-1") < result.out.index("corr-1")
 
 
+def test_an_order_fits_100_columns_with_its_ids_in_one_piece(run: Run, stored: str) -> None:
+    ids = [str(UUID(int=number)) for number in range(2**127, 2**127 + 6)]
+    small = an_order()
+    event = Cause("/shop", ids[0], "shop.order.reference_changed.v1")
+    cause = Entry("event", 1.7e9, event.type, event_id=event.id)
+    call = Entry("call", 1.7e9, "cancel_authorization", operation_id=ids[1], amount=123_456_789, status=503,
+                 duration=12.5, correlation_id=ids[2], note=f"{'send: rejected '}{'X' * 200}")  # fmt: skip
+    made = replace(
+        small,
+        provider_order_id=ids[3],
+        captures=(replace(small.captures[0], id=ids[4]),),
+        refunds=(Refund(ids[5], 255, ids[4]),),
+        operations=(replace(small.operations[0], id=ids[1], type="cancel_authorization", amount=123_456_789),),
+        pending=(Pending(event, "t", 1.7e9, "dead_letter", 1.8e9),),
+    )
+    bad = letter(code="invalid_envelope", merchant="default")
+    put(stored, made, appended=AppendedRows([(made.key, cause), (made.key, call)], dead_letters=[bad]))
+    result = run("order", "show", "536365")
+    assert max(map(len, result.out.splitlines())) <= 100
+    for name in (*ids, event.type, str(bad.id), "1,234,567.89"):
+        assert name in result.out, name
+    assert "remaining" in result.out
+    assert json.loads(run("order", "show", "536365", "--json").out)["dead_letters"] == [str(bad.id)]
+
+
 def test_an_order_as_json_holds_no_personal_data(run: Run, order: Order) -> None:
     result = run("order", "show", "536365", "--merchant", "default", "--json")
     shown = json.loads(result.out)
     assert shown["order"]["captured_amount"] == 765
-    assert shown["order"].get("details", {}) == {}
+    assert "details" not in shown["order"]
+    assert shown["order"]["remaining"] == 123_456 - 765
+    assert shown["order"]["lines"][0]["captured_quantity"] == 3
+    assert shown["order"]["captures"][0]["allocations"] == [{"position": 0, "quantity": 3, "amount": 765}]
     assert [entry["what"] for entry in shown["journal"]] == ["event", "call"]
     assert PERSONAL not in result.out
 

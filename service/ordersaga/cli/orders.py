@@ -1,13 +1,19 @@
 """`ordersaga order show`: an order with its journal, without personal data."""
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
-from ordersaga.cli.output import at, console, money, table
+from ordersaga.cli.output import at, console, money, table, to_second
 
 if TYPE_CHECKING:
     from ordersaga.domain.model.order import Order
+    from ordersaga.domain.model.outcomes import Entry
+    from ordersaga.store.dead_letters import DeadLetterSummary
     from ordersaga.store.reads import OrderView
+
+_MOST: Final = 100
+"""Columns."""
 
 
 async def show(
@@ -37,21 +43,23 @@ async def show(
     settings = config.load(config.StoreSettings)
     from ordersaga.cli.connections import opened_store
     from ordersaga.domain.model.order import Key
-    from ordersaga.operating.orders import show_order
+    from ordersaga.operating.orders import open_dead_letters, show_order, with_names
 
     async with opened_store(settings) as store:
         shown = await show_order(store, Key(merchant, kind, subject))
+        dead_letters = await open_dead_letters(store, shown.order.key)
     if json:
         import msgspec
 
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n")
+        text = msgspec.json.encode(with_names(shown, dead_letters))
+        sys.stdout.write(msgspec.json.format(text).decode() + "\n")
     else:
-        _print(shown)
+        _print(shown, dead_letters)
 
 
-def _print(shown: "OrderView") -> None:
+def _print(shown: "OrderView", dead_letters: "Sequence[DeadLetterSummary]") -> None:
     order = shown.order
-    _print_head(shown)
+    _print_head(shown, dead_letters)
     if order.lines:
         _print_lines(order)
     _print_captures_and_refunds(order)
@@ -59,13 +67,22 @@ def _print(shown: "OrderView") -> None:
         _print_operations(order)
     if order.pending:
         waiting = (
-            (one.cause.type, one.cause.id, one.waits_for, at(one.arrived), at(one.deadline)) for one in order.pending
+            (_lines(one.cause.type, one.cause.id), one.waits_for, to_second(one.arrived), to_second(one.deadline))
+            for one in order.pending
         )
-        table("Waiting events", ("event", "id", "waits for", "since (UTC)", "until (UTC)"), waiting)
+        _table("Waiting events", ("event", "waits for", "since (UTC)", "until (UTC)"), waiting)
     _print_journal(shown)
 
 
-def _print_head(shown: "OrderView") -> None:
+def _table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    table(title, columns, rows, most=_MOST)
+
+
+def _lines(*parts: str | None) -> str:
+    return "\n".join(part for part in parts if part)
+
+
+def _print_head(shown: "OrderView", dead_letters: "Sequence[DeadLetterSummary]") -> None:
     order = shown.order
     facts = {
         "status": order.status,
@@ -80,12 +97,13 @@ def _print_head(shown: "OrderView") -> None:
         "due": at(shown.due_at),
         "leased": f"{shown.lease_owner or 'a worker'} until {at(shown.lease_until)}" if shown.lease_until else None,
         "blocked by dead letter": order.blocked,
-        "attention": "; ".join(f"{one.reason}, since {at(one.since)}" for one in order.attentions) or shown.attention,
+        "open dead letters": _lines(*(f"{one.id} {one.code}" for one in dead_letters)),
+        "attention": _lines(*(f"{one.reason}, since {at(one.since)}" for one in order.attentions)) or shown.attention,
         "placed": at(order.placed_at),
         "changed": at(shown.updated_at),
     }
     rows = [(name, value) for name, value in facts.items() if value]
-    table(f"{order.key.kind.capitalize()} {order.key.subject} of merchant {order.key.merchant}", ("", ""), rows)
+    _table(f"{order.key.kind.capitalize()} {order.key.subject} of merchant {order.key.merchant}", ("", ""), rows)
 
 
 def _sum(order: "Order", minor: int) -> str:
@@ -106,7 +124,7 @@ def _print_lines(order: "Order") -> None:
         )
         for line in order.lines
     )
-    table("Lines", columns, rows)
+    _table("Lines", columns, rows)
 
 
 def _part(quantity: int, minor: int, currency: str) -> str | None:
@@ -114,49 +132,42 @@ def _part(quantity: int, minor: int, currency: str) -> str | None:
 
 
 def _print_captures_and_refunds(order: "Order") -> None:
-    rows: list[tuple[str | None, ...]] = [
-        ("capture", one.id, money(one.amount, order.currency), None) for one in order.captures
-    ]
-    rows += [("refund", one.id, money(one.amount, order.currency), one.capture_id) for one in order.refunds]
+    rows = [("capture", one.id, money(one.amount, order.currency)) for one in order.captures]
+    for one in order.refunds:
+        of = f"of {one.capture_id}" if one.capture_id else None
+        rows.append(("refund", _lines(one.id, of), money(one.amount, order.currency)))
     if rows:
-        table("Captures and refunds", ("", "id at the provider", "#amount", "of capture"), rows)
+        _table("Captures and refunds", ("", "id at the provider", "#amount"), rows)
 
 
 def _print_operations(order: "Order") -> None:
-    columns = ("operation", "id", "#amount", "stage", "#attempts", "answer", "opened (UTC)", "last sent (UTC)")
     rows = (
         (
-            one.type,
-            one.id,
+            _lines(one.type, one.id),
             money(one.amount, order.currency),
-            one.stage,
-            one.attempts,
-            "unknown" if one.unknown else None,
-            at(one.opened),
-            at(one.last_sent),
+            _lines(one.stage, f"{one.attempts} attempts", "unknown" if one.unknown else None),
+            _lines(f"opened {to_second(one.opened)}", f"sent {to_second(one.last_sent)}" if one.last_sent else None),
         )
         for one in order.operations
     )
-    table("Operations (the first is the current one)", columns, rows)
+    _table("Operations (the first is the current one)", ("operation", "#amount", "stage", "times (UTC)"), rows)
 
 
 def _print_journal(shown: "OrderView") -> None:
     if not shown.journal:
         console().print("The journal is empty.")
         return
-    columns = ("at (UTC)", "what", "name", "id", "#amount", "#status", "#ms", "note", "correlation id")
     rows = (
-        (
-            at(entry.at),
-            entry.what,
-            entry.name,
-            entry.event_id or entry.operation_id,
-            money(entry.amount, shown.order.currency),
-            entry.status,
-            None if entry.duration is None else round(entry.duration * 1000),
-            entry.note,
-            entry.correlation_id,
-        )
-        for entry in shown.journal
+        (to_second(one.at), one.what, money(one.amount, shown.order.currency), _lines(*_described(one)))
+        for one in shown.journal
     )
-    table("Journal", columns, rows)
+    _table("Journal", ("at (UTC)", "what", "#amount", "name, id, result"), rows)
+
+
+def _described(entry: "Entry") -> Iterator[str | None]:
+    yield entry.name
+    yield entry.event_id or entry.operation_id
+    duration = None if entry.duration is None else f"{round(entry.duration * 1000)} ms"
+    status = None if entry.status is None else f"status {entry.status}"
+    yield ", ".join(part for part in (status, duration, entry.note) if part)
+    yield None if entry.correlation_id is None else f"correlation {entry.correlation_id}"

@@ -8,7 +8,7 @@ from ordersaga.domain import saga
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.model.outcomes import Wait
 from ordersaga.domain.model.terms import Rules
-from ordersaga.operating.formats import at, money
+from ordersaga.operating.formats import money, to_second
 from ordersaga.store.reads import OrderView
 from ordersaga.store.upkeep import ALL, Switch
 
@@ -131,4 +131,4 @@ def _sum(order: Order, minor: int) -> str:
 
 
 def _at(seconds: float | None) -> str:
-    return f"{at(seconds).partition('.')[0]} UTC"
+    return f"{to_second(seconds)} UTC"

@@ -1,6 +1,9 @@
 """Times and amounts for people."""
 
 from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
 
 
 def at(seconds: float | None) -> str:
@@ -8,6 +11,11 @@ def at(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+
+
+def to_second(seconds: float | None) -> str:
+    """UTC, without fractions of a second."""
+    return at(seconds).partition(".")[0]
 
 
 def money(minor: int | None, currency: str) -> str:
@@ -27,3 +35,16 @@ def _digits(currency: str) -> int:
         return Currency(currency).exponent or 0
     except ValueError:
         return 0
+
+
+def named(value: Any) -> Any:
+    """Structs as objects with the names of all their fields, however they are stored."""
+    match value:
+        case Struct():
+            return {name: named(getattr(value, name)) for name in value.__struct_fields__}
+        case dict():
+            return {name: named(one) for name, one in value.items()}
+        case tuple() | list():
+            return [named(one) for one in value]
+        case _:
+            return value

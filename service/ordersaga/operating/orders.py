@@ -1,11 +1,14 @@
 """Orders for people to read."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Details, Key
 from ordersaga.operating.errors import OperatingError
+from ordersaga.operating.formats import named
+from ordersaga.store.dead_letters import DeadLetterFilter, DeadLetterSummary
 from ordersaga.store.listings import OrderFilter, OrderSummary
 from ordersaga.store.reads import OrderView
 from ordersaga.store.store import Store
@@ -38,3 +41,18 @@ async def show_order(store: Store, key: Key) -> OrderView:
     if shown is None:
         raise OperatingError(f"there is no {key.kind} {key.subject!r} of merchant {key.merchant!r}")
     return replace(shown, order=replace(shown.order, details=Details()))
+
+
+async def open_dead_letters(store: Store, key: Key) -> list[DeadLetterSummary]:
+    """Those of the order, newest first, at most 100."""
+    wanted = DeadLetterFilter(merchant=key.merchant, subject=key.subject)
+    return await store.list_dead_letters("open", wanted=wanted)
+
+
+def with_names(view: OrderView, dead_letters: Sequence[DeadLetterSummary]) -> dict[str, Any]:
+    """For JSON: every field by its name, with what follows from them, and without the details."""
+    shown: dict[str, Any] = named(view)
+    order = view.order
+    del shown["order"]["details"]
+    shown["order"] |= {"remaining": order.remaining, "refundable": order.refundable}
+    return shown | {"dead_letters": [str(one.id) for one in dead_letters]}
