@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Protocol
 
+import structlog
+
 from ordersaga.domain.model.outcomes import CALL_KINDS, CallKind
-from ordersaga.providers.breaker import Clock, Gate, Rate
+from ordersaga.providers.breaker import Breaker, Clock, Gate, Rate
 from ordersaga.providers.klarna.provider import Klarna
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga.providers.port import Provider
+from ordersaga.telemetry.limited import LimitedLog
 
 Key = tuple[str, str]  # merchant, provider
 
@@ -43,13 +47,27 @@ def providers_of(accounts: Mapping[Key, Account]) -> dict[Key, Provider]:
 
 
 def gates_of(accounts: Mapping[Key, Account], clock: Clock = monotonic) -> dict[Key, dict[CallKind, Gate]]:
-    """One for each kind of call, so that what fails stops only its own kind; the rate is the account's."""
-    return {key: _gates(account, clock) for key, account in accounts.items()}
+    """One for each kind of call, so that what fails stops only its own kind; the rate is the account's.
+
+    Their breakers log when they open and close.
+    """
+    log = LimitedLog(structlog.get_logger(__name__))
+    return {key: _gates(key, account, clock, log) for key, account in accounts.items()}
 
 
-def _gates(account: Account, clock: Clock) -> dict[CallKind, Gate]:
+def _gates(key: Key, account: Account, clock: Clock, log: LimitedLog) -> dict[CallKind, Gate]:
     rate = None if account.rate_limit is None else Rate(account.rate_limit, clock)
-    return {kind: Gate(account.slots, clock, rate=rate) for kind in CALL_KINDS}
+    return {
+        kind: Gate(
+            account.slots, clock, rate=rate, breaker=Breaker(clock, on_change=partial(_log_breaker, log, key, kind))
+        )
+        for kind in CALL_KINDS
+    }
+
+
+def _log_breaker(log: LimitedLog, key: Key, kind: CallKind, opened: bool) -> None:
+    event = "a circuit breaker opened: calls stop" if opened else "a circuit breaker closed: calls go on"
+    log.warning(event, merchant=key[0], provider=key[1], kind=kind)
 
 
 def _provider(key: Key, account: Account) -> Provider:

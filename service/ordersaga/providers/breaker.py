@@ -29,7 +29,9 @@ class Breaker:
         ratio: float = 0.5,
         cooldown: float = 2.0,
         cooldown_most: float = 60.0,
+        on_change: Callable[[bool], None] | None = None,
     ) -> None:
+        """`on_change`: called when it opens (True) and when it closes (False)."""
         self._clock = clock
         self._last: deque[bool] = deque(maxlen=window)  # True: failed
         self._least = least
@@ -39,6 +41,7 @@ class Breaker:
         self._open_until: float | None = None  # None: closed
         self._probing = False
         self._paused_until = 0.0
+        self._on_change = on_change or _nobody
         self._ramp: int | None = None  # room while it grows
         self._grown = 0  # successes of this round
 
@@ -106,6 +109,7 @@ class Breaker:
         self._open_until = None
         self._ramp, self._grown = 1, 0
         self._last.clear()
+        self._on_change(False)
 
     def _grow(self, *, failed: bool) -> None:
         assert self._ramp is not None
@@ -121,6 +125,11 @@ class Breaker:
             self._open_until = self._clock() + self._cooldown
             self._ramp = None
             self._last.clear()
+            self._on_change(True)
+
+
+def _nobody(_opened: bool) -> None:
+    """Nobody is told."""
 
 
 def is_failure(result: Result) -> bool:

@@ -18,9 +18,10 @@ Form = Literal["json", "console"]
 # Any other field is dropped from the line, as it might contain personal data or a secret.
 KNOWN_FIELDS: Final = frozenset({
     "event", "level", "logger", "timestamp", "exception",
-    "raised", "merchant", "provider", "subject", "operation", "dead_letter", "code", "status", "correlation_id", "route",
+    "raised", "merchant", "provider", "subject", "kind", "operation", "operation_id", "dead_letter", "code", "status",
+    "correlation_id", "route",
     "topic", "partition", "partitions", "offset", "group", "shards", "slots", "database", "statement", "host", "port",
-    "records", "results", "outcomes", "orders", "seconds", "attempt", "at",
+    "records", "results", "outcomes", "lines", "orders", "seconds", "attempt", "at",
     "role", "roles", "owner", "instance", "version", "signal", "reason", "error",
 })  # fmt: skip
 _MAX_LENGTH: Final = 500

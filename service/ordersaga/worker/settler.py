@@ -25,6 +25,7 @@ from ordersaga.store.errors import (
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import Bulkheads
+from ordersaga.worker.call_log import CallLog
 from ordersaga.worker.leases import LeaseClock, LeasedOrder
 from ordersaga.worker.settlement_batch import Settlement, SettlementBatch
 
@@ -64,6 +65,7 @@ class Settler:
         self._settings = settings
         self._wake = wake
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue()
+        self._call_log = CallLog()
         self._started: dict[object, float] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -214,6 +216,7 @@ class Settler:
             self._wake()
         telemetry.count_settled(len(batch.changes) + len(batch.lost))
         telemetry.LEASES_LOST.inc(len(batch.lost))
+        self._call_log.decided(batch.outcomes)
         telemetry.count_outcomes([outcome for _, outcome in batch.outcomes])
         for invariant in batch.violated:
             telemetry.VIOLATIONS.labels(invariant).inc()

@@ -21,6 +21,7 @@ from ordersaga.store.errors import StoreError
 from ordersaga.store.rows import ClaimedOrder, Known, UnreadableOrder
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import AccountKey, Bulkheads
+from ordersaga.worker.call_log import CallLog
 from ordersaga.worker.leases import LeaseClock, LeasedOrder, UncertainCall
 from ordersaga.worker.settler import Settlement, Settler
 
@@ -65,6 +66,7 @@ class Worker:
         self._rulebook = rulebook
         self._clock = clock
         self._settings = settings
+        self._call_log = CallLog()
         self._acting: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._open = True
@@ -220,6 +222,7 @@ class Worker:
             self._bulkheads[leased.account].end_call(kind, result, repeated=_is_repeated(leased.order, call))
         seconds = now() - started
         telemetry.count_call(leased.account[1], call, answer, seconds)
+        self._call_log.called(leased.order.key, leased.account[1], call, answer)
         return Settlement(leased, call, answer, seconds)
 
     def _counted_as(self, leased: LeasedOrder, call: Call) -> CallKind | None:
