@@ -238,6 +238,8 @@ def test_pause_and_resume(run: Run, stored: str) -> None:
     assert "grace" in again.out
     assert "ada" in again.out
     assert [one["by"] for one in json.loads(run("pauses", "--json").out)] == ["ada", "grace"]
+    assert len(json.loads(run("pauses", "--json", "--merchant", "default").out)) == 2
+    assert run("pauses", "--merchant", "gifts").code == 1
     resumed = run("resume", "--merchant", "default", "--provider", "klarna")
     assert resumed.code == 0
     assert "grace" not in resumed.out

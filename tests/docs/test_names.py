@@ -229,7 +229,12 @@ def test_a_command_needs_what_is_said(
 ) -> None:
     for name in [name for name in os.environ if name.startswith("ORDERSAGA_")]:
         monkeypatch.delenv(name)
-    arguments = {"publish": ["-"], "order show": ["1"], "dead-letters show": [str(UUID(int=0))]}
+    arguments = {
+        "publish": ["-"],
+        "order show": ["1"],
+        "attention show": ["1"],
+        "dead-letters show": [str(UUID(int=0))],
+    }
     with pytest.raises(SystemExit):
         main([*command.split(), *arguments.get(command, [])])
     assert {line.split()[0] for line in capsys.readouterr().err.splitlines()} == needed

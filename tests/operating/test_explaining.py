@@ -9,6 +9,7 @@ from domain.shop import START, Story
 from domain.uncertain import A, lose, open_operation, stuck
 from ordersaga.domain.model.events import Cause
 from ordersaga.domain.model.order import Attention, Key, Order, Pending
+from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.explaining import Explanation, explain
 from ordersaga.store.reads import OrderView
 from ordersaga.store.upkeep import Switch
@@ -51,8 +52,14 @@ def test_a_lost_response_may_have_taken_money() -> None:
 
 def test_a_stuck_operation_waits_for_a_person_who_is_told_what_to_do() -> None:
     one = explained(stuck("capture").order)
+    assert one.until is None, "no time ends it"
     assert one.waits[0].startswith("It waits for a person: capture of 0.50 GBP")
     assert any("`ordersaga order settle`" in sentence for sentence in one.to_do)
+
+
+def test_an_order_of_an_account_that_is_gone_is_not_explained() -> None:
+    with pytest.raises(OperatingError, match="has no account with 'mollie'"):
+        explained(Order(Key("default", "order", "1"), provider="mollie"))
 
 
 def test_an_event_that_came_too_early_waits_until_its_deadline() -> None:

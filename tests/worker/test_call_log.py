@@ -56,7 +56,7 @@ def test_a_breaker_logs_once_that_it_opened_and_closed() -> None:
     now = [0.0]
     account = KlarnaAccount(username="K1", password="x", base_url="http://127.0.0.1:1")
     with capture_logs() as lines:
-        gate = gates_of({("default", "klarna"): account}, lambda: now[0])["default", "klarna"]
+        gate = gates_of({("default", "klarna"): account}, lambda: now[0])["default", "klarna"]["placing"]
         for _ in range(30):
             gate.started()
             gate.ended(Unknown("disconnected"))

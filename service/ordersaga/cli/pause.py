@@ -51,17 +51,21 @@ async def resume(*, merchant: str | None = None, provider: str | None = None, by
     return 0 if resumed.ended else 1
 
 
-async def pauses(*, json: bool = False) -> None:
+async def pauses(*, merchant: str | None = None, provider: str | None = None, json: bool = False) -> None:
     """List the pauses.
 
     Parameters
     ----------
+    merchant
+        Only those that stop calls of this merchant.
+    provider
+        Only those that stop calls to this provider.
     json
         Print one JSON array.
 
     """
     async with _pauses() as pauses:
-        paused = await pauses.paused()
+        paused = await pauses.paused(merchant, provider)
     if json:
         print_json(paused)
     else:

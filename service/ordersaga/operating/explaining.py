@@ -8,6 +8,7 @@ from ordersaga.domain import saga
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.model.outcomes import Wait
 from ordersaga.domain.model.terms import Rules
+from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.formats import money, to_second
 from ordersaga.store.reads import OrderView
 from ordersaga.store.upkeep import ALL, Switch
@@ -29,10 +30,12 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(view: OrderView, paused: Sequence[Switch], now: float, rules: Rules) -> Explanation:
-    """`paused`: all pauses."""
+    """`paused`: all pauses. Raises OperatingError."""
     order = view.order
+    if order.provider and order.provider not in rules.terms:
+        raise OperatingError(f"merchant {order.key.merchant!r} has no account with {order.provider!r} in the settings")
     following = saga.next_call(order, now, rules)
-    until = following.until if isinstance(following, Wait) else None
+    until = following.until if isinstance(following, Wait) and not _for_a_person(order) else None
     waits = tuple(_waits(view, until)) or ("It waits for nothing.",)
     of_order = [
         one for one in paused if one.merchant in {order.key.merchant, ALL} and one.provider in {order.provider, ALL}
@@ -40,6 +43,10 @@ def explain(view: OrderView, paused: Sequence[Switch], now: float, rules: Rules)
     to_do = tuple(_to_do(view, of_order, now)) or ("Nothing.",)
     key = order.key
     return Explanation(key.merchant, key.kind, key.subject, order.status, tuple(_money(order)), waits, until, to_do)
+
+
+def _for_a_person(order: Order) -> bool:
+    return any(one.stage == "stuck" for one in order.operations[:1]) or order.has_attention("internal_error")
 
 
 def _money(order: Order) -> Iterator[str]:

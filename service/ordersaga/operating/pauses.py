@@ -36,8 +36,10 @@ class Pauses:
         ended = await self._store.resume(by, merchant or ALL, provider or ALL)
         return Resumed(ended, tuple(await self._store.paused()))
 
-    async def paused(self) -> list[Switch]:
-        return await self._store.paused()
+    async def paused(self, merchant: str | None = None, provider: str | None = None) -> list[Switch]:
+        """Those that stop calls of this merchant to this provider; None: of any."""
+        self._check(merchant, provider)
+        return [one for one in await self._store.paused() if _stops(one, merchant, provider)]
 
     def _check(self, merchant: str | None, provider: str | None) -> None:
         if merchant is not None and merchant not in self._merchants:
@@ -45,3 +47,8 @@ class Pauses:
             raise OperatingError(f"merchant {merchant!r} isn't configured; there are: {configured}")
         if provider is not None and provider not in self._providers:
             raise OperatingError(f"unknown provider {provider!r}; there are: {', '.join(sorted(self._providers))}")
+
+
+def _stops(one: Switch, merchant: str | None, provider: str | None) -> bool:
+    of_merchant = merchant is None or one.merchant in {ALL, merchant}
+    return of_merchant and (provider is None or one.provider in {ALL, provider})

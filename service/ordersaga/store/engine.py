@@ -74,7 +74,7 @@ class Engine:
             driver.terminate()
 
     async def _connect(self, *_args: Any, **_kwargs: Any) -> "asyncpg.Connection[Record]":
-        driver = await asyncpg.connect(**self._arguments)
+        driver: asyncpg.Connection[Record] = await asyncpg.connect(**self._arguments)
         try:
             await driver.execute(self.database.session_settings())
         except BaseException:
