@@ -9,8 +9,9 @@ from ordersaga.domain.model.events import Event
 from ordersaga.domain.model.order import Order, Request
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Outcome, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.owed import forgotten, owed
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Unknown
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules, Terms
+from ordersaga.domain.operations import OPERATIONS
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
 from ordersaga.domain.uncertainty.manual import Verdict
 from ordersaga.worker.violations import violations
@@ -132,6 +133,10 @@ class Life:
         """What the running service watches for stays quiet."""
         decision = saga.settle(self.order, call, result, self.now, self.rules)
         assert list(violations(self.order, call, result, decision, self.rules)) == []
+        if isinstance(call, Send) and isinstance(result, Succeeded):
+            row = OPERATIONS[call.operation.type]
+            told = {one.what for one in decision.outcomes if one.operation and one.operation.id == call.operation.id}
+            assert told <= {*row.outcomes, "rejected"}, "its row doesn't have this outcome"
         self._take(decision)
 
     def _refused_by(self, call: Send, result: Rejected) -> bool:

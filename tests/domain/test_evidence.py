@@ -3,11 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from ordersaga.domain import saga
 from ordersaga.domain.model.outcomes import Read, Revoke, Send, Wait
 from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Retryable, Succeeded
-from ordersaga.domain.uncertainty.evidence import mark_uncertain
+from ordersaga.domain.uncertainty.evidence import begun, mark_uncertain
 
-from .shop import DAY, HOUR, START, Story, code, line, moved, what
+from .shop import DAY, HOUR, START, Story, code, line, moved, snapshot, what
 from .uncertain import GONE, LOST, NO, WRITES, A, lose, open_operation, placing, request, shows, told
 
 # a refusal of what may have succeeded
@@ -318,3 +319,25 @@ def test_a_create_refused_after_a_restore_may_be_the_repeat_of_a_success() -> No
     assert story.answer(GONE) == []
     assert isinstance(story.next(), Revoke)
     assert told(story.answer(GONE)) == ("attention_required", False, "answer_lost")
+
+
+def test_the_time_of_the_first_send_is_kept_however_often_it_is_sent() -> None:
+    story = open_operation("capture")
+    call = story.next()
+    assert isinstance(call, Send)
+    first = begun(story.order, call, 5.0)
+    assert first.operations[0].first_sent == 5.0
+    assert begun(first, call, 9.0) == first, "the key's time runs from the first send"
+
+
+def test_after_a_restore_absence_counts_from_the_restore_or_the_last_send_whichever_is_later() -> None:
+    story = open_operation("capture")
+    lose(story)
+    sent = story.operation.last_sent
+    assert sent is not None
+    for restored_at, counts_from in ((sent - 50, sent), (sent + 50, sent + 50)):
+        story.rules = replace(story.rules, restored_at=max(restored_at, story.operation.opened))
+        operation = replace(story.operation, stage="read", due=story.now)
+        order = replace(story.order, operations=(operation,))
+        decision = saga.settle(order, Read("x", operation), Succeeded(snapshot=snapshot(order)), story.now, story.rules)
+        assert decision.order.operations[0].due == counts_from + story.rules.absent_after

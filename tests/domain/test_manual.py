@@ -369,3 +369,16 @@ def test_the_journal_says_who_said_what() -> None:
         entry = story.entries[before]
         assert (entry.what, entry.name, entry.operation_id, entry.amount) == ("manual", said, name, 50)
         assert entry.note == note
+
+
+def test_what_is_looked_for_again_may_have_been_sent_until_it_got_stuck() -> None:
+    story = open_operation("capture")
+    lose(story)
+    sent = story.operation.last_sent
+    story.wait(HOUR)
+    story.stall()
+    stuck_at = story.order.attentions[-1].since
+    assert sent is not None
+    assert sent < stuck_at
+    story.say(TryAgain())
+    assert story.operation.last_sent == stuck_at

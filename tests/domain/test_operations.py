@@ -2,14 +2,16 @@
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from ordersaga.domain.deciding import findings
-from ordersaga.domain.model.events import TYPES
+from ordersaga.domain.model.events import TYPES, Cause, decode_data
 from ordersaga.domain.model.order import Allocation, Capture, Operation
 from ordersaga.domain.model.results import CaptureSeen
 from ordersaga.domain.operations import DECIDED_BY, OPERATIONS, ByReading, NoEvidence
@@ -20,6 +22,7 @@ from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
 from .shop import Story, line, snapshot
 from .uncertain import lose, open_operation
 
+CONTRACTS: Final = Path(__file__).parents[2] / "contracts"
 SERVICE: Final = Path(__file__).parents[2] / "service" / "ordersaga"
 OUTCOME: Final = json.loads((Path(__file__).parents[2] / "contracts/schemas/outcome.json").read_text())["$defs"]
 NOT_AT_KLARNA: Final[frozenset[str]] = frozenset()
@@ -32,14 +35,42 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def test_each_event_is_decided_by_one_row() -> None:
-    deciding = [event for row in OPERATIONS.values() for event in row.decides]
-    assert sorted(map(repr, deciding)) == sorted(map(repr, TYPES.values()))
+    deciding = Counter(event.__name__ for row in OPERATIONS.values() for event in row.decides)
+    missing = {event.__name__ for event in TYPES.values()} - deciding.keys()
+    assert not missing, f"no row of domain/operations.py decides {missing}"
+    assert [name for name, rows in deciding.items() if rows > 1] == []
     assert set(DECIDED_BY) == set(TYPES.values())
 
 
 def test_klarna_has_a_row_for_each_operation() -> None:
-    assert set(KLARNA) == set(OPERATIONS) - NOT_AT_KLARNA
+    missing = set(OPERATIONS) - NOT_AT_KLARNA - set(KLARNA)
+    assert not missing, f"no row of providers/klarna/operations/table.py: {missing}"
+    assert set(KLARNA) <= set(OPERATIONS)
     assert set(LIMITS) <= set(TYPES.values())
+
+
+CHANGES: Final = sorted(name for name, row in KLARNA.items() if row.shows and not OPERATIONS[name].moves_money)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_read_shows_each_change_without_money_or_says_that_it_cannot(name: str) -> None:
+    """With every valid example of its events, before and after the change."""
+    row, klarna = OPERATIONS[name], KLARNA[name]
+    assert klarna.freeze is not None
+    assert klarna.shows is not None
+    types = [event_type for event_type, data in TYPES.items() if data in row.decides]
+    examples = [path for event_type in types for path in (CONTRACTS / "examples" / event_type).glob("valid-*.json")]
+    assert examples
+    order = replace(Story(line("A", 1, 10)).order, provider_order_id="o-1")
+    for path, event_type in ((path, path.parent.name) for path in examples):
+        data = decode_data(event_type, path.read_bytes())
+        request = klarna.freeze(order, Operation("op", name, Cause("/shop", "e", event_type), 0, 0.0, 0.0), data)
+        sent = json.loads(request.body or "{}")
+        before = snapshot(order, facts=dict.fromkeys(sent, "another"))
+        after = snapshot(order, facts=sent)
+        assert klarna.shows(request, before) in {False, None}
+        assert klarna.shows(request, after) in {True, None}
+        assert klarna.shows(request, snapshot(order)) is None
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

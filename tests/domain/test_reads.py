@@ -229,3 +229,27 @@ def test_a_failing_read_during_a_review_does_not_end_it() -> None:
     story.answer(Rejected("NO_SUCH_ORDER", status=404))
     story.wait()
     assert what(story.seen(fraud_status="ACCEPTED")) == ["authorized"]
+
+
+def part_captured_past_its_end() -> Story:
+    story = Story(line("A", 2, 50))
+    story.shipped("A:1")
+    story.eager = False
+    assert story.order.expires_at is not None
+    story.wait(story.order.expires_at - story.now + 1)
+    return story
+
+
+def test_an_order_of_which_more_was_captured_than_we_know_is_not_told_as_expired() -> None:
+    story = part_captured_past_its_end()
+    told = story.seen(status="captured", captured_amount=100, remaining_amount=0)
+    assert "expired" not in what(told)
+    assert story.order.has_attention("books_differ")
+    assert story.order.remaining == 50
+
+
+def test_a_review_that_is_taken_back_after_a_capture_ends_nothing() -> None:
+    story = part_captured_past_its_end()
+    told = story.seen(fraud_status="REJECTED", expires_at=story.now + 20 * DAY)
+    assert what(told) == []
+    assert (story.order.status, story.order.captured_amount) == ("part_captured", 50)

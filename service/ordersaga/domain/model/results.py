@@ -1,6 +1,6 @@
 """Results of a provider call. There are no others than these four."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -39,7 +39,7 @@ class Snapshot(Struct, frozen=True):
     captures: tuple[CaptureSeen, ...] = ()
     refunds: tuple[RefundSeen, ...] = ()
     original_amount: int | None = None
-    facts: dict[str, str] = {}  # what changes without money set, under the provider's names; "": not set
+    facts: dict[str, Any] = {}  # what changes without money set, under the provider's names; "": not set
 
 
 class Succeeded(Struct, frozen=True):

@@ -10,7 +10,7 @@ from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Elapsed, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByReading, NoEvidence, spec_of
+from ordersaga.domain.operations import ByReading, spec_of
 
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
@@ -57,7 +57,7 @@ def predates_restore(operation: Operation, rules: Rules) -> bool:
 
 def outlives_key(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
     """A repeat made now might no longer be recognised as one."""
-    if not operation.unknown or isinstance(spec_of(operation).evidence, NoEvidence):
+    if not operation.unknown:
         return False
     trusted = rules.terms[order.provider].key_seconds(operation.type)
     return now + rules.call_deadline > (operation.first_sent or now) + trusted

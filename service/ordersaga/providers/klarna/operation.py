@@ -28,9 +28,9 @@ def done(answer: Answer, correlation_id: str | None) -> Result:
 
 
 def body_shown(request: Request, seen: Snapshot) -> bool | None:
-    """Whether the read shows each field of the request's body; None: one that a read can't show."""
-    wanted = msgspec.json.decode(request.body, type=dict[str, str])
-    if not wanted.keys() <= seen.facts.keys():
+    """Whether the read shows each field of the request's body; None: no body, or a field that a read doesn't show."""
+    wanted = msgspec.json.decode(request.body, type=dict[str, Any]) if request.body else {}
+    if not wanted or not wanted.keys() <= seen.facts.keys():
         return None
     return all(seen.facts[name] == value for name, value in wanted.items())
 

@@ -16,8 +16,6 @@ _HOSTS: Final[dict[tuple[Region, Environment], str]] = {
     ("na", "playground"): "https://api-na.playground.klarna.com",
     ("oc", "playground"): "https://api-oc.playground.klarna.com",
 }
-KUSTOM_LIVE: Final = "https://api.kustom.co"
-KUSTOM_PLAYGROUND: Final = "https://api.playground.kustom.co"
 
 
 def base_url_of(region: Region, environment: Environment) -> str:
