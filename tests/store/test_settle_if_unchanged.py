@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Key
 from ordersaga.store.appended import AppendedRows
+from ordersaga.store.errors import DatabaseReplacedError
 from ordersaga.store.rows import ClaimedOrder, Clock, Known, Lease, ProviderId, Row
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
@@ -112,6 +113,20 @@ async def test_in_another_epoch_nothing_is_written(store: Store, connection: Con
     assert await told_of(connection, "1") == (0, 0, 0)
     _, written = await settle(store, *leases, epoch=2)
     assert written == {key(): None}
+
+
+async def test_on_another_timeline_nothing_is_written_before_the_epoch_is_raised(
+    store: Store, connection: Connection
+) -> None:
+    await put(store, order())
+    leases = (await claim(store)).orders
+    await connection.execute("UPDATE epoch SET lineage = '1/00000001'")
+    with pytest.raises(DatabaseReplacedError):
+        await settle(store, *leases)
+    assert await told_of(connection, "1") == (0, 0, 0)
+    shown = await store.show_order(key())
+    assert shown is not None
+    assert shown.version == 1
 
 
 async def test_the_same_settle_again_does_nothing(store: Store, connection: Connection) -> None:
