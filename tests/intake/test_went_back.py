@@ -94,13 +94,22 @@ async def test_a_batch_after_a_gap_is_refused_and_the_epoch_raised_once(database
     async with roles(database, dispatcher=False) as r, roles(database, owner="w2", dispatcher=False) as other:
         shop = Shop()
         await r.take(shop.placed("0"), shop.placed("1"), shop.placed("2"))
-        await run_sql(database, "UPDATE intake_offsets SET next_offset = 1")
+        await other.take(Shop(1).placed("other"))
+        await run_sql(database, "UPDATE intake_offsets SET next_offset = 1 WHERE partition = 0")
         late = shop.placed("3")
         for one in (r, other):
             with pytest.raises(DatabaseWentBackError):
                 await one.intake.take([late], {}, {Partition(TOPIC, 0): 3})
-        assert await r.store.offsets(TOPIC) == {0: 1}
+        assert (await r.store.offsets(TOPIC))[0] == 1
         assert await epoch_of(database) == 2
+
+
+async def test_a_process_that_has_written_nothing_raises_the_epoch_too(database: str) -> None:
+    async with roles(database, dispatcher=False) as r:
+        assert [await r.store.raise_epoch() for _ in range(3)] == [2, 3, 4]
+        with pytest.raises(DatabaseWentBackError):
+            await r.intake.take([Shop().placed()], {}, {Partition(TOPIC, 0): 3})
+        assert await epoch_of(database) == 5
 
 
 async def test_what_another_consumer_took_in_meanwhile_is_no_loss(database: str) -> None:

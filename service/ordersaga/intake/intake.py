@@ -67,6 +67,7 @@ _LARGE: Final = 512 * 1024  # bytes of a batch
 
 Stored = dict[Partition, int]
 """The offset that the store has of each partition, as far as this consumer knows."""
+_ANY_EPOCH: Final = 2**31 - 1
 _NOTHING: Final[Mapping[Partition, int]] = {}
 
 
@@ -119,7 +120,7 @@ class Intake:
         self._dispatcher = dispatcher
         self._settings = settings
         self._wake = wake
-        self._epoch = 1  # as last read
+        self._epoch = _ANY_EPOCH  # in which something was last written
         self._epochs: dict[Partition, int] = {}  # in which each partition was last written
         self._suspects = Suspects()
 
@@ -142,7 +143,10 @@ class Intake:
             raise
 
     async def report_went_back(self, topic: str, partitions: Iterable[Partition]) -> None:
-        """Raises the epoch, unless another process has raised it since these partitions were last written."""
+        """Raises the epoch, unless another process has raised it since this one has last written these partitions.
+
+        A process that has written nothing yet can't know that, and raises it anyway.
+        """
         known = min((self._epochs.get(partition, self._epoch) for partition in partitions), default=self._epoch)
         raised = await self._store.raise_epoch_beyond(known)
         if raised is not None:
