@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from ordersaga_sandbox.clock import iso
 from ordersaga_sandbox.faults import Fault
 from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, json_response
-from ordersaga_sandbox.klarna import authorizing, capturing, expiry, refunding, tokens
+from ordersaga_sandbox.klarna import authorizing, capturing, expiry, order_management, payments, refunding, tokens
 from ordersaga_sandbox.klarna.actor import Actor
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody, RefundBody
@@ -27,6 +27,7 @@ from ordersaga_sandbox.state import SandboxState
 from ordersaga_sandbox.switches import Decision, Switches
 
 T = TypeVar("T")
+_API: Final = (*payments.ROUTES, *order_management.ROUTES)
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for expiry dates
 
 
@@ -220,7 +221,12 @@ def edit_order(request: ControlRequest) -> Response:
 
 
 def add_fault(request: ControlRequest) -> Response:
-    return json_response({"id": request.state.faults.add(_decode(request, Fault))}, 201)
+    fault = _decode(request, Fault)
+    templates = [one.template for one in _API if fault.method in {None, one.method}]
+    if fault.route not in {"*", *templates}:
+        known = ", ".join(dict.fromkeys(templates)) or "none"
+        return _error(400, f"there is no route {fault.route!r} for {fault.method or 'any method'}; there are: {known}")
+    return json_response({"id": request.state.faults.add(fault)}, 201)
 
 
 def list_faults(request: ControlRequest) -> Response:

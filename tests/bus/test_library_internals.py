@@ -50,6 +50,7 @@ async def test_a_consumer_that_is_abandoned_leaves_no_task_running(
     assert inner is not None
     tasks = tasks_of(inner)
     assert not any(task.done() for task in tasks)
+    assert inner._client._metadata_max_age_ms == 30_000, "so that a partition that is added is noticed soon"
     await inner.abandon()
     _, left = await asyncio.wait(tasks, timeout=0.5)
     await membership.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ COMMANDS = [
     ["resume"],
     ["restored"],
     ["settings"],
+    ["topics", "create"],
     ["version"],
 ]
 HEAVY = {
@@ -156,3 +158,13 @@ def test_the_sandbox_says_which_port_it_took() -> None:
     sandbox.terminate()
     sandbox.communicate(timeout=10)
     assert int(address.rpartition(":")[2]) > 0
+
+
+def test_a_port_of_the_sandbox_that_is_taken_is_named(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("sandbox", "--port", str(port))
+    assert (result.code, result.err) == (
+        2,
+        f"the sandbox can't listen on 127.0.0.1, port {port}: Address already in use\n",
+    )

@@ -5,7 +5,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +192,18 @@ def test_without_from_beginning_only_what_comes_is_told(run: Run, kafka: Kafka, 
     later.join()
     [line] = result.out.splitlines()
     assert "536366" in line
+
+
+def test_topics_are_created_once(
+    run: Run, kafka: Kafka, topic_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders, outcomes = topic_name("orders"), topic_name("outcomes")
+    monkeypatch.setenv("ORDERSAGA_KAFKA", kafka.bootstrap)
+    monkeypatch.setenv("ORDERSAGA_ORDERS_TOPIC", orders)
+    monkeypatch.setenv("ORDERSAGA_OUTCOMES_TOPIC", outcomes)
+    result = run("topics", "create", "--partitions", "3")
+    assert (result.code, result.out) == (
+        0,
+        f"{orders} was created with 3 partitions.\n{outcomes} was created with 3 partitions.\n",
+    )
+    assert run("topics", "create").out == f"{orders} exists already.\n{outcomes} exists already.\n"

@@ -325,6 +325,15 @@ def test_a_database_that_cannot_be_used_ends_the_service_with_one_line(
     assert len(result.err.splitlines()) == 1
 
 
+def test_a_database_of_a_newer_version_is_told_by_migrate(run: Run, stored: str) -> None:
+    asyncio.run(execute(stored, "UPDATE alembic_version SET version_num = '9999'"))
+    result = run("migrate")
+    assert result.code == 1
+    last = result.err.splitlines()[-1]
+    assert last.startswith("the database's schema isn't known to this version: a newer version has upgraded it")
+    assert "Traceback" not in result.err
+
+
 async def execute(database: str, statements: str) -> None:
     connection = await asyncpg.connect(database)
     await connection.execute(statements)

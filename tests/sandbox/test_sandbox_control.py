@@ -63,6 +63,8 @@ async def test_an_order_is_shown_whole(shop: Shop) -> None:
         ("POST", "faults", {"action": "explode"}, 400),
         ("POST", "faults", {"action": "drop_after", "effect": False}, 400),
         ("POST", "faults", {"action": "delay", "secs": 1}, 400),
+        ("POST", "faults", {"action": "hang", "route": "/ordermanagement/v1/orders/{id}/captures"}, 400),
+        ("POST", "faults", {"action": "hang", "method": "PUT", "route": "/payments/v1/sessions"}, 400),
         ("DELETE", "faults/none", None, 404),
         ("POST", "tokens", {}, 400),
         ("POST", "tokens", {"account": "shop", "session_id": MISSING}, 404),

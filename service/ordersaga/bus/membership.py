@@ -29,6 +29,7 @@ _CHECK_EVERY: Final = 1.0  # seconds between checks whether the consumer is brok
 _LEAVE_TIMEOUT: Final = 5.0  # seconds for leaving the group and closing
 _FLUSH_TIMEOUT: Final = 1.0  # seconds for the last commit
 _GRACE: Final = 0.1  # seconds; `finish` has already waited for the batch
+_METADATA_MAX_AGE: Final = 30_000  # ms until a partition that was added is noticed
 _FETCH_WAIT: Final = 100  # ms; also how long a partition may be missing in a fetch that is under way
 _LARGEST_FETCH: Final = 2 * 1024 * 1024  # bytes per partition; a larger record is fetched alone
 
@@ -54,6 +55,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
             sasl_oauth_token_provider=token_provider(settings),
             consumer_only=True,
             allow_auto_create_topics=False,
+            metadata_max_age_ms=_METADATA_MAX_AGE,
             apply_types=False,
             logger=None,
             graceful_timeout=_GRACE,

@@ -38,6 +38,7 @@ _DEAD_LETTERS: Final = {
     "replay": ("dead_letters:replay", "Process a dead letter again, as it is or repaired."),
     "discard": ("dead_letters:discard", "Discard a dead letter permanently."),
 }
+_TOPICS: Final = {"create": ("topics:create", "Create the topics that are missing.")}
 
 
 def _with_commands(app: App, commands: dict[str, tuple[str, str]]) -> App:
@@ -65,6 +66,7 @@ app.command(
 )
 app.command(_with_commands(App(name="attention", help="Open requests to an operator."), _ATTENTION))
 app.command(_with_commands(App(name="dead-letters", help="Inputs that couldn't be processed."), _DEAD_LETTERS))
+app.command(_with_commands(App(name="topics", help="Kafka's topics."), _TOPICS))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

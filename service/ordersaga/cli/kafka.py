@@ -11,10 +11,15 @@ from ordersaga.config import KafkaSettings
 from ordersaga.telemetry import configure_logs
 
 
-async def reachable_kafka(settings: KafkaSettings, topic: str) -> Bus:
-    """Raises CommandError if Kafka can't be reached or lacks the topic. From now on only warnings are logged, to stderr."""
+def quiet_logs() -> None:
+    """From now on only warnings are logged, to stderr."""
     configure_logs("WARNING", "console")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors become a CommandError, and retries aren't errors
+
+
+async def reachable_kafka(settings: KafkaSettings, topic: str) -> Bus:
+    """Raises CommandError if Kafka can't be reached or lacks the topic. From now on only warnings are logged, to stderr."""
+    quiet_logs()
     kafka = kafka_of(settings)
     try:
         await ensure_topics(kafka, [topic])

@@ -1,5 +1,7 @@
 """`ordersaga sandbox`."""
 
+import os
+import socket
 from typing import Annotated
 
 from cyclopts import Parameter, validators
@@ -24,4 +26,10 @@ def sandbox(
         from ordersaga_sandbox import serve
     except ImportError as error:
         raise CommandError(f"the sandbox isn't installed ({error}): pip install 'ordersaga[sandbox]'") from error
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise CommandError(
+            f"the sandbox can't listen on {host}, port {port}: {os.strerror(error.errno or 0)}", 2
+        ) from error
     serve(host, port)

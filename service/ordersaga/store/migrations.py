@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import asyncpg
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import ordersaga
@@ -88,7 +87,12 @@ def _locked(connection: Connection, work: Callable[[Config], None]) -> None:
     connection.commit()
     config = _config()
     config.attributes["connection"] = connection
-    work(config)
+    try:
+        work(config)
+    except CommandError as error:
+        raise MigrationError(
+            f"the database's schema isn't known to this version: a newer version has upgraded it ({error})"
+        ) from error
 
 
 def _run(database: Database | str, work: Callable[[Connection], _T]) -> _T:
@@ -106,15 +110,8 @@ def _on_connection(database: Database | str, work: Callable[[Connection], _T]) -
         connection = await translate_errors(engine.pool.connect(), engine.where)
         try:
             return await translate_errors(connection.run_sync(work), engine.where)
-        except DBAPIError as error:
-            raise MigrationError(f"migration of {engine.where}: {_message(error)}") from error
         finally:
             await connection.close()
             await engine.close()
 
     return run()
-
-
-def _message(error: DBAPIError) -> str:
-    cause = error.orig.__cause__ if error.orig is not None else None
-    return str(cause) if isinstance(cause, asyncpg.PostgresError) else str(error.orig)
