@@ -207,3 +207,14 @@ def test_topics_are_created_once(
         f"{orders} was created with 3 partitions.\n{outcomes} was created with 3 partitions.\n",
     )
     assert run("topics", "create").out == f"{orders} exists already.\n{outcomes} exists already.\n"
+
+
+@pytest.mark.parametrize("command", [["outcomes", "--until-idle", "1"], ["topics", "create"]], ids=" ".join)
+def test_tls_to_a_plain_kafka_port_is_one_line(
+    run: Run, topics: Topics, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("ORDERSAGA_KAFKA_TLS", "true")
+    result = run(*command)
+    assert result.code == 1
+    assert len(result.err.splitlines()) == 1
+    assert result.err.startswith("Kafka at ")

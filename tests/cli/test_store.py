@@ -340,6 +340,15 @@ async def execute(database: str, statements: str) -> None:
     await connection.close()
 
 
+def test_tls_to_a_port_without_it_is_one_line(run: Run, stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_DATABASE", f"{stored}?sslmode=require")
+    for command in (["dead-letters", "list"], ["migrate"]):
+        result = run(*command)
+        assert result.code == 1
+        assert len(result.err.splitlines()) == 1
+        assert "rejected SSL upgrade" in result.err
+
+
 def test_another_master_key_is_told(run: Run, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", base64.b64encode(bytes(32)).decode())
     result = run("order", "show", "536365")

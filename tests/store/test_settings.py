@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ordersaga.store.engine import Engine
-from ordersaga.store.errors import SettingError, StoreUnavailableError
+from ordersaga.store.errors import AccessDeniedError, SettingError, StoreUnavailableError
 from ordersaga.store.migrations import upgrade
 from ordersaga.store.settings import Database, SslMode
 from ordersaga.store.store import Store
@@ -80,7 +80,7 @@ async def test_a_server_of_another_name_is_refused_by_verify_full_alone(
 
 
 async def test_a_wrong_password_is_told_without_it(secured: LocalPostgres) -> None:
-    with pytest.raises(StoreUnavailableError, match="password authentication failed") as refused:
+    with pytest.raises(AccessDeniedError, match="password authentication failed") as refused:
         await encrypted(secured.url().replace("right", "s3cret"))
     assert "s3cret" not in str(refused.value)
 
