@@ -76,6 +76,12 @@ def test_each_attention_is_told_with_its_advice(reason: str) -> None:
     assert f"Attention {reason} since 2023-11-14 22:13:20 UTC: look it up." in explained(order).to_do
 
 
+def test_a_lease_is_told_while_it_lasts() -> None:
+    order = open_operation("capture").order
+    assert "A worker is processing it" in explained(order, lease_until=START + 30).waits[0]
+    assert "A worker is processing it" not in explained(order, lease_until=START - 30).waits[0]
+
+
 def test_a_dead_letter_a_pause_and_a_late_order_are_told() -> None:
     order = replace(Story(A).order, blocked="letter-1")
     paused = explained(order, Switch("calls", "*", "klarna", "grace", START))

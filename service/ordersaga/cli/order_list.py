@@ -28,8 +28,7 @@ async def list_(
     Parameters
     ----------
     id_
-        Only the order with this id: of the shop, or at the provider of the order, a capture or a refund, or of a dead
-        letter.
+        Only the order with this id: the shop's, the provider's, of a capture or a refund, or of its dead letter.
     merchant
         Only of this merchant.
     status

@@ -36,7 +36,7 @@ def explain(view: OrderView, paused: Sequence[Switch], now: float, rules: Rules)
         raise OperatingError(f"merchant {order.key.merchant!r} has no account with {order.provider!r} in the settings")
     following = saga.next_call(order, now, rules)
     until = following.until if isinstance(following, Wait) and not _for_a_person(order) else None
-    waits = tuple(_waits(view, until)) or ("It waits for nothing.",)
+    waits = tuple(_waits(view, until, now)) or ("It waits for nothing.",)
     of_order = [
         one for one in paused if one.merchant in {order.key.merchant, ALL} and one.provider in {order.provider, ALL}
     ]
@@ -69,10 +69,10 @@ def _money(order: Order) -> Iterator[str]:
             yield f"A response was lost: {_name(order, operation)} may have taken effect."
 
 
-def _waits(view: OrderView, until: float | None) -> Iterator[str]:
+def _waits(view: OrderView, until: float | None, now: float) -> Iterator[str]:
     order = view.order
     again = f" Next step: {_at(until)}." if until is not None else ""
-    if view.lease_until is not None:
+    if view.lease_until is not None and view.lease_until > now:
         yield f"A worker is processing it, until {_at(view.lease_until)} at the latest."
     if order.operations:
         yield _operation(order, order.operations[0]) + again

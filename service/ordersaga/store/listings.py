@@ -71,6 +71,7 @@ _WAITS_FOR: Final = """CASE WHEN o.blocked IS NOT NULL AND json_array_length(coa
 _ANY: Final = "orders AS o WHERE true"
 _UNFINISHED: Final = """
 orders AS o WHERE (o.due_at IS NOT NULL OR o.attention IS NOT NULL OR o.blocked IS NOT NULL)"""
+"""Few of all orders, each by a partial index."""
 _OF_KEYS: Final = """
 unnest($10::text[], $11::text[], $12::text[]) AS g(merchant, kind, subject)
 JOIN orders AS o USING (merchant, kind, subject) WHERE true"""
@@ -125,7 +126,8 @@ async def list_orders(session: Session, wanted: OrderFilter, limit: int) -> list
         wanted.waits_for,
         limit,
     ]
-    source = _ANY if wanted.waits_for is None else _UNFINISHED
+    of_few = not (wanted.waits_for is wanted.attention is wanted.overdue is None)
+    source = _UNFINISHED if of_few else _ANY
     if wanted.keys is not None:
         source = _OF_KEYS
         arguments += columns_of([*wanted.keys])
