@@ -126,8 +126,8 @@ async def list_orders(session: Session, wanted: OrderFilter, limit: int) -> list
         wanted.waits_for,
         limit,
     ]
-    of_few = not (wanted.waits_for is wanted.attention is wanted.overdue is None)
-    source = _UNFINISHED if of_few else _ANY
+    of_all = wanted.waits_for is None and wanted.attention is None and wanted.overdue is None
+    source = _ANY if of_all else _UNFINISHED
     if wanted.keys is not None:
         source = _OF_KEYS
         arguments += columns_of([*wanted.keys])
