@@ -94,6 +94,14 @@ def test_an_attention_of_an_operation_is_left_to_settle(run: Run, stored: str, a
     assert shown(stored, Key("default", "order", "536365")).attention == "answer_lost"
 
 
+def test_a_settle_resolves_the_attention_in_the_name_of_who_settled(run: Run, attentions: dict[str, str]) -> None:
+    operation = listed(run, "--reason", "answer_lost")[0]["operation_id"]
+    words = ("--had-no-effect", "--reason", "it isn't there", "--by", "grace")
+    assert run("order", "settle", "536365", operation, *words).code == 0
+    (resolved,) = listed(run, "--state", "resolved")
+    assert (resolved["reason"], resolved["resolved_by"]) == ("answer_lost", "grace")
+
+
 def test_the_warning_of_an_expiry_is_not_silenced(run: Run, attentions: dict[str, str]) -> None:
     result = run("attention", "resolve", attentions["authorization_expires"], "--by", "grace")
     assert (result.code, result.err) == (

@@ -73,7 +73,10 @@ def test_an_event_that_came_too_early_waits_until_its_deadline() -> None:
 @pytest.mark.parametrize("reason", ["internal_error", "books_differ"])
 def test_each_attention_is_told_with_its_advice(reason: str) -> None:
     order = replace(Story(A).order, attentions=(Attention(reason, START, None, "look it up"),))
-    assert f"Attention {reason} since 2023-11-14 22:13:20 UTC: look it up." in explained(order).to_do
+    assert explained(order).to_do == (
+        f"Attention {reason} since 2023-11-14 22:13:20 UTC: look it up.",
+        "When that is done, `ordersaga attention resolve` closes it.",
+    )
 
 
 def test_a_lease_is_told_while_it_lasts() -> None:

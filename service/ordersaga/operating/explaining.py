@@ -8,6 +8,7 @@ from ordersaga.domain import saga
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.model.outcomes import Wait
 from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.uncertainty.manual import CLOSES_ITSELF
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.formats import money, to_second
 from ordersaga.store.reads import OrderView
@@ -114,6 +115,8 @@ def _to_do(view: OrderView, paused: Sequence[Switch], now: float) -> Iterator[st
     for one in order.attentions:
         advice = f": {one.advice}" if one.advice else ""
         yield f"Attention {one.reason} since {_at(one.since)}{advice}."
+        if one.operation_id is None and one.reason not in CLOSES_ITSELF:
+            yield "When that is done, `ordersaga attention resolve` closes it."
     if view.attention is not None and not order.has_attention(view.attention):
         yield f"Attention {view.attention}: see the service's log, and report it."
     for operation in order.operations[:1]:

@@ -17,7 +17,7 @@ JOURNALLED: Final = "manual"
 """`Entry.what` of a person's verdict; `Entry.name` is the verdict."""
 ENDING: Final = frozenset({"took_effect", "had_no_effect"})
 """Verdicts that end the operation."""
-_BY_ITSELF: Final = frozenset({"authorization_expires"})
+CLOSES_ITSELF: Final = frozenset({"authorization_expires"})
 """Attentions that nobody can clear: an authorization must not expire without one (I9)."""
 _ID: Final = re.compile(r"[!-~]{1,255}")
 
@@ -80,7 +80,7 @@ def resolved(builder: DecisionBuilder, reason: str, by: str) -> None:
     if not named:
         has = ", ".join(one.reason for one in order.attentions) or "none"
         raise NotSettledError(order.key, f"it has no open attention {reason}; there is: {has}")
-    if reason in _BY_ITSELF:
+    if reason in CLOSES_ITSELF:
         raise NotSettledError(order.key, f"{reason} warns until it is dealt with: {named[0].advice}")
     for one in named:
         for operation in order.operations:
