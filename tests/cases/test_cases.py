@@ -9,19 +9,10 @@ from .conftest import Shared
 from .files import Case, cases
 from .runner import Run
 
-FAILING = {
-    "50-us-sales-tax-line": "the amounts of sales_tax lines don't count as tax of the order",
-}
-"""Cases that the service doesn't satisfy yet, and why."""
 
-
-def _parameter(case: Case) -> object:
-    reason = FAILING.get(case.name)
-    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)] if reason else []
-    return pytest.param(case, id=case.name, marks=marks)
-
-
-@pytest.mark.parametrize("case", [_parameter(case) for case in cases() if case.built and case.action is None])
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name) for case in cases() if case.built and case.action is None]
+)
 async def test_a_case_ends_as_expected(shared: Shared, case: Case) -> None:
     run = Run(shared.play, shared.producer, case)
     await run.complete()

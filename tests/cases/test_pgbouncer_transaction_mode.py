@@ -7,8 +7,6 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator
 
-import pytest
-
 from e2e.play import Play, life, playing, until
 from ordersaga_local.parts import Kafka, Parts, Postgres
 from ordersaga_local.postgres import LocalPostgres
@@ -62,11 +60,6 @@ async def test_behind_pgbouncer_that_takes_our_parameters_nothing_is_lost_or_mad
         await _goes_on_without(play, service)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="prepared statements break, and the process ends without a line that says so",
-)
 async def test_behind_pgbouncer_that_takes_our_parameters_it_works_or_says_why_not(kafka: Kafka) -> None:
     async with behind(kafka, OURS) as (play, service):
         works = len(play.books.finals) == 2 * ORDERS and service.pid

@@ -21,18 +21,7 @@ RIGHTS = (
     "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
     "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app",
 )
-FAILING = {
-    "journal": "the intake narrows the error down to each good event: a dead letter `internal_error`",
-    "outbox": "the settler sets the orders aside after their calls, and they don't continue after the grant",
-}
-"""Tables for which the service doesn't satisfy the case yet, and why."""
 TABLES: list[str] = CASE.action["tables"] if CASE.action else []
-
-
-def _parameter(table: str) -> object:
-    reason = FAILING.get(table)
-    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)] if reason else []
-    return pytest.param(table, id=table, marks=marks)
 
 
 async def _as_owner(play: Play, *statements: str) -> None:
@@ -45,7 +34,7 @@ async def _as_owner(play: Play, *statements: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("table", [_parameter(table) for table in TABLES])
+@pytest.mark.parametrize("table", TABLES)
 async def test_while_a_right_is_missing_everything_waits_and_then_continues(kafka: Kafka, table: str) -> None:
     with LocalPostgres() as server:
         async with playing(Parts(kafka, Postgres(server.url(), str(server))), None) as play:
