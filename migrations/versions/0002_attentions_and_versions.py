@@ -24,6 +24,12 @@ def upgrade() -> None:
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, call_kind, due_at) WHERE due_at IS NOT NULL")
     op.execute(
         """
+        CREATE UNIQUE INDEX orders_provider_order_idx ON orders (merchant, provider, provider_order_id)
+        WHERE provider_order_id IS NOT NULL AND (status NOT IN ('rejected', 'abandoned') OR captured_amount > 0)
+        """
+    )
+    op.execute(
+        """
         CREATE TABLE attentions (
             merchant TEXT COLLATE "C" NOT NULL,
             kind TEXT COLLATE "C" NOT NULL,
@@ -86,6 +92,7 @@ def downgrade() -> None:
     op.execute("ALTER TABLE epoch DROP COLUMN lowest_version, DROP COLUMN lineage")
     op.execute("DROP TABLE attentions")
     op.execute("DROP INDEX orders_blocked_idx")
+    op.execute("DROP INDEX orders_provider_order_idx")
     op.execute("DROP INDEX orders_due_idx")
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, due_at) WHERE due_at IS NOT NULL")
     op.execute("ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind")

@@ -11,15 +11,13 @@ from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Decision
 from ordersaga.domain.model.terms import Rules
 
-Accept = Callable[[Order | None, Event, float, Rules], Decision]
-
 
 def bug_in_accept(monkeypatch: pytest.MonkeyPatch, *names: str, broken: Callable[[Order], Order] | None = None) -> None:
     """For events with these ids: an exception, or a decision that the database refuses."""
-    right: Accept = saga.accept
+    right = saga.accept
 
-    def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
-        decision = right(order, event, now, rules)
+    def accept(order: Order | None, event: Event, now: float, rules: Rules, *, taken: bool = False) -> Decision:
+        decision = right(order, event, now, rules, taken=taken)
         if event.cause.id not in names:
             return decision
         if broken is None:

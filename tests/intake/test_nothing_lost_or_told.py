@@ -36,7 +36,7 @@ def personal(shop: Shop, subject: str, **more: Any) -> Record:
 async def test_every_record_has_an_inbox_row_or_a_dead_letter(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     right = saga.accept
 
-    def accept(order: Any, event: Any, now: float, rules: Any) -> Any:
+    def accept(order: Any, event: Any, now: float, rules: Any, **_more: Any) -> Any:
         if event.cause.id == "placed-bug":
             raise ZeroDivisionError
         return right(order, event, now, rules)
@@ -79,7 +79,7 @@ async def test_an_event_of_which_nothing_would_be_told_any_more_is_counted(
 ) -> None:
     right = saga.accept
 
-    def accept(order: Any, event: Any, now: float, rules: Any) -> Any:
+    def accept(order: Any, event: Any, now: float, rules: Any, **_more: Any) -> Any:
         decision = right(order, event, now, rules)
         if event.cause.id == "dropped":
             return replace(decision, order=replace(decision.order, pending=()))
@@ -115,7 +115,7 @@ async def test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome
 ) -> None:
     right = saga.accept
 
-    def accept(order: Any, event: Any, now: float, rules: Any) -> Any:
+    def accept(order: Any, event: Any, now: float, rules: Any, **_more: Any) -> Any:
         if event.cause.id == "bug":
             raise ValueError(f"of {event.data}")
         return right(order, event, now, rules)

@@ -103,10 +103,10 @@ async def test_an_event_that_takes_too_long_stands_alone_in_the_end(
 ) -> None:
     accept = saga.accept
 
-    def slow(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
+    def slow(order: Order | None, event: Event, now: float, rules: Rules, *, taken: bool = False) -> Decision:
         if event.cause.id == "slow":
             time.sleep(0.5)
-        return accept(order, event, now, rules)
+        return accept(order, event, now, rules, taken=taken)
 
     monkeypatch.setattr(saga, "accept", slow)
     monkeypatch.setattr(intake, "_MAX_DECIDING", 0.4)

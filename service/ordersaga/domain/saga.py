@@ -23,11 +23,11 @@ _OUR_FAULT = "internal_error"
 _TOO_MANY = "see what the order waits for; send this event again, under a new id, once it goes on"
 
 
-def accept(order: Order | None, event: Event, now: float, rules: Rules) -> Decision:
-    """Takes an event in: decides it, or lets it wait."""
+def accept(order: Order | None, event: Event, now: float, rules: Rules, *, taken: bool = False) -> Decision:
+    """Takes an event in: decides it, or lets it wait. `taken`: the provider's order that it names is another order's."""
     builder = DecisionBuilder(order or Order(Key(event.merchant, event.kind, event.subject)), now, rules)
     builder.journal("event", event.cause.type, event_id=event.cause.id)
-    builder.arrive(event.cause, event.data, event.raw)
+    builder.arrive(event.cause, event.data, event.raw, taken=taken)
     return _advanced(builder, arrived=True)
 
 

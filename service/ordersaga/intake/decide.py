@@ -1,22 +1,26 @@
 """Decides a batch of records: pure, in the order of the records."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from ordersaga.bus.cloudevents import InvalidInput, ValidInput
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
 from ordersaga.domain.model import owed
-from ordersaga.domain.model.events import Event
+from ordersaga.domain.model.events import Event, Placed
 from ordersaga.domain.model.order import Key, Order, Refusal
 from ordersaga.domain.model.outcomes import Decision, Entry, Outcome
 from ordersaga.domain.model.terms import Rules
 from ordersaga.intake.inputs import ANSWERED, Input, dead_letter_of, key_of
 from ordersaga.store.dead_letters import DeadLetter
-from ordersaga.store.intake import InboxMatch
+from ordersaga.store.intake import InboxMatch, ProviderOrder
 
 RulesOf = Callable[[str], Rules]
+
+
+_NO_OWNERS: Final[Mapping[ProviderOrder, Key]] = {}
 
 
 class BatchDecision(Struct):
@@ -27,6 +31,7 @@ class BatchDecision(Struct):
     entries: list[tuple[Key, Entry]]
     outcomes: list[tuple[Key, Outcome]]
     dead_letters: list[DeadLetter]
+    owners: dict[ProviderOrder, Key]
     taken: int = 0
     duplicates: int = 0
     foreign: int = 0  # records whose key isn't their order's id
@@ -39,12 +44,13 @@ def decide_batch(
     rules_of: RulesOf,
     now: float,
     oldest: float,
+    owners: Mapping[ProviderOrder, Key] = _NO_OWNERS,
 ) -> BatchDecision:
     """Decides each record in turn. `oldest`: a record with an earlier timestamp is too old, unless the inbox knows it.
 
     A bad input raises nothing; an exception is a bug of ours.
     """
-    batch = BatchDecision(orders, {}, [], [], [])
+    batch = BatchDecision(orders, {}, [], [], [], dict(owners))
     for record, decoded, match in inputs:
         if _is_foreign(record, decoded):
             batch.foreign += 1
@@ -72,11 +78,24 @@ def unaccounted(batch: BatchDecision, records: int) -> int:
 def _accept(batch: BatchDecision, event: Event, rules_of: RulesOf, now: float) -> None:
     key = Key(event.merchant, event.kind, event.subject)
     order = batch.orders.get(key)
-    decision = saga.accept(order, event, now, rules_of(event.merchant))
+    wanted = taken_over(event)
+    owner = None if wanted is None else batch.owners.get(wanted)
+    taken = owner is not None and owner != key
+    decision = saga.accept(order, event, now, rules_of(event.merchant), taken=taken)
+    if wanted is not None and not taken and decision.order.provider_order_id == wanted[2]:
+        batch.owners[wanted] = key  # also for the events that follow in this batch
     batch.taken += 1
     before = (event.cause,) if order is None else (event.cause, *owed.owed(order))
     batch.forgotten += len(owed.forgotten(before, decision))
     _add(batch, key, decision)
+
+
+def taken_over(event: Event) -> ProviderOrder | None:
+    """The provider's order that the event takes over."""
+    data = event.data
+    if not isinstance(data, Placed) or data.payment.order_id is UNSET:
+        return None
+    return event.merchant, data.payment.provider, data.payment.order_id
 
 
 def _reject(batch: BatchDecision, record: Record, decoded: InvalidInput, rules_of: RulesOf, now: float) -> None:

@@ -10,12 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga import telemetry
-from ordersaga.bus.cloudevents import decode_record
+from ordersaga.bus.cloudevents import ValidInput, decode_record
 from ordersaga.bus.records import Partition, Record
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
-from ordersaga.intake.decide import BatchDecision, decide_batch, unaccounted
+from ordersaga.intake.decide import BatchDecision, decide_batch, taken_over, unaccounted
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
 from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, kind_of, others_after
 from ordersaga.outbox import outbox_row
@@ -287,14 +287,16 @@ class Intake:
     async def _decide(self, tx: IntakeTransaction, batch: Batch) -> tuple[InboxLookup, dict[Key, Row], BatchDecision]:
         rows = [(record, row) for record, decoded in batch if (row := inbox_row_of(record, decoded)) is not None]
         keys = [key for _, decoded in batch if (key := key_of(decoded)) is not None]
-        lookup, locked = await tx.look_up([row for _, row in rows], keys)
+        wanted = [one for _, decoded in batch if isinstance(decoded, ValidInput) and (one := taken_over(decoded.event))]
+        lookup, locked = await tx.look_up([row for _, row in rows], keys, wanted)
         self._rulebook.update(input_watermark=lookup.clock.input_watermark, restored_at=lookup.clock.raised_at)
         match_of = {id(record): match for (record, _), match in zip(rows, lookup.matches, strict=True)}
         now, orders = lookup.clock.now, {key: row.order for key, row in locked.items()}
         inputs = ((record, decoded, match_of.get(id(record), "new")) for record, decoded in _within_time_limit(batch))
         oldest = now - self._settings.inbox_retention
         decided = await _aside(
-            [record for record, _ in batch], lambda: decide_batch(inputs, orders, self._rulebook.of, now, oldest)
+            [record for record, _ in batch],
+            lambda: decide_batch(inputs, orders, self._rulebook.of, now, oldest, lookup.owners),
         )
         return lookup, locked, decided
 

@@ -1,7 +1,7 @@
 """One batch of input in one transaction: BEGIN, two statements and COMMIT, whatever the batch contains."""
 # ruff: noqa: S608 - statements are built from constants
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 from uuid import UUID
 
@@ -33,11 +33,26 @@ class InboxRow(Struct, frozen=True):
     dead_letter: UUID | None = None
 
 
+ProviderOrder = tuple[str, str, str]
+"""Merchant, provider, the provider's id of an order."""
+
+
 class InboxLookup(Struct, frozen=True):
     """What the inbox holds of each input, in the order given."""
 
     clock: Clock
     matches: list[InboxMatch]
+    owners: Mapping[ProviderOrder, Key] = {}  # of provider orders that were asked for: who has them
+
+
+def _owners(records: Sequence[Record]) -> dict[ProviderOrder, Key]:
+    return {
+        (record["taken_merchant"], record["taken_provider"], record["taken_id"]): Key(
+            record["taken_merchant"], record["taken_kind"], record["taken_subject"]
+        )
+        for record in records
+        if record["taken_id"] is not None
+    }
 
 
 class Change(Struct, frozen=True):
@@ -82,9 +97,16 @@ known AS (
     SELECT g.position, i.digest, row_number() OVER () AS n FROM given AS g JOIN inbox AS i USING (merchant, source, id)
 ),
 locked AS ({renumbered(lock("(SELECT count(*) FROM inserted) >= 0"), 6)}),
-found AS (SELECT *, row_number() OVER () AS n FROM locked)
+found AS (SELECT *, row_number() OVER () AS n FROM locked),
+taken AS (
+    SELECT c.merchant AS taken_merchant, c.provider AS taken_provider, c.id AS taken_id, o.kind AS taken_kind,
+           o.subject AS taken_subject, row_number() OVER () AS n
+    FROM unnest($10::text[], $11::text[], $12::text[]) AS c(merchant, provider, id)
+    JOIN orders AS o ON (o.merchant, o.provider, o.provider_order_id) = (c.merchant, c.provider, c.id)
+    WHERE o.provider_order_id IS NOT NULL AND (o.status NOT IN ('rejected', 'abandoned') OR o.captured_amount > 0)
+)
 SELECT clock.*, (SELECT count(*) FROM inserted) AS inserted, looked_up.*
-FROM clock LEFT JOIN (known FULL JOIN found USING (n)) AS looked_up ON true"""
+FROM clock LEFT JOIN (known FULL JOIN found USING (n) FULL JOIN taken USING (n)) AS looked_up ON true"""
 """The inbox first, then the orders' locks: so that no two transactions deadlock."""
 
 _ADVANCE: Final = """
@@ -123,7 +145,9 @@ class IntakeTransaction:
         self._vault = vault
         self._topics = list(topics)
 
-    async def look_up(self, rows: Sequence[InboxRow], keys: Iterable[Key] = ()) -> tuple[InboxLookup, dict[Key, Row]]:
+    async def look_up(
+        self, rows: Sequence[InboxRow], keys: Iterable[Key] = (), provider_orders: Sequence[ProviderOrder] = ()
+    ) -> tuple[InboxLookup, dict[Key, Row]]:
         """Inserts new inputs into the inbox (of equal ones the first is new), and locks the orders.
 
         Orders that don't exist are missing in the result. Raises UnreadableError, and ConflictError if another
@@ -143,12 +167,15 @@ class IntakeTransaction:
             [row.dead_letter for row in given],
             self._topics,
             *columns_of(in_lock_order(keys)),
+            [merchant for merchant, _, _ in provider_orders],
+            [provider for _, provider, _ in provider_orders],
+            [name for _, _, name in provider_orders],
         )
         known = {names[r["position"] - 1]: r["digest"] for r in records if r["position"] is not None}
         if len(known) + records[0]["inserted"] != len(names):
             raise ConflictError("another transaction has just taken in one of these events")
         orders = {key_of(record): row_of(record, self._codec) for record in records if record["merchant"] is not None}
-        return InboxLookup(clock_of(records[0]), _matches(rows, first, known)), orders
+        return InboxLookup(clock_of(records[0]), _matches(rows, first, known), _owners(records)), orders
 
     async def write(
         self,

@@ -103,6 +103,16 @@ orders: Final = Table(
         postgresql_where=text("is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL"),
     ),
     Index("orders_blocked_idx", "blocked", postgresql_where=text("blocked IS NOT NULL")),
+    Index(
+        "orders_provider_order_idx",
+        "merchant",
+        "provider",
+        "provider_order_id",
+        unique=True,
+        postgresql_where=text(
+            "provider_order_id IS NOT NULL AND (status NOT IN ('rejected', 'abandoned') OR captured_amount > 0)"
+        ),
+    ),
     Index("orders_attention_idx", "merchant", "attention", postgresql_where=text("attention IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
 )
@@ -293,6 +303,7 @@ INPUT_CONSTRAINTS: Final = frozenset({
     "orders_refunded_within_captured",
     "orders_lease_whole",
     "orders_leased_is_due",
+    "orders_provider_order_idx",
     "outbox_merchant_kind_subject_sequence_key",
     "attentions_open_idx",
 })  # fmt: skip

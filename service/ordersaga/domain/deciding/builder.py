@@ -79,11 +79,11 @@ class DecisionBuilder:
 
     # events that wait
 
-    def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False) -> None:
+    def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False, taken: bool = False) -> None:
         """Queues the event behind (or before) those that wait; its data is stored only if it stays."""
         token = f"{len(cause.source)} {cause.source}\n{cause.id}"  # both may hold any character
         self._fresh[token] = (data, raw)
-        new, waiting = Pending(cause, token, self.now), self.order.pending
+        new, waiting = Pending(cause, token, self.now, taken=taken), self.order.pending
         self.change(pending=(new, *waiting) if first else (*waiting, new))
 
     def unblock(self, letter: str) -> None:

@@ -29,6 +29,9 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     if not _starts_afresh(order):
         raise Refused("order_exists", f"order is {order.status}")
     _supported(builder, data)
+    if pending.taken:
+        refused_by_rules(builder, data)
+        raise Refused("provider_order_taken", "another order has this order of the provider's")
     cancel = _whole_cancel_before(builder, pending)
     _start_afresh(builder, pending.cause, data)
     builder.drop(pending)

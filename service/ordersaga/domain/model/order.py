@@ -128,6 +128,7 @@ class Pending(Struct, frozen=True, omit_defaults=True):
     arrived: float
     waits_for: str = "operation"  # operation | order | review | shipment | dead_letter
     deadline: float | None = None
+    taken: bool = False  # it takes over a provider's order that another order has
     moves: int = 0  # waits for a shipment: the order's moves when it was last decided
 
 
