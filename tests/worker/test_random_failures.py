@@ -74,9 +74,9 @@ async def test_no_slot_is_lost_and_nothing_is_done_twice(
     database: str, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     faults = Faults(seed)
-    faults.of_store_and_saga(monkeypatch)
     options = {"slots": MERCHANTS, "lease": 0.6, "deadline": 0.25}
     async with roles(database, owner="w1", **options) as one, roles(database, owner="w2", **options) as two:
+        faults.of_store_and_saga(monkeypatch)
         two.fake.klarna = one.fake.klarna
         for each in (one, two):
             each.fake.on_call = faults.of_provider(each)
