@@ -40,12 +40,20 @@ def orders(stored: str) -> None:
     early = Order(of("early"), pending=(Pending(SHIPPED, "t", 1.7e9, "order", 1.8e9),))
     review = Order(of("review", "gifts"), "klarna", "k-2", "pending_review", currency="GBP", order_amount=100)
     blocked = Order(of("blocked"), blocked=str(LETTER.id), pending=(Pending(SHIPPED, "t", 1.7e9, "dead_letter"),))
-    differs = replace(captured, key=of("differs"), attentions=(Attention("books_differ", 1.7e9),))
+    differs = replace(
+        captured, key=of("differs"), provider_order_id="k-3", attentions=(Attention("books_differ", 1.7e9),)
+    )
     ids = [ProviderId(captured.key, "klarna", "k-1", "create_order")]
     ids.append(ProviderId(captured.key, "klarna", "capture-1", "capture"))
     put(stored, captured, differs, blocked, appended=AppendedRows(provider_ids=ids, dead_letters=[LETTER]))
-    put(stored, replace(stuck("capture").order, key=of("stuck")))
-    put(stored, early, review, replace(open_operation("capture").order, key=of("sending")), due_at=1.7e9)
+    put(stored, replace(stuck("capture").order, key=of("stuck"), provider_order_id="k-4"))
+    put(
+        stored,
+        early,
+        review,
+        replace(open_operation("capture").order, key=of("sending"), provider_order_id="k-5"),
+        due_at=1.7e9,
+    )
 
 
 @pytest.mark.usefixtures("orders")
