@@ -18,7 +18,7 @@ from .database import put
 def order(stored: str) -> Order:
     made = stuck("capture").order
     ids = [ProviderId(made.key, "klarna", "k-1", "create_order"), ProviderId(made.key, "klarna", "both", "capture")]
-    other = replace(made, key=Key("default", "order", "both"))
+    other = replace(made, key=Key("default", "order", "both"), provider_order_id="k-2")
     put(stored, made, other, appended=AppendedRows(provider_ids=ids))
     return made
 
