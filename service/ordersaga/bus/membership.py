@@ -190,7 +190,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
             await self._deliver(batch, assignment, next_offsets)
         except ReadAgainError:
             await self._position(consumer, assignment)
-        except Exception:
+        except Exception:  # whatever it is, the records are read again
             log.exception("a batch couldn't be handed out and is read again")
             consumer.rewind(_first_offsets(records))
         finally:
@@ -209,7 +209,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
                 log.warning("store unavailable, events wait", reason=str(error), records=len(batch.records))
                 await assignment.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
-            except Exception:
+            except Exception:  # it is retried whatever the error is
                 log.exception("a batch failed and is retried", records=len(batch.records), seconds=pause)
                 await assignment.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)

@@ -202,7 +202,7 @@ class Worker:
                 telemetry.UNCERTAIN_CALLS.inc()
                 order = evidence.mark_uncertain(order, uncertain.since, uncertain.until)
             return saga.next_call(order, self._clock.database_now(), self._rulebook.of(key.merchant))
-        except Exception:
+        except Exception:  # our own code failed on this order: the others go on
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
             return None
 
