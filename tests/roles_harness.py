@@ -43,6 +43,9 @@ from ordersaga.worker.settler import Settler, SettlerSettings
 from ordersaga.worker.worker import ProviderEndpoint, Worker, WorkerSettings
 
 TOPIC: Final = "shop.orders"
+OLD_KEY: Final = Vault({"k": bytes(32)}, "k")
+NEW_KEY: Final = Vault({"k": bytes(32), "k2": bytes(range(32))}, "k2")
+"""Of a process that encrypts with a key that others lack, and reads what they have written."""
 OnCall = Callable[[Call], Awaitable[Result | None]]
 
 
@@ -154,6 +157,7 @@ class Options:
     retention: float = 30 * 86_400.0
     settlers: int = 2
     pool: int = 6
+    vault: Vault = field(default_factory=lambda: OLD_KEY)
 
 
 class Roles:
@@ -161,7 +165,7 @@ class Roles:
 
     def __init__(self, database: str, options: Options) -> None:
         self.options = options
-        self.store = Store(Engine(Database(url=database, pool_size=options.pool)), Vault({"k": bytes(32)}, "k"))
+        self.store = Store(Engine(Database(url=database, pool_size=options.pool)), options.vault)
         self.fake = FakeProvider()
         provider: Provider = options.provider or self.fake
         breakers = {"placing": options.breaker}

@@ -15,13 +15,20 @@ def upgrade() -> None:
         """
         ALTER TABLE orders
             ADD COLUMN state_version SMALLINT DEFAULT 1 NOT NULL,
-            ADD COLUMN key_id TEXT,
+            ADD COLUMN key_id BYTEA NOT NULL GENERATED ALWAYS AS (
+                CASE WHEN length(sealed_key) > 2 THEN substr(sealed_key, 3, get_byte(sealed_key, 1)) ELSE '\\x'::bytea END
+            ) STORED,
             ADD COLUMN call_kind TEXT COLLATE "C" DEFAULT '' NOT NULL
         """
     )
     op.execute("DROP INDEX orders_due_idx")
     op.execute("CREATE INDEX orders_blocked_idx ON orders (blocked) WHERE blocked IS NOT NULL")
-    op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, call_kind, due_at) WHERE due_at IS NOT NULL")
+    op.execute(
+        """
+        CREATE INDEX orders_due_idx ON orders (merchant, provider, call_kind, due_at, state_version, key_id)
+        WHERE due_at IS NOT NULL
+        """
+    )
     op.execute(
         """
         CREATE UNIQUE INDEX orders_provider_order_idx ON orders (merchant, provider, provider_order_id)
@@ -78,15 +85,30 @@ def upgrade() -> None:
             owner TEXT COLLATE "C" NOT NULL,
             beat BIGINT NOT NULL,
             version SMALLINT NOT NULL,
-            key_ids TEXT[] NOT NULL,
+            key_ids BYTEA[] NOT NULL,
             seen_at TIMESTAMPTZ DEFAULT now() NOT NULL,
             CONSTRAINT heartbeats_pkey PRIMARY KEY (owner)
+        )
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE kept_results (
+            merchant TEXT COLLATE "C" NOT NULL,
+            kind TEXT COLLATE "C" NOT NULL,
+            subject TEXT COLLATE "C" NOT NULL,
+            lease_token BIGINT NOT NULL,
+            sealed BYTEA NOT NULL,
+            sealed_key BYTEA NOT NULL,
+            kept_at TIMESTAMPTZ DEFAULT now() NOT NULL,
+            CONSTRAINT kept_results_pkey PRIMARY KEY (merchant, kind, subject)
         )
         """
     )
 
 
 def downgrade() -> None:
+    op.execute("DROP TABLE kept_results")
     op.execute("DROP TABLE heartbeats")
     op.execute("DROP FUNCTION ordersaga_lineage()")
     op.execute("ALTER TABLE epoch DROP COLUMN lowest_version, DROP COLUMN lineage")

@@ -90,6 +90,7 @@ def statistics(stuck: Sequence[Count] = ()) -> Statistics:
         leases_lost=[],
         attentions=[Count("default", "slow", 2)],
         stuck=list(stuck),
+        unreadable=[Count("default", "key", 6)],
         dead_letters=[Count("not_json", "open", 5)],
         intake_lag=0.7,
     )
@@ -102,8 +103,9 @@ def test_the_stores_statistics_become_gauges_and_vanish_with_their_cause() -> No
     assert value("ordersaga_heard_age_seconds") == 0.7
     assert value("ordersaga_orders_overdue", {"merchant": "default", "provider": "klarna"}) == 4
     assert value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) == 2
+    assert value("ordersaga_orders_unreadable", {"merchant": "default", "lacking": "key"}) == 6
     assert value("ordersaga_dead_letters_open", {"code": "not_json"}) == 5
-    telemetry.set_gauges(Statistics(0, 0.0, [], [], [], [], [], 0.0))
+    telemetry.set_gauges(Statistics(0, 0.0, [], [], [], [], [], [], 0.0))
     assert REGISTRY.get_sample_value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) is None
 
 

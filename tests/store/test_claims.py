@@ -4,9 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Key
-from ordersaga.store.claims import Aside, HandBack
+from ordersaga.store.claims import Aside, ClaimedOrder, HandBack
 from ordersaga.store.intake import Change
-from ordersaga.store.rows import ClaimedOrder
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 

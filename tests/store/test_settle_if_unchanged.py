@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Key
 from ordersaga.store.appended import AppendedRows
+from ordersaga.store.claims import ClaimedOrder
 from ordersaga.store.errors import DatabaseReplacedError
-from ordersaga.store.rows import ClaimedOrder, Clock, Known, Lease, ProviderId, Row
+from ordersaga.store.rows import Clock, Known, Lease, ProviderId, Row
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
 

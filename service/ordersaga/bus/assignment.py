@@ -19,6 +19,7 @@ class Assignment:
         self.next: dict[Partition, int] = {}
         self.stored: dict[Partition, int] = {}
         self.positioned = 0  # how often
+        self.standing: dict[Partition, float] = {}  # until when, by the monotonic clock
         self._revoked = False
         self._finishing = False
         self._ending = asyncio.Event()

@@ -11,6 +11,17 @@ class BatchWaitsError(Exception):
     """What a batch needs isn't available; the message says what. No record causes it: the batch is handed out again."""
 
 
+class PartitionsStandError(Exception):
+    """The rest of these partitions waits; all other records of the batch were taken in.
+
+    `offsets`: those that the store has, None: none of it.
+    """
+
+    def __init__(self, offsets: Mapping[Partition, int | None]) -> None:
+        self.offsets = dict(offsets)
+        super().__init__(", ".join(f"{topic}[{number}]" for topic, number in sorted(offsets)))
+
+
 class Batch:
     """The records of one poll, those of each partition by offset.
 
@@ -32,6 +43,10 @@ class Batch:
     @property
     def partitions(self) -> list[Partition]:
         return sorted({Partition(record.topic, record.partition) for record in self.records})
+
+    @property
+    def first_offsets(self) -> dict[Partition, int]:
+        return {Partition(one.topic, one.partition): one.offset for one in reversed(self.records)}
 
     @property
     def next_offsets(self) -> dict[Partition, int]:

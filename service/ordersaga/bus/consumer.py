@@ -21,7 +21,7 @@ class Consumer:
     """One member of a group, for one event loop.
 
     `on_batch` gets one batch at a time, and the same batch again while it raises, until it succeeds or the partitions are
-    revoked. `start_offsets` returns where to start each partition; one that is missing is read from its beginning; it is
+    revoked; after a PartitionsStandError those partitions are read again a few seconds later. `start_offsets` returns where to start each partition; one that is missing is read from its beginning; it is
     called again while it raises, and after a ReadAgainError. `on_idle` gets the ends of partitions that are read completely,
     and the offsets that the store must have of all, about once a second.
     """

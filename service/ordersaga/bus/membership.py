@@ -15,7 +15,15 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from ordersaga.bus.assignment import Assignment
-from ordersaga.bus.batch import Batch, BatchWaitsError, ConsumerOptions, Handlers, Health, ReadAgainError
+from ordersaga.bus.batch import (
+    Batch,
+    BatchWaitsError,
+    ConsumerOptions,
+    Handlers,
+    Health,
+    PartitionsStandError,
+    ReadAgainError,
+)
 from ordersaga.bus.commits import Commits
 from ordersaga.bus.kafka import KafkaSettings, security_of, token_provider
 from ordersaga.bus.polling import PollingConsumer
@@ -205,6 +213,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
                 await self._handlers.on_batch(batch)
             except ReadAgainError:
                 raise
+            except PartitionsStandError as error:
+                self._continue_after(batch, assignment, next_offsets, error.offsets)
+                return
             except BatchWaitsError as error:
                 log.warning("store unavailable, events wait", reason=str(error), records=len(batch.records))
                 await assignment.sleep(pause)
@@ -214,9 +225,24 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
                 await assignment.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE)
             else:
-                assignment.stored.update(batch.next_offsets)
-                self._commits.add(next_offsets)
+                self._continue_after(batch, assignment, next_offsets, {})
                 return
+
+    def _continue_after(
+        self,
+        batch: Batch,
+        assignment: Assignment,
+        next_offsets: Mapping[Partition, int],
+        standing: Mapping[Partition, int | None],
+    ) -> None:
+        """`next_offsets`: by the consumer, behind the batch; `standing`: partitions that wait, and what the store has of them."""
+        known = {partition: offset for partition, offset in standing.items() if offset is not None}
+        taken = {one: offset for one, offset in batch.next_offsets.items() if one not in standing}
+        assignment.stored.update({**taken, **known})
+        self._commits.add({**{one: offset for one, offset in next_offsets.items() if one not in standing}, **known})
+        if standing and self._consumer is not None and assignment is self._assignment:
+            first = batch.first_offsets
+            self._consumer.hold({one: known.get(one, first[one]) for one in standing}, MAX_PAUSE)
 
     async def _on_idle(self, ends: Mapping[Partition, int]) -> None:
         self._commits.add({partition: self._assignment.next[partition] for partition in ends})

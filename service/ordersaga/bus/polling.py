@@ -44,10 +44,29 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
         self._failures = 0
         self._response_at = time.monotonic()
 
+    def hold(self, offsets: Mapping[Partition, int], seconds: float) -> None:
+        """Reads these partitions no further, and from these offsets again after so many seconds."""
+        self.rewind(dict(offsets))
+        assignment = self.assignment
+        if assignment is None or not assignment.reading:
+            return
+        for partition in offsets:
+            if assignment.holds(partition):
+                assignment.standing[partition] = time.monotonic() + seconds
+                self.pause(TopicPartition(*partition))
+
+    def _resume_standing(self, assignment: Assignment) -> None:
+        now = time.monotonic()
+        for partition in [one for one, until in assignment.standing.items() if until <= now]:
+            del assignment.standing[partition]
+            self.resume(TopicPartition(*partition))
+
     async def getmany(self, *_: Any, timeout_ms: int = 0, max_records: int | None = None) -> Records:  # noqa: ARG002 - waiting longer here spares the caller's pause
         """Waits up to a second. An error in one partition blocks only that partition."""
         if time.monotonic() - self.polled_at > _LONG_BATCH:
             self._response_at = time.monotonic()  # nothing had to be fetched while a batch was processed
+        if self.assignment is not None and self.assignment.reading:
+            self._resume_standing(self.assignment)
         try:
             found: Records = await super().getmany(timeout_ms=_POLL, max_records=max_records)
             self._failures = 0
@@ -74,6 +93,7 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
         offsets = {partition: stored.get(partition, 0) for partition in assignment.partitions}
         assignment.stored = {partition: stored[partition] for partition in offsets if partition in stored}
         assignment.positioned += 1
+        assignment.standing.clear()
         for partition, offset in offsets.items():
             self.seek(TopicPartition(*partition), offset)
         assignment.next.update(offsets)

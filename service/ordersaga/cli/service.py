@@ -19,6 +19,7 @@ from ordersaga.config import Settings
 from ordersaga.store.errors import (
     AccessDeniedError,
     MasterKeyError,
+    OutdatedError,
     PoolerError,
     SchemaMissingError,
     SettingError,
@@ -74,7 +75,7 @@ class Service:
         while True:
             try:
                 missing_keys = await store.open()
-            except (SchemaMissingError, MasterKeyError, PoolerError, AccessDeniedError) as error:
+            except (SchemaMissingError, OutdatedError, MasterKeyError, PoolerError, AccessDeniedError) as error:
                 log.error("the database can't be used", reason=str(error))  # noqa: TRY400 - the reason says it
                 return False
             except StoreUnavailableError as error:

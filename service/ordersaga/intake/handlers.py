@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ordersaga.bus.batch import BatchWaitsError
+from ordersaga.bus.batch import BatchWaitsError, PartitionsStandError
 from ordersaga.bus.consumer import Batch, ReadAgainError
 from ordersaga.bus.records import Partition, Record
 from ordersaga.intake.intake import NOT_CAUSED_BY_INPUT, Intake
@@ -27,11 +27,13 @@ class ConsumerHandlers:
     async def take(self, batch: Batch) -> None:
         """Takes the batch in, a large one as two at once. Raises the first error when both have ended.
 
-        Raises ReadAgainError if the database went back, BatchWaitsError if no record causes the error.
+        Raises ReadAgainError if the database went back, BatchWaitsError if no record causes the error, and PartitionsStandError
+        if orders can be read by another process only.
         """
         at_end = {partition: _MAX_AGE for partition in batch.partitions if batch.at_end(partition)}
         taking = [self._intake.take(part, at_end, _of(part, batch.stored)) for part in split_batch(batch.records)]
-        failures = [one for one in await asyncio.gather(*taking, return_exceptions=True) if one is not None]
+        results = await asyncio.gather(*taking, return_exceptions=True)
+        failures = [one for one in results if isinstance(one, BaseException)]
         for failed in failures:
             if isinstance(failed, DatabaseWentBackError):
                 raise ReadAgainError from failed
@@ -39,6 +41,9 @@ class ConsumerHandlers:
             if isinstance(failed, NOT_CAUSED_BY_INPUT):
                 raise BatchWaitsError(str(failed)) from failed
             raise failed
+        standing = {partition: offset for one in results if isinstance(one, dict) for partition, offset in one.items()}
+        if standing:
+            raise PartitionsStandError(standing)
 
     async def start_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Where to read on, by the store. A partition that was never read is missing."""

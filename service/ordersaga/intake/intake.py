@@ -28,6 +28,7 @@ from ordersaga.store.errors import (
     InputRefusedError,
     MasterKeyError,
     OffsetsMovedError,
+    ReadableElsewhereError,
     SchemaMissingError,
     StoreError,
     StoreUnavailableError,
@@ -79,6 +80,28 @@ class _TriedError(Exception):
     """Rolls a transaction back that would have succeeded."""
 
 
+class _Taking(Struct):
+    """One call of `take`. `standing`: the first offset of each partition that can't be taken in."""
+
+    whole: Batch
+    stored: Stored
+    standing: dict[Partition, int] = {}
+
+    def stand(self, batch: Batch, keys: Container[Key]) -> int:
+        """From the first record of one of these orders on. How many partitions more stand."""
+        before = len(self.standing)
+        for record, decoded in reversed(batch):
+            if key_of(decoded) in keys:
+                self.standing[_partition(record)] = record.offset
+        return len(self.standing) - before
+
+    def before_standing(self, batch: Batch) -> Batch:
+        return [one for one in batch if one[0].offset < self.standing.get(_partition(one[0]), one[0].offset + 1)]
+
+    def without_standing(self, ends: EndTimes) -> EndTimes:
+        return {partition: at for partition, at in ends.items() if partition not in self.standing}
+
+
 class Dispatcher(Protocol):
     """A worker in the same process, to which leased orders are handed over in memory while it has free slots."""
 
@@ -126,9 +149,11 @@ class Intake:
 
     async def take(
         self, records: Sequence[Record], at_end: EndAges, stored: Mapping[Partition, int] = _NOTHING
-    ) -> None:
+    ) -> dict[Partition, int | None]:
         """Takes the batch in; a lasting failure is narrowed down to the record that causes it.
 
+        Returns partitions that stand, and the offsets that the store has of them: their next record is of an order that
+        only another process can read.
         `stored`: the offset that the store must have of each partition, so that nothing is left out before the batch.
         Raises a StoreError that no input causes: call it again with the batch, of which a part may be taken in. After a
         DatabaseWentBackError the epoch is raised, and records have to be read again from the store's offsets.
@@ -137,10 +162,11 @@ class Intake:
         ends = {partition: now - ago for partition, ago in at_end.items()}
         batch = await _aside(records, lambda: [(record, decode_record(record, self._merchants)) for record in records])
         try:
-            await self._take(batch, ends, batch, dict(stored))
+            await self._take(batch, ends, taking := _Taking(batch, dict(stored)))
         except DatabaseWentBackError as error:
             await self.report_went_back(error.topic, stored)
             raise
+        return {partition: taking.stored.get(partition) for partition in taking.standing}
 
     async def report_went_back(self, topic: str, partitions: Iterable[Partition]) -> None:
         """Raises the epoch, unless another process has raised it since this one has last written these partitions.
@@ -153,22 +179,29 @@ class Intake:
             telemetry.REGRESSIONS.inc()
         log.error("the database went back, and lost offsets are read again", topic=topic, raised=raised is not None)
 
-    async def _take(self, batch: Batch, ends: EndTimes, whole: Batch, stored: Stored, tries: int = _TRIES) -> None:
+    async def _take(self, batch: Batch, ends: EndTimes, taking: "_Taking", tries: int = _TRIES) -> None:
+        if taking.standing:
+            batch, ends = taking.before_standing(batch), taking.without_standing(ends)
+        stored = taking.stored
         try:
             await self._take_retrying(batch, ends, stored)
         except NOT_CAUSED_BY_INPUT:
             raise
+        except ReadableElsewhereError as error:
+            telemetry.PARTITIONS_STANDING.inc(taking.stand(batch, error.keys))
+            log.error("a partition stands until another process takes it", reason=str(error))  # noqa: TRY400 - the reason says it
+            await self._take(batch, ends, taking)
         except Exception as error:
             log.exception("a batch failed", records=len(batch))
             if len(batch) > 1:
                 middle = len(batch) // 2
-                await self._take(batch[:middle], {}, whole, stored)
-                await self._take(batch[middle:], ends, whole, stored)
+                await self._take(batch[:middle], {}, taking)
+                await self._take(batch[middle:], ends, taking)
             elif tries > 1:
                 await asyncio.sleep(_PAUSE)
-                await self._take(batch, ends, whole, stored, tries - 1)
+                await self._take(batch, ends, taking, tries - 1)
             else:
-                await self._suspect(*batch[0], error, whole)
+                await self._suspect(*batch[0], error, taking.whole)
                 await self._dead_letter_failing(*batch[0], error, stored)
 
     async def _suspect(self, record: Record, decoded: Input, error: Exception, whole: Batch) -> None:
@@ -378,3 +411,7 @@ def _within_time_limit(batch: Batch) -> Iterator[tuple[Record, Input]]:
         yield one
         if monotonic() > until:
             raise TooSlowError
+
+
+def _partition(record: Record) -> Partition:
+    return Partition(record.topic, record.partition)

@@ -3,7 +3,8 @@
 from typing import Final
 
 from ordersaga.store.engine import Engine
-from ordersaga.store.errors import AccessDeniedError, PoolerError, SchemaMissingError
+from ordersaga.store.errors import AccessDeniedError, OutdatedError, PoolerError, SchemaMissingError
+from ordersaga.store.readers import OUTDATED
 from ordersaga.store.session import Session
 from ordersaga.store.tables import metadata
 
@@ -14,6 +15,9 @@ SELECT g.name, array(SELECT attname::text FROM pg_attribute WHERE attrelid = to_
        array(SELECT r FROM unnest($2::text[]) AS r WHERE NOT has_table_privilege(to_regclass(g.name)::oid, r)) AS lacking,
        current_user AS role
 FROM unnest($1::text[]) AS g(name)"""
+
+
+_OUTDATED: Final = f"SELECT {OUTDATED} AS outdated FROM epoch"  # noqa: S608 - of a constant
 
 
 async def check_tables(session: Session) -> None:
@@ -33,6 +37,12 @@ async def check_tables(session: Session) -> None:
     if lacking:
         role = found[names[0]]["role"]
         raise AccessDeniedError(f"the role {role} at {session.where} lacks {'; '.join(lacking)}: grant it")
+
+
+async def check_version(session: Session) -> None:
+    """One statement. Raises OutdatedError."""
+    if (await session.fetch(_OUTDATED))[0]["outdated"]:
+        raise OutdatedError
 
 
 async def check_pooler(engine: Engine) -> None:

@@ -7,12 +7,14 @@ from typing import Any, Final
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.order import Key, Order
+from ordersaga.store import kept_results
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import UnreadableError
+from ordersaga.store.kept_results import KeptResult, kept_result
+from ordersaga.store.readers import can_read
 from ordersaga.store.rows import (
     WRITTEN,
-    ClaimedOrder,
     Clock,
     Known,
     UnreadableOrder,
@@ -22,6 +24,7 @@ from ordersaga.store.rows import (
     key_of,
 )
 from ordersaga.store.session import Session
+from ordersaga.store.vault import Vault
 
 CALLS: Final = "calls"
 """The switch that pauses claims."""
@@ -37,6 +40,25 @@ class FreeSlots(Struct, frozen=True):
     provider: str
     kinds: Mapping[str, int]
     most: int
+
+
+class ClaimedOrder(Struct, frozen=True):
+    """`previous_since`, `previous_until`: of an earlier lease that ended unsettled, so that its call may have been sent.
+
+    `kept`: what that call came to, if its worker has kept it.
+    """
+
+    known: Known
+    token: int
+    until: float
+    previous_since: float | None
+    previous_until: float | None
+    call_kind: str = ""  # that was due
+    kept: KeptResult | None = None
+
+    @property
+    def order(self) -> Order:
+        return self.known.order
 
 
 class Claimed(Struct, frozen=True):
@@ -70,23 +92,25 @@ found AS (
            row_number() OVER (PARTITION BY free.merchant, free.provider ORDER BY o.due_at) AS place
     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[]) AS free(merchant, provider, kind, slots, most)
     CROSS JOIN LATERAL (
-        SELECT merchant, kind, subject, calling_since, lease_until, due_at FROM orders
+        SELECT merchant, kind, subject, calling_since, lease_until, lease_token, due_at FROM orders
         WHERE merchant = free.merchant AND provider = free.provider AND call_kind = free.kind AND due_at <= now()
-          AND (lease_until IS NULL OR lease_until <= now())
+          AND (lease_until IS NULL OR lease_until <= now()) AND {can_read("orders", "$9")}
         ORDER BY due_at LIMIT free.slots FOR UPDATE SKIP LOCKED
     ) AS o
-    WHERE NOT (SELECT replaced FROM clock) AND NOT EXISTS (
+    WHERE NOT (SELECT replaced OR outdated FROM clock) AND NOT EXISTS (
         SELECT FROM switches AS s WHERE s.name = '{CALLS}' AND s.paused
         AND s.merchant IN (free.merchant, '*') AND s.provider IN (free.provider, '*'))
 ),
-due AS (SELECT * FROM found WHERE place <= most),
+due AS (
+    SELECT found.*, k.sealed AS kept, k.sealed_key AS kept_key FROM found {kept_results.LEFT_JOIN} WHERE place <= most
+),
 claimed AS (
     UPDATE orders AS o
     SET lease_owner = $6, lease_until = now() + make_interval(secs => $7), due_at = now() + make_interval(secs => $7),
         lease_token = o.lease_token + 1, calling_since = coalesce(o.calling_since, now())
     FROM due WHERE (o.merchant, o.kind, o.subject) = (due.merchant, due.kind, due.subject)
     RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, {WRITTEN},
-              o.lease_token, o.call_kind,
+              o.lease_token, o.call_kind, due.kept, due.kept_key,
               extract(epoch FROM o.lease_until)::float8 AS lease_until,
               extract(epoch FROM due.calling_since)::float8 AS previous_since,
               extract(epoch FROM due.lease_until)::float8 AS previous_until
@@ -139,6 +163,7 @@ async def claim(
     owner: str,
     lease_seconds: float,
     codec: Codec,
+    vault: Vault,
     topics: Sequence[str],
 ) -> Claimed:
     records = await session.fetch(
@@ -147,12 +172,13 @@ async def claim(
         owner,
         lease_seconds,
         list(topics),
+        codec.key_ids,
     )
     claimed = Claimed(clock_of(records[0]), [], [])
     for record in records:
         if record["merchant"] is None:
             continue
-        found = _claimed_order(record, codec)
+        found = _claimed_order(record, codec, vault)
         if isinstance(found, ClaimedOrder):
             claimed.orders.append(found)
         else:
@@ -189,7 +215,7 @@ async def set_aside(session: Session, aside: Sequence[Aside]) -> set[Key]:
     return {key_of(record) for record in records}
 
 
-def _claimed_order(record: Record, codec: Codec) -> ClaimedOrder | UnreadableOrder:
+def _claimed_order(record: Record, codec: Codec, vault: Vault) -> ClaimedOrder | UnreadableOrder:
     key = key_of(record)
     try:
         order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
@@ -202,4 +228,5 @@ def _claimed_order(record: Record, codec: Codec) -> ClaimedOrder | UnreadableOrd
         record["previous_since"],
         record["previous_until"],
         record["call_kind"],
+        kept_result(record, vault),
     )

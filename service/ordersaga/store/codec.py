@@ -3,31 +3,47 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, inspect
 from msgspec.structs import replace
 
-from ordersaga.domain.model.order import Details, Key, Order
-from ordersaga.store.errors import InputRefusedError, MasterKeyError, UnreadableError
+from ordersaga.domain.model.order import Details, Key, Order, UnknownFields
+from ordersaga.store.errors import (
+    InputRefusedError,
+    MasterKeyError,
+    MasterKeyMissingError,
+    UnreadableError,
+    UnreadableHereError,
+)
+from ordersaga.store.readers import STATE_VERSION, key_ids
+from ordersaga.store.unknown_fields import fingerprint, with_unknown_fields
 from ordersaga.store.vault import Sealed, Vault
 
-STATE_VERSION: Final = 1
 NO_DETAILS: Final = b""
 """In `sealed`: the order has no details. NULL means that they were erased; as an argument of a write: keep them."""
 _EMPTY: Final = Order(Key("", "", "")).details
+_NOTHING_UNKNOWN: Final = Order(Key("", "", "")).unknown_fields
+_FIELDS: Final = fingerprint(Order)
+_ORDER_TYPE: Final = inspect.type_info(Order)
+_DETAILS_TYPE: Final = inspect.type_info(Details)
 
 
 class _State(Struct, frozen=True):
     version: int
+    fields: str
     order: Order
 
 
-class _AnyState(Struct, frozen=True):
+class _RawState(Struct, frozen=True):
+    """`fields`: the fingerprint of the types that wrote it; empty: several versions did."""
+
     version: int
     order: Raw
+    fields: str = ""
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_any_state: Final = msgspec.json.Decoder(_AnyState)
+_decode: Final = msgspec.json.Decoder().decode
+_raw_state: Final = msgspec.json.Decoder(_RawState)
 _order: Final = msgspec.json.Decoder(Order)
 _details: Final = msgspec.json.Decoder(Details)
 
@@ -40,42 +56,70 @@ def key_bytes(key: Key) -> bytes:
 class Codec:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self.key_ids: Final = key_ids(vault.names)
 
     def state(self, order: Order) -> str:
         """Raises InputRefusedError for a string with NUL, which Postgres can't store."""
-        bare = order if order.details is _EMPTY else replace(order, details=_EMPTY)
-        text = _encode(_State(STATE_VERSION, bare)).decode()
+        text = _state_of(order).decode()
         if "\\u0000" in text and "\0" in _strings(msgspec.json.decode(text)):
             raise InputRefusedError("a string with NUL can't be stored", order.key)
         return text
 
     def seal(self, order: Order, known: Order | None) -> tuple[bytes | None, bytes | None]:
         """Key and data; (None, None) if the details are those of `known`."""
-        details = order.details
+        details, unknown = order.details, order.unknown_fields.details
         if known is not None and details is known.details:
             return None, None
-        if details == _EMPTY:
+        if details == _EMPTY and not unknown:
             return NO_DETAILS, NO_DETAILS
-        sealed = self._vault.seal(_encode(details), key_bytes(order.key))
+        text = _encode(details)
+        sealed = self._vault.seal(_merged(text, unknown, _DETAILS_TYPE) if unknown else text, key_bytes(order.key))
         return sealed.key, sealed.data
 
     def order(self, key: Key, state: str, sealed_key: bytes | None, sealed: bytes | None) -> Order:
         """Raises UnreadableError."""
         try:
-            found = _any_state.decode(state)
-            if found.version != STATE_VERSION:
-                raise UnreadableError(
+            found = _raw_state.decode(state)
+            if found.version > STATE_VERSION:
+                raise UnreadableHereError(
                     key, f"its state has version {found.version}, this service reads version {STATE_VERSION}"
                 )
-            order = _order.decode(found.order)
-            if not sealed or not sealed_key:
+            order, details = _order.decode(found.order), b""
+            if sealed and sealed_key:
+                details = self._vault.open(Sealed(sealed_key, sealed), key_bytes(key))
+                order = replace(order, details=_details.decode(details))
+            if found.fields == _FIELDS:
                 return order
-            details = self._vault.open(Sealed(sealed_key, sealed), key_bytes(key))
-            return replace(order, details=_details.decode(details))
+            return replace(order, unknown_fields=_unknown_fields(order, bytes(found.order), details))
+        except MasterKeyMissingError as error:
+            raise UnreadableHereError(key, str(error)) from error
         except MasterKeyError as error:
             raise UnreadableError(key, str(error)) from error
         except msgspec.MsgspecError as error:
             raise UnreadableError(key, f"its state doesn't decode to an order ({error})") from error
+
+
+def _state_of(order: Order) -> bytes:
+    bare, unknown = order, order.unknown_fields
+    if order.details is not _EMPTY or unknown is not _NOTHING_UNKNOWN:
+        bare = replace(order, details=_EMPTY, unknown_fields=_NOTHING_UNKNOWN)
+    if unknown == _NOTHING_UNKNOWN:
+        return _encode(_State(STATE_VERSION, _FIELDS, bare))
+    text = _encode(bare)
+    return _encode(_RawState(STATE_VERSION, Raw(_merged(text, unknown.state or text, _ORDER_TYPE))))
+
+
+def _unknown_fields(order: Order, state: bytes, details: bytes) -> UnknownFields:
+    """Of what was written by another version. Those with fields that this one lacks, else nothing."""
+    bare = _encode(replace(order, details=_EMPTY))
+    unknown_state = _merged(bare, state, _ORDER_TYPE) != _merged(bare, bare, _ORDER_TYPE)
+    known = _encode(order.details)
+    unknown_details = details and _merged(known, details, _DETAILS_TYPE) != _merged(known, known, _DETAILS_TYPE)
+    return UnknownFields(state if unknown_state else b"", details if unknown_details else b"")
+
+
+def _merged(new: bytes, old: bytes, kind: inspect.Type) -> bytes:
+    return _encode(with_unknown_fields(_decode(new), _decode(old), kind))
 
 
 def _strings(value: Any) -> str:

@@ -27,6 +27,16 @@ class DatabaseReplacedError(StoreUnavailableError):
         super().__init__("the database was restored or failed over, and the epoch isn't raised yet")
 
 
+class OutdatedError(StoreUnavailableError):
+    """Opening, and any statement of a role: newer processes have taken over, and this one may not write any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a newer version of ordersaga writes to this database, and no process of this version did for a while: "
+            "run the newer version"
+        )
+
+
 class PoolerError(StoreError):
     """Opening: a pooler changes the server connection between our statements."""
 
@@ -94,12 +104,33 @@ class UnreadableError(StoreError):
         super().__init__(f"{of} can't be read: {reason}")
 
 
+class UnreadableHereError(UnreadableError):
+    """Reading one row: a newer version wrote it, or its master key is missing. Another process may be able to read it."""
+
+
+class ReadableElsewhereError(StoreError):
+    """Locking orders: another process that is live can read them, and this one can't. Nothing was written: leave them to it."""
+
+    def __init__(self, keys: frozenset[Key]) -> None:
+        self.keys = keys
+        first = min(keys)
+        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+        super().__init__(
+            f"order {first.subject!r} of merchant {first.merchant!r}{more} can't be read by this process, but by another one "
+            "that is live: it has a newer version, or a master key that this one lacks"
+        )
+
+
 class SchemaMissingError(StoreError):
     """Any statement: the database lacks tables or columns that this version needs. Run `ordersaga migrate`."""
 
 
 class MasterKeyError(StoreError):
     """Opening the store, or decrypting: the master key is missing or isn't the one that encrypted the value."""
+
+
+class MasterKeyMissingError(MasterKeyError):
+    """Decrypting: a value needs a master key that isn't given."""
 
 
 class SettingError(StoreError):

@@ -1,10 +1,12 @@
-"""Recognises a database that went back: it lacks what a process has written to it."""
+"""Shows which processes are live, and recognises a database that went back: it lacks what a process has written to it."""
+# ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
+from ordersaga.store.readers import LIVE, STATE_VERSION
 from ordersaga.store.session import Session
 
 
@@ -16,15 +18,19 @@ class Beat(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """`went_back`: what was written before is missing. `replaced`: by another server or timeline. `raised`: by this beat."""
+    """`went_back`: what was written before is missing. `replaced`: by another server or timeline. `raised`: by this beat.
+
+    `outdated`: newer processes have taken over, and this one may not write any more.
+    """
 
     beat: Beat
     went_back: bool
     replaced: bool
     raised: bool
+    outdated: bool
 
 
-_BEAT: Final = """
+_BEAT: Final = f"""
 WITH seen AS (
     SELECT coalesce((SELECT beat FROM heartbeats WHERE owner = $1), 0) < $2 AS went_back, lineage.now AS lineage
     FROM (SELECT ordersaga_lineage() AS now) AS lineage
@@ -45,7 +51,8 @@ begun AS (
     FROM seen WHERE e.lineage IS NULL AND seen.lineage IS NOT NULL AND NOT (seen.went_back AND e.epoch <= $3)
 )
 SELECT beaten.beat, coalesce(raised.epoch, e.epoch) AS epoch, seen.went_back, raised.epoch IS NOT NULL AS raised,
-       coalesce(e.lineage <> seen.lineage, false) AS replaced
+       coalesce(e.lineage <> seen.lineage, false) AS replaced, e.lowest_version,
+       (SELECT min(version) FROM heartbeats WHERE owner <> $1 AND seen_at > now() - interval '{LIVE} s') AS lowest_other
 FROM epoch AS e CROSS JOIN seen CROSS JOIN beaten LEFT JOIN raised ON true"""
 """The epoch is raised by one process for all: others find a greater one than they knew, or the new lineage."""
 
@@ -53,13 +60,21 @@ _RAISE_BEYOND: Final = """
 UPDATE epoch SET epoch = epoch + 1, raised_at = now(), lineage = coalesce(ordersaga_lineage(), lineage)
 WHERE epoch <= $1 RETURNING epoch"""
 
+_RAISE_LOWEST: Final = f"""
+UPDATE epoch SET lowest_version = $1 WHERE lowest_version < $1
+AND NOT EXISTS (SELECT FROM heartbeats WHERE version < $1 AND seen_at > now() - interval '{LIVE} s')"""
+
 _PRUNE: Final = "DELETE FROM heartbeats WHERE seen_at < now() - make_interval(secs => $1)"
 
 
-async def beat(session: Session, owner: str, last: Beat, version: int, key_ids: Sequence[str]) -> Heard:
-    record = (await session.fetch(_BEAT, owner, last.number, last.epoch, version, list(key_ids)))[0]
+async def beat(session: Session, owner: str, last: Beat, key_ids: Sequence[bytes]) -> Heard:
+    record = (await session.fetch(_BEAT, owner, last.number, last.epoch, STATE_VERSION, list(key_ids)))[0]
+    lowest_live = min(STATE_VERSION, record["lowest_other"] or STATE_VERSION)
+    if lowest_live > record["lowest_version"]:
+        await session.fetch(_RAISE_LOWEST, lowest_live)
     new = Beat(record["beat"], record["epoch"])
-    return Heard(new, record["went_back"], record["replaced"], record["raised"])
+    outdated = record["lowest_version"] > STATE_VERSION
+    return Heard(new, record["went_back"], record["replaced"], record["raised"], outdated)
 
 
 async def raise_epoch_beyond(session: Session, known: int) -> int | None:

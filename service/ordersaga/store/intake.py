@@ -13,7 +13,7 @@ from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.store import attentions, dead_letters, provider_ids
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
-from ordersaga.store.errors import ConflictError, OffsetsMovedError
+from ordersaga.store.errors import ConflictError, OffsetsMovedError, ReadableElsewhereError
 from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, row_of
 from ordersaga.store.rows import Clock, Lease, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session, renumbered
@@ -101,7 +101,7 @@ found AS (SELECT *, row_number() OVER () AS n FROM locked),
 taken AS (
     SELECT c.merchant AS taken_merchant, c.provider AS taken_provider, c.id AS taken_id, o.kind AS taken_kind,
            o.subject AS taken_subject, row_number() OVER () AS n
-    FROM unnest($10::text[], $11::text[], $12::text[]) AS c(merchant, provider, id)
+    FROM unnest($11::text[], $12::text[], $13::text[]) AS c(merchant, provider, id)
     JOIN orders AS o ON (o.merchant, o.provider, o.provider_order_id) = (c.merchant, c.provider, c.id)
     WHERE o.provider_order_id IS NOT NULL AND (o.status NOT IN ('rejected', 'abandoned') OR o.captured_amount > 0)
 )
@@ -150,8 +150,8 @@ class IntakeTransaction:
     ) -> tuple[InboxLookup, dict[Key, Row]]:
         """Inserts new inputs into the inbox (of equal ones the first is new), and locks the orders.
 
-        Orders that don't exist are missing in the result. Raises UnreadableError, and ConflictError if another
-        transaction has inserted one of the inputs meanwhile.
+        Orders that don't exist are missing in the result. Raises ReadableElsewhereError, UnreadableError, and ConflictError
+        if another transaction has inserted one of the inputs meanwhile.
         """
         first: dict[tuple[str, str, str], InboxRow] = {}
         for row in rows:
@@ -167,6 +167,7 @@ class IntakeTransaction:
             [row.dead_letter for row in given],
             self._topics,
             *columns_of(in_lock_order(keys)),
+            self._codec.key_ids,
             [merchant for merchant, _, _ in provider_orders],
             [provider for _, provider, _ in provider_orders],
             [name for _, _, name in provider_orders],
@@ -174,7 +175,10 @@ class IntakeTransaction:
         known = {names[r["position"] - 1]: r["digest"] for r in records if r["position"] is not None}
         if len(known) + records[0]["inserted"] != len(names):
             raise ConflictError("another transaction has just taken in one of these events")
-        orders = {key_of(record): row_of(record, self._codec) for record in records if record["merchant"] is not None}
+        found = [record for record in records if record["merchant"] is not None]
+        if elsewhere := frozenset(key_of(record) for record in found if record["elsewhere"]):
+            raise ReadableElsewhereError(elsewhere)
+        orders = {key_of(record): row_of(record, self._codec) for record in found}
         return InboxLookup(clock_of(records[0]), _matches(rows, first, known), _owners(records)), orders
 
     async def write(

@@ -11,21 +11,22 @@ from asyncpg import Record
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
+from ordersaga.store.readers import OUTDATED, STATE_VERSION, can_read, somebody_can_read
 from ordersaga.store.rows import REPLACED, WRITTEN, Known, Lease, Row, columns_of, key_of
 
 _PLAIN: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
     "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked, "
-    "call_kind"
+    "call_kind, state_version"
 )
 """Columns that are written as given."""
 
-_GIVEN: Final = """
+_GIVEN: Final = f"""
 given AS (
     SELECT merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
            captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
            json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
-           attention, blocked, leasing, token, call_kind,
+           attention, blocked, leasing, token, call_kind, {STATE_VERSION}::smallint AS state_version,
            CASE WHEN leasing THEN now() + make_interval(secs => $27) END AS lease_until
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
@@ -89,7 +90,7 @@ SELECT count(*) = cardinality($1::text[]) AS yes FROM (
          AS k(merchant, kind, subject, version, token, written)
     JOIN orders AS o USING (merchant, kind, subject)
     WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
-      AND (SELECT epoch.epoch = $7 AND NOT {REPLACED} FROM epoch)
+      AND (SELECT epoch.epoch = $7 AND NOT {REPLACED} AND NOT {OUTDATED} FROM epoch)
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
 ) AS locked"""
 """Whether all rows, which are locked, are still as known, under this lease and in this epoch."""
@@ -104,9 +105,13 @@ _IN_ORDER: Final = "ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"
 
 
 def lock(condition: str) -> str:
-    """The orders that three arrays name, sorted by key."""
+    """The orders that three arrays name, sorted by key. `$4`: our `key_ids`.
+
+    `elsewhere`: this process can't read the row, but another one that is live can.
+    """
     return f"""
-SELECT {_LOCKED}, o.state::text AS state, o.sealed, o.sealed_key
+SELECT {_LOCKED}, o.state::text AS state, o.sealed, o.sealed_key,
+       CASE WHEN {can_read("o", "$4")} THEN false ELSE {somebody_can_read("o")} END AS elsewhere
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g(merchant, kind, subject)
 JOIN orders AS o USING (merchant, kind, subject) WHERE {condition} {_IN_ORDER}"""
 

@@ -1,4 +1,5 @@
 """Reads for people and for metrics."""
+# ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,6 +10,7 @@ from msgspec import Struct
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Entry
 from ordersaga.store.codec import Codec
+from ordersaga.store.readers import LIVE, somebody_can_read
 from ordersaga.store.rows import key_of
 from ordersaga.store.session import Session
 
@@ -45,6 +47,9 @@ class Statistics(Struct, frozen=True):
     leases_lost: list[Count]  # merchant, provider: leases that expired unsettled, of orders that aren't claimed again
     attentions: list[Count]  # merchant, reason
     stuck: list[Count]  # merchant, '': unfinished orders without a next step or an alert (I8)
+    unreadable: list[
+        Count
+    ]  # merchant, 'version' or 'key': due orders that no live process can read, and what they lack
     dead_letters: list[Count]  # code, state 'open'
     intake_lag: float  # seconds by which the intake may be behind
 
@@ -66,7 +71,7 @@ SELECT merchant, kind, subject FROM orders
 WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL
 ORDER BY merchant, kind, subject LIMIT $1"""
 
-_STATISTICS: Final = """
+_STATISTICS: Final = f"""
 SELECT 'outbox' AS statistic, '' AS first, '' AS second, count(*) AS number,
        coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox
 UNION ALL
@@ -81,6 +86,14 @@ WHERE attention IS NOT NULL GROUP BY merchant, attention
 UNION ALL
 SELECT 'stuck', merchant, '', count(*), 0 FROM orders
 WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL GROUP BY merchant
+UNION ALL
+SELECT 'unreadable', merchant, CASE WHEN EXISTS (
+    SELECT FROM heartbeats WHERE seen_at > now() - interval '{LIVE} s' AND version >= g.state_version
+) THEN 'key' ELSE 'version' END, sum(number)::bigint, 0
+FROM (
+    SELECT merchant, state_version, key_id, count(*) AS number FROM orders WHERE due_at <= now()
+    GROUP BY merchant, state_version, key_id
+) AS g WHERE NOT {somebody_can_read("g")} GROUP BY 2, 3
 UNION ALL
 SELECT 'dead_letters', code, state, count(*), 0 FROM dead_letters WHERE state = 'open' GROUP BY code, state
 UNION ALL
@@ -116,7 +129,8 @@ async def statistics(session: Session, late: float) -> Statistics:
     [outbox] = (record for record in records if record["statistic"] == "outbox")
     [intake] = (record for record in records if record["statistic"] == "intake_lag")
     labelled: dict[str, Any] = {
-        name: _counts(records, name) for name in ("overdue", "leases_lost", "attentions", "stuck", "dead_letters")
+        name: _counts(records, name)
+        for name in ("overdue", "leases_lost", "attentions", "stuck", "unreadable", "dead_letters")
     }
     return Statistics(outbox_rows=outbox["number"], outbox_age=outbox["age"], intake_lag=intake["age"], **labelled)
 

@@ -6,7 +6,8 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.store.errors import DatabaseReplacedError
+from ordersaga.store.errors import DatabaseReplacedError, OutdatedError
+from ordersaga.store.readers import OUTDATED
 
 
 class Clock(Struct, frozen=True):
@@ -59,21 +60,6 @@ class Lease(Struct, frozen=True):
     written: float
 
 
-class ClaimedOrder(Struct, frozen=True):
-    """`previous_since`, `previous_until`: of an earlier lease that ended unsettled, so that its call may have been sent."""
-
-    known: Known
-    token: int
-    until: float
-    previous_since: float | None
-    previous_until: float | None
-    call_kind: str = ""  # that was due
-
-    @property
-    def order(self) -> Order:
-        return self.known.order
-
-
 class UnreadableOrder(Struct, frozen=True):
     """A claimed order whose row can't be read; `reason` names the order. Set it aside."""
 
@@ -109,9 +95,11 @@ def key_of(record: Record) -> Key:
 
 
 def clock_of(record: Record) -> Clock:
-    """Raises DatabaseReplacedError."""
+    """Raises DatabaseReplacedError and OutdatedError."""
     if record["replaced"]:
         raise DatabaseReplacedError
+    if record["outdated"]:
+        raise OutdatedError
     return Clock(record["now"], record["epoch"], record["raised_at"], record["input_watermark"])
 
 
@@ -125,7 +113,7 @@ def clock_sql(topics: int) -> str:
 
     A partition that was never read to its end holds `input_watermark` back.
     """
-    return _CLOCK.replace("$topics", f"${topics}::text[]").replace("$replaced", REPLACED)
+    return _CLOCK.replace("$topics", f"${topics}::text[]").replace("$replaced", REPLACED).replace("$outdated", OUTDATED)
 
 
 REPLACED: Final = "coalesce(epoch.lineage <> ordersaga_lineage(), false)"
@@ -136,5 +124,5 @@ SELECT extract(epoch FROM now())::float8 AS now, epoch.epoch,
        coalesce(extract(epoch FROM epoch.raised_at), 0)::float8 AS raised_at,
        coalesce((SELECT extract(epoch FROM min(coalesce(caught_up_at, to_timestamp(0)))) FROM intake_offsets
                  WHERE cardinality($topics) = 0 OR topic = ANY($topics)), 0)::float8 AS input_watermark,
-       $replaced AS replaced
+       $replaced AS replaced, $outdated AS outdated
 FROM epoch"""

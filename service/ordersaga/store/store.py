@@ -12,6 +12,7 @@ from ordersaga.store import (
     claims,
     dead_letters,
     heartbeats,
+    kept_results,
     listings,
     outbox,
     provider_ids,
@@ -19,7 +20,7 @@ from ordersaga.store import (
     upkeep,
 )
 from ordersaga.store.appended import AppendedRows
-from ordersaga.store.codec import STATE_VERSION, Codec
+from ordersaga.store.codec import Codec
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import IntakeTransaction
 from ordersaga.store.rows import Clock, Lease
@@ -40,14 +41,15 @@ class Store:
         self._topics: Final = tuple(topics)
 
     async def open(self) -> list[str]:
-        """Four statements. Returns the ids of master keys that the database knows and that are missing.
+        """Five statements. Returns the ids of master keys that the database knows and that are missing.
 
-        Raises SchemaMissingError, MasterKeyError, PoolerError, AccessDeniedError, or another StoreUnavailableError: then
+        Raises SchemaMissingError, OutdatedError, MasterKeyError, PoolerError, AccessDeniedError, or another StoreUnavailableError: then
         wait and open it again.
         """
         await checks.check_pooler(self.engine)
         async with self.engine.session("open") as session:
             await checks.check_tables(session)
+            await checks.check_version(session)
             return await upkeep.record_master_keys(session, self._vault)
 
     async def open_for_reading(self) -> None:
@@ -91,7 +93,16 @@ class Store:
     async def claim(self, free: Sequence[claims.FreeSlots], owner: str, lease_seconds: float) -> claims.Claimed:
         """Leases orders that are due and not leased, the longest due first. Skips orders that are locked or paused."""
         async with self.engine.session("claim") as session:
-            return await claims.claim(session, free, owner, lease_seconds, self._codec, self._topics)
+            return await claims.claim(session, free, owner, lease_seconds, self._codec, self._vault, self._topics)
+
+    async def keep_results(self, results: Sequence[kept_results.UnsettledResult]) -> set[Key]:
+        """Ends leases whose results this process can't settle; the orders are due at once. Not in the result: lost leases."""
+        async with self.engine.session("keep_results") as session:
+            return await kept_results.keep(session, results, self._vault)
+
+    async def prune_kept_results(self, older_than: float) -> None:
+        async with self.engine.session("upkeep") as session:
+            await kept_results.prune(session, older_than)
 
     async def hand_back(self, leases: Sequence[claims.HandBack]) -> set[Key]:
         """Ends leases under which no call was made; the orders are due at once. Not in the result: leases that were lost."""
@@ -244,9 +255,12 @@ class Store:
             return await heartbeats.raise_epoch_beyond(session, known)
 
     async def beat(self, owner: str, last: heartbeats.Beat) -> heartbeats.Heard:
-        """Shows that the process is alive, and whether the database still has its last beat; if not, raises the epoch."""
+        """Shows that the process is alive, and whether the database still has its last beat; if not, raises the epoch.
+
+        One statement; a second one when the last older process has gone, from when on none may write.
+        """
         async with self.engine.session("upkeep") as session:
-            return await heartbeats.beat(session, owner, last, STATE_VERSION, self._vault.names)
+            return await heartbeats.beat(session, owner, last, self._codec.key_ids)
 
     async def prune_heartbeats(self, older_than: float) -> None:
         """Deletes those of processes that have ended."""

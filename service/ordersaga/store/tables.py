@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Float,
     Identity,
     Index,
@@ -46,6 +47,11 @@ def _time(name: str, *, optional: bool = False, now: bool = False) -> Column[Any
     return Column(name, TIMESTAMP(timezone=True), nullable=optional, server_default=func.now() if now else None)
 
 
+_KEY_ID: Final = (
+    "CASE WHEN length(sealed_key) > 2 THEN substr(sealed_key, 3, get_byte(sealed_key, 1)) ELSE '\\x'::bytea END"
+)
+
+
 def _amount(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=False, server_default=text("0"))
 
@@ -82,7 +88,8 @@ orders: Final = Table(
     _time("created_at", now=True),
     _time("updated_at", now=True),
     Column("state_version", SmallInteger, nullable=False, server_default=text("1")),
-    Column("key_id", Text),  # of the master key that a reader needs; null: nothing is encrypted
+    # Of the master key that a reader needs; empty: nothing is encrypted. Generated, so that no version can forget it.
+    Column("key_id", LargeBinary, Computed(_KEY_ID, persisted=True), nullable=False),
     Column("call_kind", Text(collation="C"), nullable=False, server_default=text("''")),  # of the next call
     PrimaryKeyConstraint("merchant", "kind", "subject"),
     CheckConstraint(
@@ -96,7 +103,16 @@ orders: Final = Table(
         name="lease_whole",
     ),
     CheckConstraint("calling_since IS NULL OR due_at IS NOT NULL OR attention IS NOT NULL", name="leased_is_due"),
-    Index("orders_due_idx", "merchant", "provider", "call_kind", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "orders_due_idx",
+        "merchant",
+        "provider",
+        "call_kind",
+        "due_at",
+        "state_version",
+        "key_id",
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
     Index(
         "orders_stuck_idx",
         "merchant",
@@ -255,6 +271,19 @@ members: Final = Table(
     PrimaryKeyConstraint("role", "owner"),
 )
 
+kept_results: Final = Table(
+    "kept_results",
+    metadata,
+    _key_text("merchant"),
+    _key_text("kind"),
+    _key_text("subject"),
+    Column("lease_token", BigInteger, nullable=False),  # of the order, until it is claimed again
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    _time("kept_at", now=True),
+    PrimaryKeyConstraint("merchant", "kind", "subject"),
+)
+
 switches: Final = Table(
     "switches",
     metadata,
@@ -284,7 +313,7 @@ heartbeats: Final = Table(
     _key_text("owner"),
     Column("beat", BigInteger, nullable=False),
     Column("version", SmallInteger, nullable=False),
-    Column("key_ids", ARRAY(Text), nullable=False),
+    Column("key_ids", ARRAY(LargeBinary), nullable=False),
     _time("seen_at", now=True),
     PrimaryKeyConstraint("owner"),
 )

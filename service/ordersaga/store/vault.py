@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from ordersaga.store.errors import MasterKeyError
+from ordersaga.store.errors import MasterKeyError, MasterKeyMissingError
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -69,7 +69,9 @@ class Vault:
         master = self._masters.get(name)
         if master is None:
             known = ", ".join(self.names)
-            raise MasterKeyError(f"it needs the master key {name.decode(errors='replace')!r}; there are: {known}")
+            raise MasterKeyMissingError(
+                f"it needs the master key {name.decode(errors='replace')!r}; there are: {known}"
+            )
         try:
             data_key = master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], associated)
             packed = AESGCM(data_key).decrypt(sealed.data[:_NONCE_BYTES], sealed.data[_NONCE_BYTES:], associated)

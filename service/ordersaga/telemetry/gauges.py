@@ -22,6 +22,9 @@ UNSETTLED: Final = Gauge(
 )
 ATTENTION: Final = Gauge("ordersaga_attention_open", "Orders that need an operator", ["merchant", "reason"])
 STUCK: Final = Gauge("ordersaga_orders_stuck", "Unfinished orders without a next step or an alert (I8)", ["merchant"])
+UNREADABLE: Final = Gauge(
+    "ordersaga_orders_unreadable", "Orders that are due and that no live process can read", ["merchant", "lacking"]
+)
 OPEN_DEAD_LETTERS: Final = Gauge("ordersaga_dead_letters_open", "Dead letters that need an operator", ["code"])
 INTAKE_LAG: Final = Gauge("ordersaga_heard_age_seconds", "How far the intake may be behind its topics")
 
@@ -53,6 +56,8 @@ class Statistics(Protocol):
     @property
     def stuck(self) -> Sequence[Count]: ...
     @property
+    def unreadable(self) -> Sequence[Count]: ...
+    @property
     def dead_letters(self) -> Sequence[Count]: ...
     @property
     def intake_lag(self) -> float: ...
@@ -64,7 +69,12 @@ def set_gauges(now: Statistics) -> None:
     OUTBOX_AGE.set(now.outbox_age)
     INTAKE_LAG.set(now.intake_lag)
     stuck_before = sum(sample.value for metric in STUCK.collect() for sample in metric.samples)
-    for gauge, counts in ((OVERDUE, now.overdue), (UNSETTLED, now.leases_lost), (ATTENTION, now.attentions)):
+    for gauge, counts in (
+        (OVERDUE, now.overdue),
+        (UNSETTLED, now.leases_lost),
+        (ATTENTION, now.attentions),
+        (UNREADABLE, now.unreadable),
+    ):
         gauge.clear()
         for count in counts:
             gauge.labels(count.first, count.second).set(count.number)

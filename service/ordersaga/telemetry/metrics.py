@@ -17,6 +17,10 @@ TAKEN_IN: Final = Counter("ordersaga_events_taken_in_total", "Shop events that w
 DUPLICATES: Final = Counter("ordersaga_events_duplicate_total", "Shop events that were dropped as duplicates")
 DEAD_LETTERS: Final = Counter("ordersaga_dead_letters_total", "Inputs that couldn't be processed", ["code"])
 FOREIGN_KEYS: Final = Counter("ordersaga_events_foreign_key_total", "Records whose key isn't their order id")
+PARTITIONS_STANDING: Final = Counter(
+    "ordersaga_partitions_standing_total",
+    "Times that a partition wasn't read on, as only another process can read the order of its next event",
+)
 INTAKE_BATCH: Final = Histogram("ordersaga_intake_batch_records", "Records in an intake batch", buckets=_BATCHES)
 # provider calls; the result `unknown` is a lost answer
 CALLS: Final = Counter("ordersaga_calls_total", "Provider calls", ["provider", "operation", "result"])

@@ -5,6 +5,7 @@ import time
 import structlog
 
 from ordersaga import telemetry
+from ordersaga.store.errors import OutdatedError
 from ordersaga.store.heartbeats import Beat
 from ordersaga.store.store import Store
 
@@ -22,11 +23,16 @@ class Pulse:
         self._at = 0.0
 
     async def beat(self) -> None:
-        """Raises the epoch if the database went back or was replaced, unless another process has raised it."""
+        """Raises the epoch if the database went back or was replaced, unless another process has raised it.
+
+        Raises OutdatedError.
+        """
         now = time.time()
         last = self._last if abs(now - self._at) < self._forget_after else Beat()
         heard = await self._store.beat(self._owner, last)
         self._last, self._at = heard.beat, now
+        if heard.outdated:
+            raise OutdatedError
         if heard.raised:
             telemetry.REGRESSIONS.inc()
         if heard.went_back:

@@ -11,17 +11,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga import telemetry
-from ordersaga.domain.model.outcomes import Send
+from ordersaga.domain.model.outcomes import Elapsed, Send
 from ordersaga.domain.model.results import Succeeded
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import (
     ConflictError,
     MasterKeyError,
+    OutdatedError,
     SchemaMissingError,
     StoreError,
     StoreUnavailableError,
+    UnreadableHereError,
 )
+from ordersaga.store.kept_results import KeptResult, UnsettledResult
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import Bulkheads
@@ -148,6 +151,9 @@ class Settler:
             try:
                 continued = await self.settle_batch(settlements)
                 break
+            except OutdatedError as error:
+                await self._keep(settlements, error)
+                return
             except _NOT_CAUSED_BY_RESULT as error:
                 log.warning("store unavailable, results wait", reason=str(error), results=len(settlements))
                 await asyncio.sleep(pause)
@@ -158,10 +164,31 @@ class Settler:
                     await self._settle(settlements[:middle])
                     await self._settle(settlements[middle:])
                     return
+                if isinstance(error, UnreadableHereError):
+                    await self._keep(settlements, error)
+                    return
                 if not await self._mark_failed(settlements[0], error):
                     return
         for leased in continued:
             self.continue_with(leased)
+
+    async def _keep(self, settlements: Sequence[Settlement], error: StoreError) -> None:
+        """Leaves the results to a process that can settle them. An order without a call waits until its lease expires."""
+        for one in settlements:
+            key = one.leased.order.key
+            log.error(
+                "a result is left to another process", merchant=key.merchant, subject=key.subject, reason=str(error)
+            )
+            self._bulkheads[one.leased.account].release()
+        results = [
+            UnsettledResult(one.leased.order.key, one.leased.token, KeptResult(one.call, one.result, one.seconds))
+            for one in settlements
+            if one.result is not None and not isinstance(one.call, Elapsed)
+        ]
+        try:
+            telemetry.LEASES_LOST.inc(len(results) - len(await self._store.keep_results(results)))
+        except StoreError as failure:
+            log.warning("results not kept, they are found out when their leases expire", reason=str(failure))
 
     async def _mark_failed(self, settlement: Settlement, error: Exception) -> bool:
         """True: settle it again, which stalls the order. If that has failed too, its row is set aside."""

@@ -7,7 +7,7 @@ import structlog
 from msgspec import Struct
 
 from ordersaga import telemetry
-from ordersaga.store.errors import StoreError
+from ordersaga.store.errors import OutdatedError, StoreError
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import Bulkheads
 from ordersaga.worker.pulse import Pulse
@@ -29,13 +29,17 @@ class UpkeepSettings(Struct, frozen=True):
     prune: float = 60.0
     beat: float = 1.0
     heartbeats_kept: float = 86_400.0
+    results_kept: float = 86_400.0
     batch: int = 1_000
 
 
 async def run_upkeep(
     store: Store, bulkheads: Bulkheads, settings: UpkeepSettings, batch_ages: Sequence[telemetry.BatchAge], owner: str
 ) -> None:
-    """Until cancelled. While the store is unavailable it tries again each time. `batch_ages`: of the roles of this process, `owner`: its name."""
+    """Until cancelled. While the store is unavailable it tries again each time. Raises OutdatedError.
+
+    `batch_ages`: of the roles of this process; `owner`: its name.
+    """
     stalls = telemetry.StallWatch(batch_ages)
 
     async def update_switches() -> None:
@@ -57,6 +61,7 @@ async def run_upkeep(
 
     async def prune_heartbeats() -> None:
         await store.prune_heartbeats(settings.heartbeats_kept)
+        await store.prune_kept_results(settings.results_kept)
 
     pulse = Pulse(store, owner, settings.heartbeats_kept / 2)
     async with asyncio.TaskGroup() as group:
@@ -71,6 +76,8 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
+        except OutdatedError:
+            raise
         except StoreError as error:
             log.warning("store unavailable, upkeep waits", reason=str(error))
         await asyncio.sleep(seconds)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ordersaga import telemetry
 from ordersaga.domain import saga
@@ -17,8 +18,9 @@ from ordersaga.domain.uncertainty import evidence
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
+from ordersaga.store.claims import ClaimedOrder
 from ordersaga.store.errors import StoreError
-from ordersaga.store.rows import ClaimedOrder, Known, UnreadableOrder
+from ordersaga.store.rows import Known, UnreadableOrder
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import AccountKey, Bulkheads
 from ordersaga.worker.call_log import CallLog
@@ -183,6 +185,10 @@ class Worker:
 
     async def _call_or_hand_back(self, leased: LeasedOrder) -> Settlement | None:
         """None: the order was handed back."""
+        kept = leased.kept
+        if kept is not None:
+            self._bulkheads[leased.account].end_call(leased.kind, None)
+            return Settlement(replace(leased, uncertain=None), kept.call, kept.result, kept.seconds)
         step = self._next_step(leased)
         if isinstance(step, Send | Read | Revoke):
             endpoint = self._endpoints[leased.account]
@@ -279,7 +285,7 @@ def _leased_order(claimed: ClaimedOrder, mark: tuple[float, float]) -> LeasedOrd
     uncertain = None if since is None else UncertainCall(since, claimed.previous_until or since)
     kind = next((kind for kind in CALL_KINDS if kind == claimed.call_kind), None)
     account = _account_of(claimed.order)
-    return LeasedOrder(claimed.known, claimed.token, *mark, account=account, kind=kind, uncertain=uncertain)
+    return LeasedOrder(claimed.known, claimed.token, *mark, account, kind, uncertain, claimed.kept)
 
 
 def _is_repeated(order: Order, call: Call) -> bool:

@@ -149,6 +149,13 @@ class Details(Struct, frozen=True, omit_defaults=True):
     waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
 
 
+class UnknownFields(Struct, frozen=True):
+    """JSON with fields that a newer version has stored and this one doesn't know, as it was read; empty: there are none."""
+
+    state: bytes = b""
+    details: bytes = b""
+
+
 class Order(Struct, frozen=True, omit_defaults=True):
     """order_amount = captured_amount + released_amount + remaining (I2)."""
 
@@ -187,6 +194,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     moves: int = 0  # how often its lines or amounts have changed
     details: Details = Details()
     creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
+    unknown_fields: UnknownFields = UnknownFields()
 
     def attention_of(self, operation_id: str) -> Attention | None:
         """The latest one that was raised for the operation."""

@@ -1,0 +1,48 @@
+"""Fields of stored JSON that this version's types lack: a newer version wrote them, and they survive a rewrite."""
+
+import hashlib
+from collections.abc import Hashable
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+_IDS: Final = ("id", "token", "reference", "reason", "operation_id")
+
+
+def fingerprint(kind: type) -> str:
+    """Equal for equal types: what was written with it has no unknown fields."""
+    schema = msgspec.json.encode(msgspec.json.schema(kind))
+    return hashlib.blake2b(schema, digest_size=6).hexdigest()
+
+
+def with_unknown_fields(new: Any, old: Any, kind: inspect.Type) -> Any:
+    """Decoded JSON `new` of this type, with the fields of `old` that the type lacks. Members of lists are matched by their ids."""
+    if isinstance(kind, inspect.UnionType):
+        kind = next((one for one in kind.types if not isinstance(one, inspect.NoneType)), kind)
+    match new, old, kind:
+        case list(), list(), inspect.StructType():
+            types = [field.type for field in kind.fields]
+            known = [with_unknown_fields(*each) for each in zip(new, old, types, strict=False)]
+            return [*known, *new[len(known) :], *old[len(types) :]]
+        case dict(), dict(), inspect.StructType():
+            named = {field.encode_name: field.type for field in kind.fields}
+            known_fields = {name: with_unknown_fields(item, old.get(name), named[name]) for name, item in new.items()}
+            return {**known_fields, **{name: item for name, item in old.items() if name not in named}}
+        case dict(), dict(), inspect.DictType():
+            return {name: with_unknown_fields(item, old.get(name), kind.value_type) for name, item in new.items()}
+        case list(), list(), inspect.VarTupleType():
+            before = {_identity(item, place): item for place, item in enumerate(old)}
+            return [
+                with_unknown_fields(item, before.get(_identity(item, place)), kind.item_type)
+                for place, item in enumerate(new)
+            ]
+        case _:
+            return new
+
+
+def _identity(item: Any, place: int) -> Hashable:
+    """Of a member of a list; of one without ids: its place and first element."""
+    if isinstance(item, dict) and any(name in item for name in _IDS):
+        return tuple(item.get(name) for name in _IDS)
+    return place, item[0] if isinstance(item, list) and item and isinstance(item[0], Hashable) else None
