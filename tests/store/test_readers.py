@@ -78,7 +78,8 @@ async def settle(store: Store, of: Claimed) -> None:
 async def test_the_key_id_of_a_row_is_that_of_its_details(store: Store, other: Store, connection: Connection) -> None:
     await put(store, order("old"), replace(order("nothing"), details=Details()))
     await put(other, order("new"))
-    found = dict(await connection.fetch("SELECT subject, convert_from(key_id, 'UTF8') FROM orders"))
+    rows = await connection.fetch("SELECT subject, convert_from(key_id, 'UTF8') AS name FROM orders")
+    found = {row["subject"]: row["name"] for row in rows}
     assert found == {"old": "k1", "new": "k2", "nothing": ""}
 
 

@@ -51,7 +51,7 @@ async def test_a_refusal_is_left_too(database: str) -> None:
     async with with_a_call_under_way(database, refusal) as (_, new, go_on, _):
         new.start_claiming()
         go_on.set()
-        await until_async(lambda: told(new, ["rejected"]))
+        await until_async(lambda: told(new, ["rejected", "rejected"]))
         assert new.fake.made == []
 
 

@@ -166,7 +166,7 @@ async def test_an_order_that_cannot_be_read_is_set_aside_and_its_batch_goes_on(d
         await until(lambda: len(r.fake.calls) == 4)
         await run_sql(
             database,
-            "UPDATE orders SET version = 2, state = jsonb_set(state::jsonb, '{version}', '99')::json WHERE subject = '2'",
+            """UPDATE orders SET version = 2, state = '{"version": 1, "order": 5}' WHERE subject = '2'""",
         )
         go_on.set()
         await r.until_idle()
