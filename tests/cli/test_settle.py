@@ -200,3 +200,20 @@ def test_words_that_do_not_go_together_change_nothing(
 def test_a_name_is_needed(stuck_order: StuckOrder) -> None:
     assert stuck_order.settle("--try-again").code == 2
     assert stuck_order.shown().order == stuck_order.order
+
+
+@pytest.mark.parametrize("command", ["settle", "show", "explain"])
+def test_an_order_that_this_process_cannot_read_says_what_is_missing(run: Run, stored: str, command: str) -> None:
+    order = stuck("capture").order
+
+    async def put() -> None:
+        other = Vault({"1": base64.b64decode(KEY), "2": bytes(32)}, "2")
+        async with Store(Engine(stored), other) as store, store.intake_transaction() as tx:
+            await tx.write([Change(order, None, None)])
+
+    asyncio.run(put())
+    words = {"settle": (order.operations[0].id, "--try-again", *BY)}.get(command, ())
+    result = run("order", command, order.key.subject, *words)
+    assert (result.code, result.out) == (1, "")
+    assert "order '536365' of merchant 'default' can't be read: it needs the master key '2'; there are: 1" in result.err
+    assert result.err.count("\n") == 1

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
-from ordersaga.store.errors import StoreUnavailableError
+from ordersaga.store.errors import OutdatedError, StoreUnavailableError
 from ordersaga.store.store import Store
 from ordersaga.telemetry import stalls
 from ordersaga.worker.pulse import Pulse
@@ -139,6 +139,14 @@ async def test_a_database_that_lost_a_heartbeat_is_told_and_raises_the_epoch(dat
             await pulse.beat()
         assert gauge("ordersaga_database_regressions_total") == before + 1
         assert (await run_sql(database, "SELECT epoch FROM epoch"))[0]["epoch"] == 2
+
+
+async def test_an_outdated_process_ends(database: str) -> None:
+    async with roles(database, dispatcher=False) as r:
+        await run_sql(database, "UPDATE epoch SET lowest_version = 2")
+        with pytest.raises(ExceptionGroup) as raised:
+            await asyncio.wait_for(run_upkeep(r.store, r.bulkheads, OFTEN, [], "test"), 10)
+        assert raised.group_contains(OutdatedError)
 
 
 async def test_a_heartbeat_that_was_pruned_while_its_process_was_suspended_raises_nothing(

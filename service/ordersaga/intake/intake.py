@@ -18,6 +18,7 @@ from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.intake.decide import BatchDecision, decide_batch, taken_over, unaccounted
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
 from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, kind_of, others_after
+from ordersaga.intake.taking import Stored, Taking
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.appended import AppendedRows
@@ -66,8 +67,6 @@ Reserved = dict[Key, tuple[Order, CallKind]]
 _T = TypeVar("_T")
 _LARGE: Final = 512 * 1024  # bytes of a batch
 
-Stored = dict[Partition, int]
-"""The offset that the store has of each partition, as far as this consumer knows."""
 _ANY_EPOCH: Final = 2**31 - 1
 _NOTHING: Final[Mapping[Partition, int]] = {}
 
@@ -78,28 +77,6 @@ class TooSlowError(Exception):
 
 class _TriedError(Exception):
     """Rolls a transaction back that would have succeeded."""
-
-
-class _Taking(Struct):
-    """One call of `take`. `standing`: the first offset of each partition that can't be taken in."""
-
-    whole: Batch
-    stored: Stored
-    standing: dict[Partition, int] = {}
-
-    def stand(self, batch: Batch, keys: Container[Key]) -> int:
-        """From the first record of one of these orders on. How many partitions more stand."""
-        before = len(self.standing)
-        for record, decoded in reversed(batch):
-            if key_of(decoded) in keys:
-                self.standing[_partition(record)] = record.offset
-        return len(self.standing) - before
-
-    def before_standing(self, batch: Batch) -> Batch:
-        return [one for one in batch if one[0].offset < self.standing.get(_partition(one[0]), one[0].offset + 1)]
-
-    def without_standing(self, ends: EndTimes) -> EndTimes:
-        return {partition: at for partition, at in ends.items() if partition not in self.standing}
 
 
 class Dispatcher(Protocol):
@@ -162,7 +139,7 @@ class Intake:
         ends = {partition: now - ago for partition, ago in at_end.items()}
         batch = await _aside(records, lambda: [(record, decode_record(record, self._merchants)) for record in records])
         try:
-            await self._take(batch, ends, taking := _Taking(batch, dict(stored)))
+            await self._take(batch, ends, taking := Taking(batch, dict(stored)))
         except DatabaseWentBackError as error:
             await self.report_went_back(error.topic, stored)
             raise
@@ -179,7 +156,7 @@ class Intake:
             telemetry.REGRESSIONS.inc()
         log.error("the database went back, and lost offsets are read again", topic=topic, raised=raised is not None)
 
-    async def _take(self, batch: Batch, ends: EndTimes, taking: "_Taking", tries: int = _TRIES) -> None:
+    async def _take(self, batch: Batch, ends: EndTimes, taking: Taking, tries: int = _TRIES) -> None:
         if taking.standing:
             batch, ends = taking.before_standing(batch), taking.without_standing(ends)
         stored = taking.stored
@@ -411,7 +388,3 @@ def _within_time_limit(batch: Batch) -> Iterator[tuple[Record, Input]]:
         yield one
         if monotonic() > until:
             raise TooSlowError
-
-
-def _partition(record: Record) -> Partition:
-    return Partition(record.topic, record.partition)
