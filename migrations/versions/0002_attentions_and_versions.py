@@ -18,7 +18,8 @@ def upgrade() -> None:
             ADD COLUMN key_id BYTEA NOT NULL GENERATED ALWAYS AS (
                 CASE WHEN length(sealed_key) > 2 THEN substr(sealed_key, 3, get_byte(sealed_key, 1)) ELSE '\\x'::bytea END
             ) STORED,
-            ADD COLUMN call_kind TEXT COLLATE "C" DEFAULT '' NOT NULL
+            ADD COLUMN call_kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
+            ADD COLUMN chunks SMALLINT DEFAULT 0 NOT NULL
         """
     )
     op.execute("DROP INDEX orders_due_idx")
@@ -33,6 +34,19 @@ def upgrade() -> None:
         """
         CREATE UNIQUE INDEX orders_provider_order_idx ON orders (merchant, provider, provider_order_id)
         WHERE provider_order_id IS NOT NULL AND (status NOT IN ('rejected', 'abandoned') OR captured_amount > 0)
+        """
+    )
+    op.execute(
+        """
+        CREATE TABLE order_chunks (
+            merchant TEXT COLLATE "C" NOT NULL,
+            kind TEXT COLLATE "C" NOT NULL,
+            subject TEXT COLLATE "C" NOT NULL,
+            list TEXT COLLATE "C" NOT NULL,
+            number INTEGER NOT NULL,
+            content JSON NOT NULL,
+            CONSTRAINT order_chunks_pkey PRIMARY KEY (merchant, kind, subject, list, number)
+        )
         """
     )
     op.execute(
@@ -113,8 +127,11 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION ordersaga_lineage()")
     op.execute("ALTER TABLE epoch DROP COLUMN lowest_version, DROP COLUMN lineage")
     op.execute("DROP TABLE attentions")
+    op.execute("DROP TABLE order_chunks")
     op.execute("DROP INDEX orders_blocked_idx")
     op.execute("DROP INDEX orders_provider_order_idx")
     op.execute("DROP INDEX orders_due_idx")
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, due_at) WHERE due_at IS NOT NULL")
-    op.execute("ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind")
+    op.execute(
+        "ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind, DROP COLUMN chunks"
+    )

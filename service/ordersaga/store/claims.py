@@ -8,10 +8,11 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
-from ordersaga.store import kept_results
+from ordersaga.store import chunks, kept_results
 from ordersaga.store.codec import Codec
-from ordersaga.store.errors import UnreadableError
+from ordersaga.store.errors import UnreadableError, UnreadableHereError
 from ordersaga.store.kept_results import KeptResult, kept_result
+from ordersaga.store.orders import known_of
 from ordersaga.store.readers import can_read
 from ordersaga.store.rows import (
     WRITTEN,
@@ -109,7 +110,7 @@ claimed AS (
     SET lease_owner = $6, lease_until = now() + make_interval(secs => $7), due_at = now() + make_interval(secs => $7),
         lease_token = o.lease_token + 1, calling_since = coalesce(o.calling_since, now())
     FROM due WHERE (o.merchant, o.kind, o.subject) = (due.merchant, due.kind, due.subject)
-    RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.version, {WRITTEN},
+    RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.chunks, o.version, {WRITTEN},
               o.lease_token, o.call_kind, due.kept, due.kept_key,
               extract(epoch FROM o.lease_until)::float8 AS lease_until,
               extract(epoch FROM due.calling_since)::float8 AS previous_since,
@@ -175,13 +176,13 @@ async def claim(
         codec.key_ids,
     )
     claimed = Claimed(clock_of(records[0]), [], [])
-    for record in records:
-        if record["merchant"] is None:
-            continue
-        found = _claimed_order(record, codec, vault)
+    found_records = [record for record in records if record["merchant"] is not None]
+    long = await chunks.read(session, [key_of(record) for record in found_records if record["chunks"]])
+    for record in found_records:
+        found = _claimed_order(record, long.get(key_of(record), record), codec, vault)
         if isinstance(found, ClaimedOrder):
             claimed.orders.append(found)
-        else:
+        elif found is not None:
             claimed.unreadable.append(found)
     return claimed
 
@@ -215,14 +216,21 @@ async def set_aside(session: Session, aside: Sequence[Aside]) -> set[Key]:
     return {key_of(record) for record in records}
 
 
-def _claimed_order(record: Record, codec: Codec, vault: Vault) -> ClaimedOrder | UnreadableOrder:
-    key = key_of(record)
+def _claimed_order(
+    record: Record, content: Record, codec: Codec, vault: Vault
+) -> ClaimedOrder | UnreadableOrder | None:
+    """`content`: the order's row, which may have been read after the claim.
+
+    None: a process has written it meanwhile that this one can't read; another one claims it when the lease expires.
+    """
     try:
-        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
+        known = known_of(content, codec)
     except UnreadableError as error:
-        return UnreadableOrder(key, record["lease_token"], str(error))
+        if content is not record and isinstance(error, UnreadableHereError):
+            return None
+        return UnreadableOrder(key_of(record), record["lease_token"], str(error))
     return ClaimedOrder(
-        Known(order, record["version"], record["written"]),
+        known,
         record["lease_token"],
         record["lease_until"],
         record["previous_since"],

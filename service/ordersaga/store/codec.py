@@ -7,6 +7,7 @@ from msgspec import Raw, Struct, inspect
 from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Details, Key, Order, UnknownFields
+from ordersaga.store.chunks import Counts, with_chunks, without_chunks
 from ordersaga.store.errors import (
     InputRefusedError,
     MasterKeyError,
@@ -27,10 +28,11 @@ _ORDER_TYPE: Final = inspect.type_info(Order)
 _DETAILS_TYPE: Final = inspect.type_info(Details)
 
 
-class _State(Struct, frozen=True):
+class _State(Struct, frozen=True, omit_defaults=True):
     version: int
     fields: str
     order: Order
+    chunks: Counts = {}
 
 
 class _RawState(Struct, frozen=True):
@@ -39,6 +41,7 @@ class _RawState(Struct, frozen=True):
     version: int
     order: Raw
     fields: str = ""
+    chunks: Counts = {}
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -76,7 +79,9 @@ class Codec:
         sealed = self._vault.seal(_merged(text, unknown, _DETAILS_TYPE) if unknown else text, key_bytes(order.key))
         return sealed.key, sealed.data
 
-    def order(self, key: Key, state: str, sealed_key: bytes | None, sealed: bytes | None) -> Order:
+    def order(
+        self, key: Key, state: str, sealed_key: bytes | None, sealed: bytes | None, chunks: str | None = None
+    ) -> Order:
         """Raises UnreadableError."""
         try:
             found = _raw_state.decode(state)
@@ -88,9 +93,9 @@ class Codec:
             if sealed and sealed_key:
                 details = self._vault.open(Sealed(sealed_key, sealed), key_bytes(key))
                 order = replace(order, details=_details.decode(details))
-            if found.fields == _FIELDS:
-                return order
-            return replace(order, unknown_fields=_unknown_fields(order, bytes(found.order), details))
+            if found.fields != _FIELDS:
+                order = replace(order, unknown_fields=_unknown_fields(order, bytes(found.order), details))
+            return with_chunks(order, found.chunks, chunks) if found.chunks else order
         except MasterKeyMissingError as error:
             raise UnreadableHereError(key, str(error)) from error
         except MasterKeyError as error:
@@ -100,13 +105,13 @@ class Codec:
 
 
 def _state_of(order: Order) -> bytes:
-    bare, unknown = order, order.unknown_fields
+    (bare, chunks), unknown = without_chunks(order), order.unknown_fields
     if order.details is not _EMPTY or unknown is not _NOTHING_UNKNOWN:
-        bare = replace(order, details=_EMPTY, unknown_fields=_NOTHING_UNKNOWN)
+        bare = replace(bare, details=_EMPTY, unknown_fields=_NOTHING_UNKNOWN)
     if unknown == _NOTHING_UNKNOWN:
-        return _encode(_State(STATE_VERSION, _FIELDS, bare))
+        return _encode(_State(STATE_VERSION, _FIELDS, bare, chunks))
     text = _encode(bare)
-    return _encode(_RawState(STATE_VERSION, Raw(_merged(text, unknown.state or text, _ORDER_TYPE))))
+    return _encode(_RawState(STATE_VERSION, Raw(_merged(text, unknown.state or text, _ORDER_TYPE)), "", chunks))
 
 
 def _unknown_fields(order: Order, state: bytes, details: bytes) -> UnknownFields:

@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
-from ordersaga.store import attentions, dead_letters, provider_ids
+from ordersaga.store import attentions, chunks, dead_letters, provider_ids
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import ConflictError, OffsetsMovedError, ReadableElsewhereError
-from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, row_of
+from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, rows_of
 from ordersaga.store.rows import Clock, Lease, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session, renumbered
 from ordersaga.store.vault import Vault
@@ -137,7 +137,7 @@ FULL JOIN (SELECT *, row_number() OVER () AS n FROM advanced) AS advanced USING 
 
 
 class IntakeTransaction:
-    """An open transaction. Each method is one statement."""
+    """An open transaction. Each method is one statement, and reading long lists of orders another one."""
 
     def __init__(self, session: Session, codec: Codec, vault: Vault, topics: Sequence[str]) -> None:
         self._session = session
@@ -178,7 +178,7 @@ class IntakeTransaction:
         found = [record for record in records if record["merchant"] is not None]
         if elsewhere := frozenset(key_of(record) for record in found if record["elsewhere"]):
             raise ReadableElsewhereError(elsewhere)
-        orders = {key_of(record): row_of(record, self._codec) for record in found}
+        orders = await rows_of(self._session, found, self._codec)
         return InboxLookup(clock_of(records[0]), _matches(rows, first, known), _owners(records)), orders
 
     async def write(
@@ -196,7 +196,11 @@ class IntakeTransaction:
         """
         ordered = sorted(changes, key=lambda change: change.order.key)
         leasing = [change.lease and (change.row is None or not change.row.leased) for change in ordered]
-        parts = [*appended.parts(self._vault), *attentions.changes(map(_changed, ordered))]
+        parts = [
+            *appended.parts(self._vault),
+            *attentions.changes(map(_changed, ordered)),
+            *chunks.changes([_before_and_after(change) for change in ordered]),
+        ]
         if ordered:
             parts.append(Part("written", UPSERT, (*self._columns(ordered, leasing), owner, lease_seconds)))
         if progress:
@@ -275,4 +279,8 @@ def _matches(
 
 
 def _changed(change: Change) -> attentions.Changed:
-    return change.row.order if change.row is not None else None, change.order, change.by
+    return *_before_and_after(change), change.by
+
+
+def _before_and_after(change: Change) -> tuple[Order | None, Order]:
+    return change.row.order if change.row is not None else None, change.order

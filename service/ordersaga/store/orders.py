@@ -2,22 +2,24 @@
 
 # ruff: noqa: S608 - statements are built from constants
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from asyncpg import Record
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.store import chunks
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
 from ordersaga.store.readers import OUTDATED, STATE_VERSION, can_read, somebody_can_read
 from ordersaga.store.rows import REPLACED, WRITTEN, Known, Lease, Row, columns_of, key_of
+from ordersaga.store.session import Session
 
 _PLAIN: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
     "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked, "
-    "call_kind, state_version"
+    "call_kind, state_version, chunks"
 )
 """Columns that are written as given."""
 
@@ -27,17 +29,17 @@ given AS (
            captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
            json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
            attention, blocked, leasing, token, call_kind, {STATE_VERSION}::smallint AS state_version,
-           CASE WHEN leasing THEN now() + make_interval(secs => $27) END AS lease_until
+           chunks, CASE WHEN leasing THEN now() + make_interval(secs => $28) END AS lease_until
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::float8[], $14::text[], $15::bytea[],
         $16::bytea[], $17::float8[], $18::bigint[], $19::bigint[], $20::boolean[], $21::text[], $22::uuid[],
-        $23::boolean[], $24::bigint[], $25::text[])
+        $23::boolean[], $24::bigint[], $25::text[], $26::smallint[])
     AS g(merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
          captured_amount, released_amount, refunded_amount, expires, json, sealed, sealed_key, due, sequence, version,
-         is_open, attention, blocked, leasing, token, call_kind)
+         is_open, attention, blocked, leasing, token, call_kind, chunks)
 )"""
-"""The arrays of `columns()`, owner ($26) and seconds of a lease ($27). `version`: after the write; `sealed` NULL keeps what
+"""The arrays of `columns()`, owner ($27) and seconds of a lease ($28). `version`: after the write; `sealed` NULL keeps what
 is there."""
 
 
@@ -56,7 +58,7 @@ WITH {_GIVEN}
 INSERT INTO orders AS o (merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
                          due_at, lease_owner, lease_until, lease_token, calling_since)
 SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
-       coalesce(lease_until, due_at), CASE WHEN leasing THEN $26::text END, lease_until, leasing::int,
+       coalesce(lease_until, due_at), CASE WHEN leasing THEN $27::text END, lease_until, leasing::int,
        CASE WHEN leasing THEN now() END
 FROM given
 ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
@@ -73,7 +75,7 @@ WITH {_GIVEN}
 UPDATE orders AS o SET {_set("g")},
     due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
                   ELSE coalesce(g.lease_until, g.due_at) END,
-    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $26::text END,
+    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $27::text END,
     lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
     lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
     calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
@@ -110,14 +112,14 @@ def lock(condition: str) -> str:
     `elsewhere`: this process can't read the row, but another one that is live can.
     """
     return f"""
-SELECT {_LOCKED}, o.state::text AS state, o.sealed, o.sealed_key,
+SELECT {_LOCKED}, o.chunks, o.state::text AS state, o.sealed, o.sealed_key,
        CASE WHEN {can_read("o", "$4")} THEN false ELSE {somebody_can_read("o")} END AS elsewhere
 FROM unnest($1::text[], $2::text[], $3::text[]) AS g(merchant, kind, subject)
 JOIN orders AS o USING (merchant, kind, subject) WHERE {condition} {_IN_ORDER}"""
 
 
 LOCK_KNOWN: Final = f"""
-SELECT {_LOCKED}, {_UNCHANGED} AS unchanged, CASE WHEN NOT {_UNCHANGED} THEN o.state::text END AS state,
+SELECT {_LOCKED}, o.chunks, {_UNCHANGED} AS unchanged, CASE WHEN NOT {_UNCHANGED} THEN o.state::text END AS state,
        CASE WHEN NOT {_UNCHANGED} THEN o.sealed END AS sealed,
        CASE WHEN NOT {_UNCHANGED} THEN o.sealed_key END AS sealed_key
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[])
@@ -127,6 +129,7 @@ JOIN orders AS o USING (merchant, kind, subject) {_IN_ORDER}"""
 
 
 _LARGEST: Final = 2**63
+_NOTHING_KNOWN: Final[Mapping[Key, Known]] = {}
 
 
 def in_lock_order(keys: Iterable[Key]) -> list[Key]:
@@ -134,12 +137,29 @@ def in_lock_order(keys: Iterable[Key]) -> list[Key]:
     return sorted(set(keys))
 
 
-def row_of(record: Record, codec: Codec, known: Known | None = None) -> Row:
-    """`known`: what the row is known to contain. Raises UnreadableError."""
-    if known is None:
-        order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"])
-        known = Known(order, record["version"], record["written"])
-    return Row(known, record["lease_token"], record["since"])
+async def rows_of(
+    session: Session, records: Sequence[Record], codec: Codec, known: Mapping[Key, Known] = _NOTHING_KNOWN
+) -> dict[Key, Row]:
+    """Of locked orders. `known`: what unchanged rows are known to contain. Another statement if a list of one is long.
+
+    Raises UnreadableError.
+    """
+    keys = [key_of(record) for record in records]
+    long = await chunks.read(
+        session, [key for key, one in zip(keys, records, strict=True) if one["chunks"] and key not in known]
+    )
+    rows = {}
+    for key, record in zip(keys, records, strict=True):
+        content = known.get(key) or known_of(long.get(key, record), codec)
+        rows[key] = Row(content, record["lease_token"], record["since"])
+    return rows
+
+
+def known_of(record: Record, codec: Codec) -> Known:
+    """Raises UnreadableError."""
+    stored = record["chunks"] if isinstance(record["chunks"], str) else None
+    order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"], stored)
+    return Known(order, record["version"], record["written"])
 
 
 def columns(
@@ -179,6 +199,7 @@ def columns(
         list(leasing),
         list(tokens),
         [kind or "" for kind in kinds],
+        [sum(chunks.without_chunks(order)[1].values()) for order in orders],
     ]
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Entry
+from ordersaga.store.chunks import CHUNKS
 from ordersaga.store.codec import Codec
 from ordersaga.store.readers import LIVE, somebody_can_read
 from ordersaga.store.rows import key_of
@@ -54,12 +55,12 @@ class Statistics(Struct, frozen=True):
     intake_lag: float  # seconds by which the intake may be behind
 
 
-_ORDER: Final = """
-SELECT merchant, kind, subject, state::text AS state, sealed, sealed_key, version, lease_owner, attention,
+_ORDER: Final = f"""
+SELECT merchant, kind, subject, state::text AS state, sealed, sealed_key, {CHUNKS}, version, lease_owner, attention,
        extract(epoch FROM due_at)::float8 AS due_at, extract(epoch FROM lease_until)::float8 AS lease_until,
        extract(epoch FROM calling_since)::float8 AS calling_since,
        extract(epoch FROM created_at)::float8 AS created_at, extract(epoch FROM updated_at)::float8 AS updated_at
-FROM orders WHERE merchant = $1 AND kind = $2 AND subject = $3"""
+FROM orders AS o WHERE merchant = $1 AND kind = $2 AND subject = $3"""
 
 _JOURNAL: Final = """
 SELECT what, extract(epoch FROM at)::float8 AS at, name, event_id, operation_id, amount, note, correlation_id, status,
@@ -106,7 +107,7 @@ async def show(session: Session, key: Key, codec: Codec) -> OrderView | None:
     """Raises UnreadableError."""
     place = (key.merchant, key.kind, key.subject)
     for record in await session.fetch(_ORDER, *place):
-        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"])
+        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"], record["chunks"])
         entries = [Entry(*found) for found in await session.fetch(_JOURNAL, *place)]
         times = {name: record[name] for name in ("due_at", "lease_until", "calling_since", "created_at", "updated_at")}
         return OrderView(

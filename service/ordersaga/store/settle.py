@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
-from ordersaga.store import attentions
+from ordersaga.store import attentions, chunks
 from ordersaga.store.appended import IF_UNCHANGED, NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import LeaseLostError
@@ -22,7 +22,7 @@ from ordersaga.store.orders import (
     columns,
     in_lock_order,
     lease_of,
-    row_of,
+    rows_of,
 )
 from ordersaga.store.rows import Clock, Known, Lease, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session
@@ -53,7 +53,7 @@ class SettledOrder(Struct, frozen=True):
 
 
 class SettleTransaction:
-    """An open transaction. Each method is one statement."""
+    """An open transaction. Each method is one statement, and reading long lists of orders another one."""
 
     def __init__(self, session: Session, codec: Codec, vault: Vault, topics: Sequence[str]) -> None:
         self._session = session
@@ -72,12 +72,9 @@ class SettleTransaction:
             [of_key[key].written for key in keys],
             self._topics,
         )
-        rows = {}
-        for record in records:
-            if record["merchant"] is not None:
-                key = key_of(record)
-                rows[key] = row_of(record, self._codec, of_key[key] if record["unchanged"] else None)
-        return clock_of(records[0]), rows
+        found = [record for record in records if record["merchant"] is not None]
+        unchanged = {key: of_key[key] for record in found if record["unchanged"] for key in (key_of(record),)}
+        return clock_of(records[0]), await rows_of(self._session, found, self._codec, unchanged)
 
     async def write(
         self, settled: Sequence[SettledOrder], owner: str, lease_seconds: float, appended: AppendedRows = NO_ROWS
@@ -86,7 +83,11 @@ class SettleTransaction:
 
         Raises LeaseLostError if an order's token or version has changed since it was locked.
         """
-        parts = [*appended.parts(self._vault), *attentions.changes(map(_changed, settled))]
+        parts = [
+            *appended.parts(self._vault),
+            *attentions.changes(map(_changed, settled)),
+            *chunks.changes([(one.row.order, one.order) for one in settled]),
+        ]
         if settled:
             parts.append(Part("written", SETTLE, (*_columns(settled, self._codec), owner, lease_seconds)))
         if not parts:
@@ -124,6 +125,7 @@ async def settle_if_unchanged(
         Part("written", SETTLE_IF_UNCHANGED, (*_columns(settled, codec), owner, lease_seconds)),
         *appended.parts(vault, IF_UNCHANGED),
         *attentions.changes(map(_changed, settled), IF_UNCHANGED),
+        *chunks.changes([(one.row.order, one.order) for one in settled], IF_UNCHANGED),
     ]
     records = await session.commit_combined(parts, _CLOCK_AND_WRITTEN)
     written = [record for record in records if record["merchant"] is not None]

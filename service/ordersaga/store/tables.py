@@ -91,6 +91,7 @@ orders: Final = Table(
     # Of the master key that a reader needs; empty: nothing is encrypted. Generated, so that no version can forget it.
     Column("key_id", LargeBinary, Computed(_KEY_ID, persisted=True), nullable=False),
     Column("call_kind", Text(collation="C"), nullable=False, server_default=text("''")),  # of the next call
+    Column("chunks", SmallInteger, nullable=False, server_default=text("0")),  # rows of `order_chunks`
     PrimaryKeyConstraint("merchant", "kind", "subject"),
     CheckConstraint(
         "order_amount >= 0 AND captured_amount >= 0 AND released_amount >= 0 AND refunded_amount >= 0",
@@ -131,6 +132,18 @@ orders: Final = Table(
     ),
     Index("orders_attention_idx", "merchant", "attention", postgresql_where=text("attention IS NOT NULL")),
     postgresql_with={"fillfactor": "80"},
+)
+
+order_chunks: Final = Table(
+    "order_chunks",
+    metadata,
+    _key_text("merchant"),
+    _key_text("kind"),
+    _key_text("subject"),
+    _key_text("list"),
+    Column("number", Integer, nullable=False),
+    Column("content", JSON, nullable=False),
+    PrimaryKeyConstraint("merchant", "kind", "subject", "list", "number"),
 )
 
 attentions: Final = Table(
