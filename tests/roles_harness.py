@@ -143,7 +143,7 @@ class FakeProducer:
 
 @dataclass
 class Options:
-    """Durations in seconds. `slots` by merchant; `breaker`: of the first one's gate."""
+    """Durations in seconds. `slots` by merchant; `calls`: at once, None: as many as slots; `breaker`: of the placing gates."""
 
     owner: str = "w1"
     lease: float = 30.0
@@ -155,6 +155,7 @@ class Options:
     clock: LeaseClock | None = None
     dispatcher: bool = True
     retention: float = 30 * 86_400.0
+    calls: int | None = None
     settlers: int = 2
     pool: int = 6
     vault: Vault = field(default_factory=lambda: OLD_KEY)
@@ -173,7 +174,9 @@ class Roles:
             (merchant, "klarna"): {kind: Gate(slots, time.monotonic, breaker=breakers.get(kind)) for kind in CALL_KINDS}
             for merchant, slots in options.slots.items()
         }
-        bulkheads = {account: Bulkhead(options.slots[account[0]], gates) for account, gates in self.gates.items()}
+        bulkheads = {
+            account: Bulkhead(options.slots[account[0]], gates, options.calls) for account, gates in self.gates.items()
+        }
         unplaced: dict[AccountKey, Bulkhead] = {(merchant, ""): Bulkhead(64) for merchant in options.slots}
         self.bulkheads = Bulkheads({**bulkheads, **unplaced})
         rules = Rules({"klarna": provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})

@@ -137,7 +137,7 @@ def test_bulkheads_gates_and_statements_are_read_at_the_scrape() -> None:
     telemetry.watch_gates({KEY: {"placing": gate}}, registry)
     telemetry.watch_store(counts, registry)
     for _ in range(3):
-        bulkhead.acquire("placing")
+        assert bulkhead.reserve("placing")
     counts["intake"].statements, counts["intake"].commits = 9, 1
     labels = {"merchant": "default", "provider": "klarna"}
     assert value("ordersaga_slots", labels, registry) == 8

@@ -24,7 +24,7 @@ async def test_each_account_has_a_provider_and_a_gate_of_its_own() -> None:
     }
     providers, gates = providers_of(accounts), gates_of(accounts)
     assert providers.keys() == gates.keys() == accounts.keys()
-    assert [{gate.room() for gate in of_kinds.values()} for of_kinds in gates.values()] == [{3}, {5}]
+    assert [{gate.room() for gate in of_kinds.values()} for of_kinds in gates.values()] == [{6}, {5}]
     assert all(tuple(of_kinds) == CALL_KINDS for of_kinds in gates.values())
     gates["us", "klarna"]["placing"].started(5)
     assert gates["us", "klarna"]["refunding"].room() == 0, "the rate is the account's"

@@ -242,12 +242,12 @@ def test_a_bulkhead_never_counts_below_zero_nor_beyond_its_slots(steps: list[Ste
     bulkhead, calling, called = Bulkhead(4, {"placing": gate}), 0, 0
     for what, number in steps:
         match what:
-            case "acquire" if bulkhead.room("placing"):
-                bulkhead.acquire("placing")
+            case "acquire" if bulkhead.reserve("placing"):
                 calling += 1
             case "claim" if claimable := bulkhead.claimable(number):
                 bulkhead.acquire_claimable(claimable)
                 bulkhead.release_unclaimed(claimable, {"placing": 1})
+                bulkhead.claimed(claimable, {"placing": 1})
                 calling += 1
             case "next call" if called and bulkhead.allows_call("placing"):
                 bulkhead.start_call("placing")

@@ -91,7 +91,7 @@ def _bulkheads(
     settings: Settings, accounts: Mapping[AccountKey, Account], gates: Mapping[AccountKey, Mapping[CallKind, Gate]]
 ) -> Bulkheads:
     """One for each account, and one per merchant for orders that aren't placed yet."""
-    bulkheads = {key: Bulkhead(account.slots, gates[key]) for key, account in accounts.items()}
+    bulkheads = {key: Bulkhead(account.leases, gates[key], account.slots) for key, account in accounts.items()}
     return Bulkheads({**bulkheads, **{(name, ""): Bulkhead(_UNPLACED_SLOTS) for name in settings.merchants}})
 
 

@@ -26,7 +26,10 @@ class Secret(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class KlarnaAccount:
-    """One merchant's access to Klarna. `call_deadline`: seconds in all; `rate_limit`: calls a second, of this process."""
+    """One merchant's access to Klarna. `slots`: calls at once; `call_deadline`: seconds in all; `rate_limit`: calls a second.
+
+    All are of one process.
+    """
 
     username: str
     password: str | Secret = field(repr=False)
@@ -36,6 +39,11 @@ class KlarnaAccount:
     rate_limit: float | None = None
     authorization_days: int = 28
     ca_file: str | None = None
+
+    @property
+    def leases(self) -> int:
+        """Orders at once: as many again as can be called for wait for their turn."""
+        return 2 * self.slots
 
 
 Account = KlarnaAccount
@@ -59,7 +67,7 @@ def _gates(key: Key, account: Account, clock: Clock, log: LimitedLog) -> dict[Ca
     rate = None if account.rate_limit is None else Rate(account.rate_limit, clock)
     return {
         kind: Gate(
-            account.slots, clock, rate=rate, breaker=Breaker(clock, on_change=partial(_log_breaker, log, key, kind))
+            account.leases, clock, rate=rate, breaker=Breaker(clock, on_change=partial(_log_breaker, log, key, kind))
         )
         for kind in CALL_KINDS
     }

@@ -203,6 +203,11 @@ class Gate:
         return max(free, 0)
 
     @property
+    def closed(self) -> bool:
+        """No call may be made now, not even one that was counted before."""
+        return self._clock() < self.breaker.retry_at
+
+    @property
     def retry_at(self) -> float:
         """The clock's time from which there may be room; the end of a call may make some sooner."""
         waits = [self._clock(), self.breaker.retry_at]

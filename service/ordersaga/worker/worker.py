@@ -91,10 +91,7 @@ class Worker:
     def reserve(self, order: Order, kind: CallKind) -> bool:
         """Takes a slot for the order, if one is free. Call `release` or `submit` afterwards."""
         bulkhead = self._bulkheads.get(_account_of(order))
-        if not self._open or bulkhead is None or not bulkhead.room(kind):
-            return False
-        bulkhead.acquire(kind)
-        return True
+        return self._open and bulkhead is not None and bulkhead.reserve(kind)
 
     def release(self, order: Order, kind: CallKind) -> None:
         self._bulkheads[_account_of(order)].release_unused(kind)
@@ -118,13 +115,10 @@ class Worker:
                 await self._pause()
 
     async def _pause(self) -> None:
-        """Until the next poll; if slots were missing, at most until some are released."""
-        if not any(bulkhead.in_use >= bulkhead.slots for _, bulkhead in self._bulkheads):
-            await asyncio.sleep(self._settings.poll)
-            return
+        """Until the next poll; if orders wait for slots, at most until some are free."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.poll):
-                await self._bulkheads.slot_released()
+                await self._bulkheads.worth_claiming()
                 await asyncio.sleep(_GATHERING)
 
     async def claim(self) -> bool:
@@ -153,7 +147,8 @@ class Worker:
         for order in claimed.orders:
             self.start(_leased_order(order, mark))
         await self._set_aside(claimed.unreadable)
-        return any(used[account].total() == one.most for account, one in claimable.items())
+        more = [self._bulkheads[account].claimed(one, used[account]) for account, one in claimable.items()]
+        return any(more)
 
     async def _set_aside(self, unreadable: Sequence[UnreadableOrder]) -> None:
         """Orders whose rows can't be read wait for a person, and stall no other order."""
@@ -176,7 +171,8 @@ class Worker:
         """The settler releases the slot, unless the order is handed back."""
         settlement = None
         try:
-            settlement = await self._call_or_hand_back(leased)
+            async with self._bulkheads[leased.account].turn:
+                settlement = await self._call_or_hand_back(leased)
         finally:
             if settlement is None:
                 self._bulkheads[leased.account].release()
@@ -192,9 +188,10 @@ class Worker:
         step = self._next_step(leased)
         if isinstance(step, Send | Read | Revoke):
             endpoint = self._endpoints[leased.account]
-            if self._open and self._clock.outlasts(leased, endpoint.deadline):
+            may_call = self._open and self._bulkheads[leased.account].may_call(leased.kind)
+            if may_call and self._clock.outlasts(leased, endpoint.deadline):
                 return await self._call(leased, step, endpoint)
-            self._bulkheads[leased.account].end_call(leased.kind, None)
+            self._bulkheads[leased.account].goes_back(leased.kind)
             await self._hand_back(leased)
             return None
         self._bulkheads[leased.account].end_call(leased.kind, None)
@@ -241,7 +238,7 @@ class Worker:
 
     async def _hand_back(self, leased: LeasedOrder) -> None:
         """Ends the lease without a call. If it has expired, another worker has the order or will get it."""
-        if self._open:
+        if self._open and self._bulkheads[leased.account].may_call(leased.kind):
             telemetry.LEASES_LOST.inc()
         uncertain = leased.uncertain
         since, until = (None, None) if uncertain is None else (uncertain.since, uncertain.until)
@@ -257,6 +254,8 @@ class Worker:
         """Starts no more calls. Calls under way end in time and are settled, or their leases expire; other orders go back."""
         self._open = False
         self._settler.keep_leases = False
+        for _, bulkhead in self._bulkheads:
+            bulkhead.end_turns()
         try:
             async with asyncio.timeout(seconds):
                 await self._finish()
