@@ -27,6 +27,9 @@ _RESULTS: Final = Path(__file__).parent / "results"
 _ALL: Final[tuple[Who, ...]] = ("ordersaga", "floor", "floor on aiohttp")
 _BOTH: Final = _ALL[:2]
 _SLOW: Final = 160.0  # events a second
+_BUSY: Final = 400.0
+_BUSY_CALLS: Final = 24
+_BUSY_DELAY_MS: Final = 50
 
 
 class Plan(Struct, frozen=True):
@@ -140,6 +143,9 @@ class Bench:
             self._add(await latency(self._ground, self._shop, who, round_, "latency at a third", third, *pace))
         for who in _turn(_BOTH, round_):
             self._add(await latency(self._ground, self._shop, who, round_, "latency at 160/s", _SLOW, *pace))
+        for who in _turn(_BOTH, round_):
+            busy = (_BUSY, *pace, _BUSY_DELAY_MS, _BUSY_CALLS)
+            self._add(await latency(self._ground, self._shop, who, round_, "latency, slots full", *busy))
 
     def _add(self, figures: Figures) -> None:
         self._done.append(figures)
@@ -159,6 +165,10 @@ class Bench:
             "full way, 50 ms": f"{full}; {IN_FLIGHT} calls in flight; provider answers after 50 ms",
             "latency at a third": f"{third:.0f} events/s, a third of the highest rate of ours at 0 ms; {steady}",
             "latency at 160/s": f"{_SLOW:.0f} events/s; {steady}",
+            "latency, slots full": (
+                f"{_BUSY:.0f} events/s, of at most {_BUSY_CALLS * 1000 / _BUSY_DELAY_MS:.0f} calls/s: {_BUSY_CALLS} in flight, "
+                f"and the provider answers after {_BUSY_DELAY_MS} ms; else as above"
+            ),
         }
 
 

@@ -93,7 +93,16 @@ def _latencies(axes: Any, result: Result, measure: Measure, title: str, times: f
 
 def _ratios(axes: Any, result: Result) -> None:
     """Each value as a share of what is demanded: at or above 1 is reached."""
-    names = ["full way 0 ms", "full way 50 ms", "intake", "relay", "p50 at a third", "p99 at a third", "p50 at 160/s"]
+    names = [
+        "full way 0 ms",
+        "full way 50 ms",
+        "intake",
+        "relay",
+        "p50 at a third",
+        "p99 at a third",
+        "p50 at 160/s",
+        "p99 / p50, busy",
+    ]
     shares = [one.value / one.target if one.at_least else one.target / one.value for one in result.ratios]
     colours = ["#1f6f5c" if one.met else _LIMIT for one in result.ratios]
     places = range(len(names), 0, -1)

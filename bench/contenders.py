@@ -176,7 +176,13 @@ def _counts(metrics: str) -> tuple[float | None, float | None]:
 
 @contextlib.asynccontextmanager
 async def running(
-    ground: Ground, who: Who, role: Role, orders_topic: str, delay_ms: int = 0, template: str = ""
+    ground: Ground,
+    who: Who,
+    role: Role,
+    orders_topic: str,
+    delay_ms: int = 0,
+    template: str = "",
+    in_flight: int = IN_FLIGHT,
 ) -> AsyncIterator[Run]:
     """A process of `who` with one role or all, on a copy of the template's database."""
     name, provider = uuid.uuid4().hex[:8], ground.stubs[delay_ms]
@@ -189,7 +195,7 @@ async def running(
         orders_topic=orders_topic,
         outcomes_topic=await ground.new_topic(name),
         provider=provider.url,
-        in_flight=IN_FLIGHT,
+        in_flight=in_flight,
         metrics_port=free_port(),
     )
     kind = "ordersaga" if who == "ordersaga" else "floor"

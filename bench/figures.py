@@ -8,7 +8,15 @@ from msgspec import Struct
 
 from bench.contenders import Costs, Who
 
-Measure = Literal["intake", "relay", "full way, 0 ms", "full way, 50 ms", "latency at a third", "latency at 160/s"]
+Measure = Literal[
+    "intake",
+    "relay",
+    "full way, 0 ms",
+    "full way, 50 ms",
+    "latency at a third",
+    "latency at 160/s",
+    "latency, slots full",
+]
 MEASURES: Final[tuple[Measure, ...]] = (
     "intake",
     "relay",
@@ -16,6 +24,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
     "full way, 50 ms",
     "latency at a third",
     "latency at 160/s",
+    "latency, slots full",
 )
 
 
@@ -113,6 +122,7 @@ def ratios(medians: Sequence[Figures]) -> list[Ratio]:
 
     full, late = of["full way, 0 ms", "ordersaga"], of["full way, 50 ms", "ordersaga"]
     third, third_floor = of["latency at a third", "ordersaga"], of["latency at a third", "floor"]
+    busy = of["latency, slots full", "ordersaga"]
     return [
         beside_floor("full way at 0 ms, of the floor with the same HTTP client", "full way, 0 ms", 1 / 2),
         Ratio(
@@ -142,6 +152,7 @@ def ratios(medians: Sequence[Figures]) -> list[Ratio]:
             at_least=False,
             unit="ms",
         ),
+        Ratio("p99 with all slots in use, of its own p50", _ms(busy.p99_ms) / _ms(busy.p50_ms), 3, at_least=False),
     ]
 
 

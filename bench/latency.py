@@ -8,7 +8,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
 
-from bench.contenders import Costs, Ground, Run, Who, running
+from bench.contenders import IN_FLIGHT, Costs, Ground, Run, Who, running
 from bench.figures import Figures, Measure, figures
 from bench.load import Event, Shop
 from bench.measure import BenchError, cause_of, verify
@@ -36,7 +36,16 @@ class _Watch:
 
 
 async def latency(
-    ground: Ground, shop: Shop, who: Who, round_: int, measure: Measure, rate: float, warm_up: float, seconds: float
+    ground: Ground,
+    shop: Shop,
+    who: Who,
+    round_: int,
+    measure: Measure,
+    rate: float,
+    warm_up: float,
+    seconds: float,
+    delay_ms: int = 0,
+    in_flight: int = IN_FLIGHT,
 ) -> Figures:
     """`rate`: events a second, half of them placed, half shipped; each counts from when it was to be sent.
 
@@ -47,7 +56,7 @@ async def latency(
     events = list(shop.events(round((warm_up + seconds) * rate / 2), f"l{round_}", behind))
     schedule = list(_schedule(events, rate, behind))
     counted = warm_up, schedule[-1][1] - _BEHIND
-    async with running(ground, who, "all", topic) as run:
+    async with running(ground, who, "all", topic, delay_ms, in_flight=in_flight) as run:
         producer = AIOKafkaProducer(bootstrap_servers=ground.kafka, acks="all", max_batch_size=900_000)
         await producer.start()
         try:

@@ -27,7 +27,7 @@ def test_a_quick_run_writes_every_figure(tmp_path: Path) -> None:
         assert one.events_per_second > 0
         assert (one.p50_ms is not None) == one.measure.startswith("latency")
         assert one.commits_per_event is not None, one
-    assert len(result.ratios) == 7
+    assert len(result.ratios) == 8
     assert set(result.loads) == {"events", *MEASURES}
     assert (tmp_path / "latest.svg").read_text().startswith("<?xml")
 
@@ -90,6 +90,7 @@ def test_ratios_are_ours_beside_the_floor_with_the_same_client() -> None:
         "p50 at a third of the highest rate, of the floor's": (3.0, False),
         "p99 at a third of the highest rate, of the floor's": (1.5, True),
         "p50 at 160 events/s, provider at 0 ms": (9.0, True),
+        "p99 with all slots in use, of its own p50": (1.0, True),
     }
 
 
