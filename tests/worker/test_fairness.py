@@ -211,3 +211,25 @@ async def test_who_waits_is_handed_back_at_once_when_the_process_stops(database:
 
 async def two_leases(database: str) -> bool:
     return await leases(database) == 2
+
+
+async def test_calls_of_one_kind_that_hang_leave_some_to_the_others() -> None:
+    one = Bulkhead(32, {"placing": Gate(28, lambda: 0.0), "refunding": Gate(28, lambda: 0.0)}, 16)
+    going, hanging = [0], asyncio.Event()
+
+    async def refund() -> None:
+        assert one.reserve("refunding")
+        async with one.turn("refunding"):
+            going[0] += 1
+            await hanging.wait()
+
+    tasks = [asyncio.create_task(refund()) for _ in range(28)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (going[0], one.reserve("refunding")) == (14, False)
+    assert one.reserve("placing")
+    async with asyncio.timeout(1), one.turn("placing"):
+        pass
+    hanging.set()
+    await asyncio.gather(*tasks)
+    assert going[0] == 28

@@ -34,7 +34,7 @@ async def test_more_stuck_orders_of_one_merchant_than_slots_while_a_thousand_of_
         for first in range(0, 1_000, 250):
             await r.take(*(shop.placed(f"{number}", merchant="b") for number in range(first, first + 250)))
         r.start_claiming()
-        await until(lambda: len(r.fake.calls) >= 1_008, 60.0)
+        await until(lambda: len(r.fake.calls) >= 1_007, 60.0)  # one of the 8 slots is for other kinds of calls
         await until(lambda: r.slots_in_use == 8)
         assert len(await r.outcomes()) == 1_000
         assert r.under_way == 8

@@ -57,6 +57,7 @@ def rulebook_of(
             {provider: providers[merchant, provider].terms for merchant, provider in own},
             waits_order=settings.waits.order,
             waits_shipment=settings.waits.shipment,
+            waits_most=settings.waits.most,
             absent_after=settings.evidence.absent_after,
             absent_again=settings.evidence.absent_again,
             attention_after=settings.evidence.attention_after,

@@ -122,6 +122,8 @@ class Waits(Part):
     """How long an event waits for its order to be placed."""
     shipment: Seconds = 86_400.0
     """How long a return waits for the shipment of its lines."""
+    most: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """The maximum number of waiting events of an order; a further one is rejected (`too_many_waiting`)."""
 
 
 class Evidence(Part):

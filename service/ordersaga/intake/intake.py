@@ -15,9 +15,10 @@ from ordersaga.bus.records import Partition, Record
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
+from ordersaga.failures import kind_of
 from ordersaga.intake.decide import BatchDecision, decide_batch, taken_over, unaccounted
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
-from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, kind_of, others_after
+from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, others_after
 from ordersaga.intake.taking import Stored, Taking
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook

@@ -1,13 +1,9 @@
 """Whether a record causes the error on which it fails alone, or whether any record would fail on it."""
 
-from typing import Final
-
 from ordersaga.bus.records import Record
+from ordersaga.failures import ENOUGH, kind_of
 from ordersaga.intake.inputs import Batch, Input, key_of
 from ordersaga.store.errors import StoreError, UnreadableError
-
-ENOUGH: Final = 3
-"""Orders whose records fail alone with the same error, and nothing succeeds in between: then no input is at fault."""
 
 
 class NoInputAtFaultError(StoreError):
@@ -54,17 +50,6 @@ def others_after(batch: Batch, record: Record, decoded: Input) -> Batch:
 def is_of_one_order(error: Exception) -> bool:
     """Errors that can't be those of any other order."""
     return isinstance(error, UnreadableError)
-
-
-def kind_of(error: Exception) -> str:
-    """Equal for equal errors, whatever order they name; for an error of our own code, its type and location."""
-    if isinstance(error, StoreError):
-        return str(getattr(error, "reason", error))
-    frame, line = error.__traceback__, 0
-    name = ""
-    while frame is not None:
-        name, line, frame = frame.tb_frame.f_code.co_name, frame.tb_lineno, frame.tb_next
-    return f"{type(error).__name__} in {name}, line {line}"
 
 
 def _order_of(record: Record, decoded: Input) -> object:

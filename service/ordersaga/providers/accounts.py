@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from ordersaga.domain.model.outcomes import CALL_KINDS, CallKind
-from ordersaga.providers.breaker import Breaker, Clock, Gate, Rate
+from ordersaga.providers.breaker import Breaker, Clock, Gate, Rate, of_one_kind
 from ordersaga.providers.klarna.provider import Klarna
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga.providers.port import Provider
@@ -67,7 +67,10 @@ def _gates(key: Key, account: Account, clock: Clock, log: LimitedLog) -> dict[Ca
     rate = None if account.rate_limit is None else Rate(account.rate_limit, clock)
     return {
         kind: Gate(
-            account.leases, clock, rate=rate, breaker=Breaker(clock, on_change=partial(_log_breaker, log, key, kind))
+            of_one_kind(account.leases),
+            clock,
+            rate=rate,
+            breaker=Breaker(clock, on_change=partial(_log_breaker, log, key, kind)),
         )
         for kind in CALL_KINDS
     }

@@ -145,6 +145,11 @@ def is_failure(result: Result) -> bool:
             assert_never(result)
 
 
+def of_one_kind(calls: int) -> int:
+    """How many of so many calls at once, or orders for them, may be of one kind."""
+    return calls - calls // 8
+
+
 class Rate:
     """A token bucket that holds one second's calls."""
 

@@ -1,13 +1,15 @@
 """Bulkheads: slots per merchant and provider, so that one that is paused or down takes no capacity from others."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from msgspec import Struct
 
 from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.domain.model.results import Result
+from ordersaga.providers.breaker import of_one_kind
 
 AccountKey = tuple[str, str]  # merchant, provider ("": of orders that aren't placed yet)
 
@@ -59,8 +61,10 @@ class Bulkhead:
     def __init__(self, slots: int, gates: Mapping[CallKind, Gate] | None = None, calls: int | None = None) -> None:
         """`calls` None: as many as slots."""
         self.slots = slots
-        self.turn = asyncio.Semaphore(slots if calls is None else calls)
-        self._enough = max((slots - (calls or slots)) // 2, 1)  # free slots that are worth a claim
+        calls = slots if calls is None else calls
+        self._turns = asyncio.Semaphore(calls)
+        self._turns_of = {kind: asyncio.Semaphore(of_one_kind(calls)) for kind in gates or {}}
+        self._enough = max((slots - calls) // 2, 1)  # free slots that are worth a claim
         self.in_use = 0
         self.paused = False
         self.worth_claiming = asyncio.Event()
@@ -129,6 +133,15 @@ class Bulkhead:
         if self._waiting and self._free() >= self._enough:
             self.worth_claiming.set()
 
+    @asynccontextmanager
+    async def turn(self, kind: CallKind | None) -> AsyncIterator[None]:
+        """Waits for it, first come, first served. Calls of one kind, which may hang, leave some to the others."""
+        if kind not in self._turns_of:
+            yield
+            return
+        async with self._turns_of[kind], self._turns:
+            yield
+
     def may_call(self, kind: CallKind | None) -> bool:
         """Whether a call may be made that was counted before: neither a pause nor an open breaker came between."""
         gate = self._gate(kind)
@@ -141,8 +154,9 @@ class Bulkhead:
 
     def end_turns(self) -> None:
         """Who waits for a turn goes on at once, as no calls are made any more."""
-        for _ in range(self.slots):
-            self.turn.release()
+        for turns in (self._turns, *self._turns_of.values()):
+            for _ in range(self.slots):
+                turns.release()
 
     def release_unused(self, kind: CallKind | None) -> None:
         """A slot that no call was made with."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from ordersaga import telemetry
 from ordersaga.domain.model.outcomes import Elapsed, Send
 from ordersaga.domain.model.results import Succeeded
+from ordersaga.failures import ENOUGH, kind_of
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import (
@@ -73,6 +74,7 @@ class Settler:
         self._idle = asyncio.Event()
         self._idle.set()
         self._last_clock: Clock | None = None
+        self._done = 0  # batches
         self.continue_with: Callable[[LeasedOrder], None] = _no_worker
         self.keep_leases = True
 
@@ -145,7 +147,24 @@ class Settler:
         return [settlement for settlement in settlements if id(settlement) not in settled]
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
-        """Until it is done: waits for a store that is unavailable, and halves a batch that fails, down to one order."""
+        """Until it is done. Orders that fail alone are marked, unless one after the other fails with the same error.
+
+        If others were settled meanwhile, they are waited for once.
+        """
+        pause, waited, done = _FIRST_PAUSE, False, self._done
+        while settlements:
+            failed = await self._settle_halving(settlements)
+            if _none_is_at_fault(failed) and (self._done == done or not waited):
+                reason = f"one result after the other fails with the same error: {kind_of(failed[0][1])}"
+                log.warning("store unavailable, results wait", reason=reason, results=len(failed))
+                await asyncio.sleep(pause)
+                pause, waited = min(pause * 2, _MAX_PAUSE), True
+                settlements = [settlement for settlement, _ in failed]
+            else:
+                settlements = [one for one, error in failed if await self._mark_failed(one, error)]
+
+    async def _settle_halving(self, settlements: Sequence[Settlement]) -> list[tuple[Settlement, Exception]]:
+        """Waits for a store that is unavailable, and halves a batch that fails. Returns orders that fail alone."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -153,24 +172,26 @@ class Settler:
                 break
             except OutdatedError as error:
                 await self._keep(settlements, error)
-                return
+                return []
             except _NOT_CAUSED_BY_RESULT as error:
                 log.warning("store unavailable, results wait", reason=str(error), results=len(settlements))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _MAX_PAUSE)
-            except Exception as error:  # noqa: BLE001 - whatever it is, one order causes it: find out which
+            except Exception as error:  # noqa: BLE001 - whatever it is: find out which orders fail alone
                 if len(settlements) > 1:
                     middle = len(settlements) // 2
-                    await self._settle(settlements[:middle])
-                    await self._settle(settlements[middle:])
-                    return
+                    return [
+                        *await self._settle_halving(settlements[:middle]),
+                        *await self._settle_halving(settlements[middle:]),
+                    ]
                 if isinstance(error, UnreadableHereError):
                     await self._keep(settlements, error)
-                    return
-                if not await self._mark_failed(settlements[0], error):
-                    return
+                    return []
+                return [(settlements[0], error)]
+        self._done += 1
         for leased in continued:
             self.continue_with(leased)
+        return []
 
     async def _keep(self, settlements: Sequence[Settlement], error: StoreError) -> None:
         """Leaves the results to a process that can settle them. An order without a call waits until its lease expires."""
@@ -247,6 +268,10 @@ class Settler:
         telemetry.count_outcomes([outcome for _, outcome in batch.outcomes])
         for invariant in batch.violated:
             telemetry.VIOLATIONS.labels(invariant).inc()
+
+
+def _none_is_at_fault(failed: Sequence[tuple[Settlement, Exception]]) -> bool:
+    return len(failed) >= ENOUGH and len({kind_of(error) for _, error in failed}) == 1
 
 
 def _simple_successes(settlements: Sequence[Settlement]) -> list[Settlement]:

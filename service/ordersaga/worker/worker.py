@@ -171,7 +171,7 @@ class Worker:
         """The settler releases the slot, unless the order is handed back."""
         settlement = None
         try:
-            async with self._bulkheads[leased.account].turn:
+            async with self._bulkheads[leased.account].turn(leased.kind):
                 settlement = await self._call_or_hand_back(leased)
         finally:
             if settlement is None:
