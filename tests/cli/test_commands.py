@@ -119,7 +119,7 @@ def test_settings_are_printed_by_the_names_they_are_set_with(run: Run, monkeypat
     assert "ORDERSAGA_WAITS__ORDER=86400.0" in lines
     assert "ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__PASSWORD=**********" in lines
     as_json = run("settings", "--json").out
-    assert json.loads(as_json)["waits"] == {"order": 86_400, "shipment": 86_400}
+    assert json.loads(as_json)["waits"] == {"order": 86_400, "shipment": 86_400, "most": 100}
     for text in (result.out, as_json):
         assert not [secret for secret in ("hunter2", "swordfish", "MDEyMzQ1") if secret in text]
 
