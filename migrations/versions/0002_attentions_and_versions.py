@@ -122,6 +122,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(
+        """
+        DO $$ BEGIN
+            IF EXISTS (SELECT FROM orders WHERE chunks > 0) THEN
+                RAISE EXCEPTION 'some orders have lists in order_chunks, which revision 0001 cannot read';
+            END IF;
+        END $$
+        """
+    )
     op.execute("DROP TABLE kept_results")
     op.execute("DROP TABLE heartbeats")
     op.execute("DROP FUNCTION ordersaga_lineage()")

@@ -1,9 +1,11 @@
 """The hundredth capture of an order costs no more to write than the first."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from asyncpg import Record
 from msgspec.structs import replace
@@ -11,12 +13,14 @@ from msgspec.structs import replace
 from ordersaga.domain.model.order import Allocation, Capture, Order, Refund
 from ordersaga.store.appended import NO_ROWS
 from ordersaga.store.chunks import SIZE
+from ordersaga.store.codec import Codec
 from ordersaga.store.errors import UnreadableError
 from ordersaga.store.intake import Change
 from ordersaga.store.rows import Known, Row
 from ordersaga.store.session import Session
 from ordersaga.store.settle import SettledOrder
 from ordersaga.store.store import Store
+from ordersaga.store.vault import Vault
 
 from .conftest import Connection
 from .factories import LEASE, OWNER, claim, key, locked, order, put
@@ -184,3 +188,66 @@ async def test_a_batch_takes_one_statement_more_if_it_has_such_orders(store: Sto
         async with store.intake_transaction() as tx:
             await locked(tx, [key(name) for name in names])
         assert store.engine.counts["intake"].statements - before == statements, "BEGIN among them"
+
+
+async def stored_uncut(connection: Connection, store: Store, count: int) -> Order:
+    """As a version that knew no chunks stored it."""
+    whole = with_captures(count)
+    await put(store, replace(whole, captures=(), refunds=(), shipments=(), returns=()))
+    state = json.loads(Codec(Vault({"k1": bytes(range(32))}, "k1")).state(with_captures(1)))
+    lists = json.loads(msgspec.json.encode(replace(whole, details=order().details)))
+    state["order"] = {**lists, "details": {}}
+    del state["order"]["details"]
+    await connection.execute("UPDATE orders SET state = $1, chunks = 0", json.dumps(state))
+    return whole
+
+
+async def test_lists_that_were_stored_uncut_are_cut_by_the_first_write(store: Store, connection: Connection) -> None:
+    whole = await stored_uncut(connection, store, SIZE + 8)
+    assert await shown(store) == whole
+    await add_capture(store, SIZE + 9)
+    assert await shown(store) == with_captures(SIZE + 9)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_lists_that_were_stored_uncut_are_cut_by_a_settle(
+    store: Store, connection: Connection, *, at_once: bool
+) -> None:
+    whole = await stored_uncut(connection, store, SIZE + 8)
+    [one] = (await claim(store)).orders
+    settled = SettledOrder(one.order, Row(one.known, one.token, None), one.token, 0.0)
+    if at_once:
+        _, written = await store.settle_if_unchanged([settled], OWNER, LEASE, NO_ROWS, 1)
+        assert written is not None
+    else:
+        async with store.settle_transaction() as tx:
+            _, rows = await tx.lock([one.known])
+            await tx.write([replace(settled, row=rows[key()])], OWNER, LEASE)
+    assert await shown(store) == whole
+    assert len(await chunk_rows(connection)) == 4
+
+
+async def test_unknown_fields_within_chunks_survive(store: Store, connection: Connection) -> None:
+    await put(store, with_captures(SIZE + 2))
+    content = json.loads(await connection.fetchval("SELECT content FROM order_chunks WHERE list = 'captures'"))
+    for one in content:
+        one["batch"] = one["id"]
+    await connection.execute("UPDATE order_chunks SET content = $1 WHERE list = 'captures'", json.dumps(content))
+    state = json.loads(await connection.fetchval("SELECT state FROM orders"))
+    for one in state["order"]["captures"]:
+        one["batch"] = one["id"]
+    state["fields"] = "of a newer version"
+    await connection.execute("UPDATE orders SET state = $1", json.dumps(state))
+    async with store.intake_transaction() as tx:
+        row = (await locked(tx, [key()]))[key()]
+        captures = [*row.order.captures]
+        captures[3] = replace(captures[3], refunded=5)
+        await tx.write([Change(replace(row.order, captures=tuple(captures)), row, 0.0)])
+    for number in range(SIZE + 3, 2 * SIZE + 1):  # those of the state move into a chunk
+        await add_capture(store, number)
+    found = await connection.fetch("SELECT content FROM order_chunks WHERE list = 'captures' ORDER BY number")
+    kept = [
+        one["batch"] == one["id"] for row in found for one in json.loads(row["content"])[: SIZE + 2] if "batch" in one
+    ]
+    assert (len(kept), all(kept)) == (SIZE + 2, True)
+    assert (await shown(store)).captures[3].refunded == 5

@@ -1,11 +1,13 @@
 """A worker that can't read its order any more leaves the answer to one that can."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ordersaga.domain.model.outcomes import Call
-from ordersaga.domain.model.results import Rejected, Result
+from ordersaga.domain import saga
+from ordersaga.domain.model.outcomes import Call, Send
+from ordersaga.domain.model.results import Rejected, Result, Succeeded
 from roles_harness import NEW_KEY, Roles, Shop, roles, run_sql, until, until_async
 
 from .test_settling import hold_calls
@@ -87,3 +89,38 @@ async def told(r: Roles, types: list[str]) -> bool:
 async def kept(database: str) -> bool:
     ((count,),) = await run_sql(database, "SELECT count(*) FROM kept_results")
     return bool(count)
+
+
+async def test_a_kept_answer_to_a_repeat_says_that_an_earlier_one_was_lost(database: str) -> None:
+    """The first call took effect, and its worker died; the refusal of the repeat proves nothing."""
+    shop = Shop()
+    async with roles(database, dispatcher=False) as old, roles(database, owner="new", vault=NEW_KEY) as new:
+        new.fake.klarna = old.fake.klarna
+        await old.take(shop.placed())
+        await old.worker.claim()
+        await until_async(lambda: told(old, ["authorized"]))
+        await old.take(shop.shipped(quantity=3))
+        [dead] = (await old.claim_as("dead", 0.0)).orders
+        step = saga.next_call(dead.order, time.time(), old.rulebook.of("default"))
+        assert isinstance(step, Send)
+        assert isinstance(old.fake.answer(step), Succeeded)
+        go_on = asyncio.Event()
+
+        async def refused(_call: Call) -> Result | None:
+            await go_on.wait()
+            return Rejected("CAPTURE_NOT_ALLOWED", ("no",), status=403)
+
+        old.fake.on_call = refused
+        await old.worker.claim()
+        await until(lambda: old.fake.made == ["Send create_order", "Send capture"])
+        await new.take(shop.event("closed", "1", {}))
+        go_on.set()
+        await until_async(lambda: kept(database))
+        new.start_claiming()
+        await until(lambda: bool(new.fake.made))
+        assert new.fake.made[0] == "Read capture"
+        await until_async(lambda: captured(new))
+
+
+async def captured(r: Roles) -> bool:
+    return (await r.outcome_types())[:2] == ["authorized", "captured"]

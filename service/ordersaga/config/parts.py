@@ -74,7 +74,7 @@ class Klarna(Part):
     base_url: HttpUrl | None = None
     """Overrides Klarna's URL of region and environment, as for a sandbox or Kustom."""
     slots: Annotated[int, Field(ge=1, le=2_000)] = 64
-    """Calls of this account that a worker process makes at once."""
+    """Calls of this account that a worker process makes at once, at most 7/8 of them of one kind; as many orders again wait."""
     call_deadline: Seconds = 10.0
     """The total time of a call; at most half of the lease."""
     rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordersaga.operating.errors import OperatingError
 from ordersaga.store.dead_letters import Content, DeadLetterFilter, DeadLetterGroup, DeadLetterSummary, State
-from ordersaga.store.errors import ConflictError, InputRefusedError, UnreadableError
+from ordersaga.store.errors import ConflictError, InputRefusedError, ReadableElsewhereError, UnreadableError
 from ordersaga.store.store import Store
 
 _PAGE: Final = 500
@@ -75,7 +75,7 @@ async def each_in_turn(
         following = time.monotonic() + 1 / rate
         try:
             await act(dead_letter_id)
-        except (OperatingError, UnreadableError, InputRefusedError, ConflictError) as error:
+        except (OperatingError, UnreadableError, ReadableElsewhereError, InputRefusedError, ConflictError) as error:
             not_done.append(NotDone(dead_letter_id, str(error)))
         else:
             done += 1

@@ -42,8 +42,8 @@ class KlarnaAccount:
 
     @property
     def leases(self) -> int:
-        """Orders at once: as many again as can be called for wait for their turn."""
-        return 2 * self.slots
+        """Orders at once: as many again as can be called for wait for their turn, unless calls are counted when leased."""
+        return self.slots if self.rate_limit else 2 * self.slots
 
 
 Account = KlarnaAccount

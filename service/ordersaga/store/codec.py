@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct, inspect
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.model.order import Details, Key, Order, UnknownFields
-from ordersaga.store.chunks import Counts, with_chunks, without_chunks
+from ordersaga.domain.model.order import Details, Key, Order
+from ordersaga.store.chunks import SIZE, Counts, contents, with_chunks, without_chunks
 from ordersaga.store.errors import (
     InputRefusedError,
     MasterKeyError,
@@ -16,7 +16,7 @@ from ordersaga.store.errors import (
     UnreadableHereError,
 )
 from ordersaga.store.readers import STATE_VERSION, key_ids
-from ordersaga.store.unknown_fields import fingerprint, with_unknown_fields
+from ordersaga.store.unknown_fields import bare, fingerprint, merged, merged_details, unknown_fields_of
 from ordersaga.store.vault import Sealed, Vault
 
 NO_DETAILS: Final = b""
@@ -24,8 +24,6 @@ NO_DETAILS: Final = b""
 _EMPTY: Final = Order(Key("", "", "")).details
 _NOTHING_UNKNOWN: Final = Order(Key("", "", "")).unknown_fields
 _FIELDS: Final = fingerprint(Order)
-_ORDER_TYPE: Final = inspect.type_info(Order)
-_DETAILS_TYPE: Final = inspect.type_info(Details)
 
 
 class _State(Struct, frozen=True, omit_defaults=True):
@@ -45,7 +43,6 @@ class _RawState(Struct, frozen=True):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
 _raw_state: Final = msgspec.json.Decoder(_RawState)
 _order: Final = msgspec.json.Decoder(Order)
 _details: Final = msgspec.json.Decoder(Details)
@@ -75,8 +72,8 @@ class Codec:
             return None, None
         if details == _EMPTY and not unknown:
             return NO_DETAILS, NO_DETAILS
-        text = _encode(details)
-        sealed = self._vault.seal(_merged(text, unknown, _DETAILS_TYPE) if unknown else text, key_bytes(order.key))
+        text = merged_details(order) if unknown else _encode(details)
+        sealed = self._vault.seal(text, key_bytes(order.key))
         return sealed.key, sealed.data
 
     def order(
@@ -93,9 +90,12 @@ class Codec:
             if sealed and sealed_key:
                 details = self._vault.open(Sealed(sealed_key, sealed), key_bytes(key))
                 order = replace(order, details=_details.decode(details))
-            if found.fields != _FIELDS:
-                order = replace(order, unknown_fields=_unknown_fields(order, bytes(found.order), details))
-            return with_chunks(order, found.chunks, chunks) if found.chunks else order
+            if found.chunks:
+                order = with_chunks(order, found.chunks, chunks)
+            if found.fields == _FIELDS:
+                return order
+            unknown = unknown_fields_of(order, _whole(bytes(found.order), chunks), details)
+            return replace(order, unknown_fields=unknown)
         except MasterKeyMissingError as error:
             raise UnreadableHereError(key, str(error)) from error
         except MasterKeyError as error:
@@ -105,26 +105,22 @@ class Codec:
 
 
 def _state_of(order: Order) -> bytes:
-    (bare, chunks), unknown = without_chunks(order), order.unknown_fields
-    if order.details is not _EMPTY or unknown is not _NOTHING_UNKNOWN:
-        bare = replace(bare, details=_EMPTY, unknown_fields=_NOTHING_UNKNOWN)
-    if unknown == _NOTHING_UNKNOWN:
-        return _encode(_State(STATE_VERSION, _FIELDS, bare, chunks))
-    text = _encode(bare)
-    return _encode(_RawState(STATE_VERSION, Raw(_merged(text, unknown.state or text, _ORDER_TYPE)), "", chunks))
+    cut, counts = without_chunks(order)
+    if not order.unknown_fields.state:
+        state = cut if order.details is _EMPTY and order.unknown_fields is _NOTHING_UNKNOWN else bare(cut)
+        return _encode(_State(STATE_VERSION, "" if order.unknown_fields.details else _FIELDS, state, counts))
+    whole = merged(order)
+    for name, count in counts.items():
+        whole[name] = whole[name][count * SIZE :]
+    return _encode(_RawState(STATE_VERSION, Raw(_encode(whole)), "", counts))
 
 
-def _unknown_fields(order: Order, state: bytes, details: bytes) -> UnknownFields:
-    """Of what was written by another version. Those with fields that this one lacks, else nothing."""
-    bare = _encode(replace(order, details=_EMPTY))
-    unknown_state = _merged(bare, state, _ORDER_TYPE) != _merged(bare, bare, _ORDER_TYPE)
-    known = _encode(order.details)
-    unknown_details = details and _merged(known, details, _DETAILS_TYPE) != _merged(known, known, _DETAILS_TYPE)
-    return UnknownFields(state if unknown_state else b"", details if unknown_details else b"")
-
-
-def _merged(new: bytes, old: bytes, kind: inspect.Type) -> bytes:
-    return _encode(with_unknown_fields(_decode(new), _decode(old), kind))
+def _whole(state: bytes, chunks: str | None) -> bytes:
+    """The state as it would be without chunks."""
+    order = msgspec.json.decode(state)
+    for name, before in contents(chunks).items():
+        order[name] = [*before, *order.get(name, [])]
+    return _encode(order)
 
 
 def _strings(value: Any) -> str:

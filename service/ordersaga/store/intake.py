@@ -199,7 +199,7 @@ class IntakeTransaction:
         parts = [
             *appended.parts(self._vault),
             *attentions.changes(map(_changed, ordered)),
-            *chunks.changes([_before_and_after(change) for change in ordered]),
+            *chunks.changes([(change.row.known if change.row else None, change.order) for change in ordered]),
         ]
         if ordered:
             parts.append(Part("written", UPSERT, (*self._columns(ordered, leasing), owner, lease_seconds)))
@@ -279,8 +279,4 @@ def _matches(
 
 
 def _changed(change: Change) -> attentions.Changed:
-    return *_before_and_after(change), change.by
-
-
-def _before_and_after(change: Change) -> tuple[Order | None, Order]:
-    return change.row.order if change.row is not None else None, change.order
+    return change.row.order if change.row is not None else None, change.order, change.by

@@ -18,11 +18,16 @@ from ordersaga.store.vault import Sealed, Vault
 
 
 class KeptResult(Struct, frozen=True):
-    """What a call under an unsettled lease came to. `seconds`: how long it took."""
+    """What a call under an unsettled lease came to. `seconds`: how long it took.
+
+    `since`, `until`: of a lease before that one, under which a call may have been sent, too.
+    """
 
     call: Call
     result: Result
     seconds: float | None
+    since: float | None = None
+    until: float | None = None
 
 
 class UnsettledResult(Struct, frozen=True):
@@ -39,6 +44,8 @@ class _Stored(Struct, frozen=True):
     result_type: str
     result: Raw
     seconds: float | None
+    since: float | None
+    until: float | None
 
 
 _CALLS: Final[dict[str, type[Call]]] = {one.__name__: one for one in (Send, Read, Revoke)}
@@ -98,7 +105,7 @@ def kept_result(record: Record, vault: Vault) -> KeptResult | None:
         result = msgspec.json.decode(stored.result, type=_RESULTS[stored.result_type])
     except (MasterKeyError, msgspec.MsgspecError, KeyError):
         return None
-    return KeptResult(call, result, stored.seconds)
+    return KeptResult(call, result, stored.seconds, stored.since, stored.until)
 
 
 async def prune(session: Session, older_than: float) -> None:
@@ -108,4 +115,8 @@ async def prune(session: Session, older_than: float) -> None:
 def _encoded(kept: KeptResult) -> bytes:
     encode = msgspec.json.encode
     call, result = Raw(encode(kept.call)), Raw(encode(kept.result))
-    return encode(_Stored(type(kept.call).__name__, call, type(kept.result).__name__, result, kept.seconds))
+    return encode(
+        _Stored(
+            type(kept.call).__name__, call, type(kept.result).__name__, result, kept.seconds, kept.since, kept.until
+        )
+    )

@@ -157,9 +157,10 @@ async def rows_of(
 
 def known_of(record: Record, codec: Codec) -> Known:
     """Raises UnreadableError."""
-    stored = record["chunks"] if isinstance(record["chunks"], str) else None
-    order = codec.order(key_of(record), record["state"], record["sealed_key"], record["sealed"], stored)
-    return Known(order, record["version"], record["written"])
+    order = codec.order(
+        key_of(record), record["state"], record["sealed_key"], record["sealed"], record.get("chunk_contents")
+    )
+    return Known(order, record["version"], record["written"], record["chunks"])
 
 
 def columns(
@@ -199,7 +200,7 @@ def columns(
         list(leasing),
         list(tokens),
         [kind or "" for kind in kinds],
-        [sum(chunks.without_chunks(order)[1].values()) for order in orders],
+        [chunks.count(order) for order in orders],
     ]
 
 

@@ -107,7 +107,7 @@ async def show(session: Session, key: Key, codec: Codec) -> OrderView | None:
     """Raises UnreadableError."""
     place = (key.merchant, key.kind, key.subject)
     for record in await session.fetch(_ORDER, *place):
-        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"], record["chunks"])
+        order = codec.order(key, record["state"], record["sealed_key"], record["sealed"], record["chunk_contents"])
         entries = [Entry(*found) for found in await session.fetch(_JOURNAL, *place)]
         times = {name: record[name] for name in ("due_at", "lease_until", "calling_since", "created_at", "updated_at")}
         return OrderView(

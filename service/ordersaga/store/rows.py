@@ -23,11 +23,15 @@ class Clock(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """An order as last read or written; by `version` and `written` (when it was) one sees whether the row is unchanged."""
+    """An order as last read or written; by `version` and `written` (when it was) one sees whether the row is unchanged.
+
+    `chunks`: how many rows of its lists are stored; None: those that this process has written.
+    """
 
     order: Order
     version: int
     written: float
+    chunks: int | None = None
 
 
 class Row(Struct, frozen=True):

@@ -86,7 +86,7 @@ class SettleTransaction:
         parts = [
             *appended.parts(self._vault),
             *attentions.changes(map(_changed, settled)),
-            *chunks.changes([(one.row.order, one.order) for one in settled]),
+            *chunks.changes([(one.row.known, one.order) for one in settled]),
         ]
         if settled:
             parts.append(Part("written", SETTLE, (*_columns(settled, self._codec), owner, lease_seconds)))
@@ -125,7 +125,7 @@ async def settle_if_unchanged(
         Part("written", SETTLE_IF_UNCHANGED, (*_columns(settled, codec), owner, lease_seconds)),
         *appended.parts(vault, IF_UNCHANGED),
         *attentions.changes(map(_changed, settled), IF_UNCHANGED),
-        *chunks.changes([(one.row.order, one.order) for one in settled], IF_UNCHANGED),
+        *chunks.changes([(one.row.known, one.order) for one in settled], IF_UNCHANGED),
     ]
     records = await session.commit_combined(parts, _CLOCK_AND_WRITTEN)
     written = [record for record in records if record["merchant"] is not None]

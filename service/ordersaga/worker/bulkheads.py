@@ -130,7 +130,7 @@ class Bulkhead:
 
     def release(self) -> None:
         self.in_use -= 1
-        if self._waiting and self._free() >= self._enough:
+        if self._waiting and self._free() >= self._enough and any(self._free_calls(kind) for kind in self._waiting):
             self.worth_claiming.set()
 
     @asynccontextmanager

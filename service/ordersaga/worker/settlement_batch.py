@@ -26,13 +26,18 @@ log = structlog.get_logger(__name__)
 
 
 class Settlement(Struct):
-    """The result for one leased order. `failed`: the function of our own code that failed; the order gets an attention."""
+    """The result for one leased order. `failed`: the function of our own code that failed; the order gets an attention.
+
+    `failures`: how often its settle failed alone, `first_failed`: how many batches had been settled before the first time.
+    """
 
     leased: LeasedOrder
     call: Call | Elapsed
     result: Result | None
     seconds: float | None
     failed: str | None = None
+    failures: int = 0
+    first_failed: int | None = None
 
 
 class SettlementBatch:

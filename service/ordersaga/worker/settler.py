@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ordersaga import telemetry
 from ordersaga.domain.model.outcomes import Elapsed, Send
 from ordersaga.domain.model.results import Succeeded
-from ordersaga.failures import ENOUGH, kind_of
+from ordersaga.failures import kind_of
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
 from ordersaga.store.errors import (
@@ -30,6 +30,7 @@ from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
 from ordersaga.worker.bulkheads import Bulkheads
 from ordersaga.worker.call_log import CallLog
+from ordersaga.worker.fault import FaultFinder, pause_after
 from ordersaga.worker.leases import LeaseClock, LeasedOrder
 from ordersaga.worker.settlement_batch import Settlement, SettlementBatch
 
@@ -74,7 +75,8 @@ class Settler:
         self._idle = asyncio.Event()
         self._idle.set()
         self._last_clock: Clock | None = None
-        self._done = 0  # batches
+        self._fault = FaultFinder()
+        self._later = 0  # results that are tried again after a pause
         self.continue_with: Callable[[LeasedOrder], None] = _no_worker
         self.keep_leases = True
 
@@ -95,7 +97,7 @@ class Settler:
                     await self._settle(left)
             finally:
                 del self._started[batch_id]
-                if not self._started and self._queue.empty():
+                if not self._started and not self._later and self._queue.empty():
                     self._idle.set()
 
     async def drained(self) -> None:
@@ -139,6 +141,7 @@ class Settler:
         if written is None:
             batch.cancel_calls()
             return [*settlements]
+        self._fault.settled()
         self._report(batch)
         self._release(batch.ended(written))
         for leased in batch.continued(written, mark):
@@ -147,21 +150,22 @@ class Settler:
         return [settlement for settlement in settlements if id(settlement) not in settled]
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
-        """Until it is done. Orders that fail alone are marked, unless one after the other fails with the same error.
+        """Orders that fail alone are tried again later, until it is known whether they are at fault."""
+        done = self._fault.done
+        for one, error in await self._settle_halving(settlements):
+            if self._fault.is_at_fault(one, error, done):
+                if await self._mark_failed(one, error):
+                    self.enqueue(one)
+                continue
+            if self._fault.nobody_is(error):
+                reason = f"one result after the other fails with the same error: {kind_of(error)}"
+                log.warning("store unavailable, results wait", reason=reason, subject=one.leased.order.key.subject)
+            self._later += 1
+            asyncio.get_running_loop().call_later(pause_after(one.failures), self._again, one)
 
-        If others were settled meanwhile, they are waited for once.
-        """
-        pause, waited, done = _FIRST_PAUSE, False, self._done
-        while settlements:
-            failed = await self._settle_halving(settlements)
-            if _none_is_at_fault(failed) and (self._done == done or not waited):
-                reason = f"one result after the other fails with the same error: {kind_of(failed[0][1])}"
-                log.warning("store unavailable, results wait", reason=reason, results=len(failed))
-                await asyncio.sleep(pause)
-                pause, waited = min(pause * 2, _MAX_PAUSE), True
-                settlements = [settlement for settlement, _ in failed]
-            else:
-                settlements = [one for one, error in failed if await self._mark_failed(one, error)]
+    def _again(self, settlement: Settlement) -> None:
+        self._later -= 1
+        self.enqueue(settlement)
 
     async def _settle_halving(self, settlements: Sequence[Settlement]) -> list[tuple[Settlement, Exception]]:
         """Waits for a store that is unavailable, and halves a batch that fails. Returns orders that fail alone."""
@@ -188,7 +192,7 @@ class Settler:
                     await self._keep(settlements, error)
                     return []
                 return [(settlements[0], error)]
-        self._done += 1
+        self._fault.settled()
         for leased in continued:
             self.continue_with(leased)
         return []
@@ -202,9 +206,9 @@ class Settler:
             )
             self._bulkheads[one.leased.account].release()
         results = [
-            UnsettledResult(one.leased.order.key, one.leased.token, KeptResult(one.call, one.result, one.seconds))
+            UnsettledResult(one.leased.order.key, one.leased.token, kept)
             for one in settlements
-            if one.result is not None and not isinstance(one.call, Elapsed)
+            if (kept := _kept(one)) is not None
         ]
         try:
             telemetry.LEASES_LOST.inc(len(results) - len(await self._store.keep_results(results)))
@@ -270,8 +274,12 @@ class Settler:
             telemetry.VIOLATIONS.labels(invariant).inc()
 
 
-def _none_is_at_fault(failed: Sequence[tuple[Settlement, Exception]]) -> bool:
-    return len(failed) >= ENOUGH and len({kind_of(error) for _, error in failed}) == 1
+def _kept(one: Settlement) -> KeptResult | None:
+    if one.result is None or isinstance(one.call, Elapsed):
+        return None
+    before = one.leased.uncertain
+    since, until = (None, None) if before is None else (before.since, before.until)
+    return KeptResult(one.call, one.result, one.seconds, since, until)
 
 
 def _simple_successes(settlements: Sequence[Settlement]) -> list[Settlement]:

@@ -171,48 +171,58 @@ class Worker:
         """The settler releases the slot, unless the order is handed back."""
         settlement = None
         try:
-            async with self._bulkheads[leased.account].turn(leased.kind):
-                settlement = await self._call_or_hand_back(leased)
+            settlement = await self._in_turn(leased)
         finally:
             if settlement is None:
                 self._bulkheads[leased.account].release()
             else:
                 self._settler.enqueue(settlement)
 
-    async def _call_or_hand_back(self, leased: LeasedOrder) -> Settlement | None:
-        """None: the order was handed back."""
+    async def _in_turn(self, leased: LeasedOrder) -> Settlement | None:
+        """None: the order was handed back. A call whose kind wasn't counted yet, as it wasn't known, is counted."""
         kept = leased.kept
         if kept is not None:
             self._bulkheads[leased.account].end_call(leased.kind, None)
-            return Settlement(replace(leased, uncertain=None), kept.call, kept.result, kept.seconds)
+            before = None if kept.since is None else UncertainCall(kept.since, kept.until or kept.since)
+            return Settlement(replace(leased, uncertain=before), kept.call, kept.result, kept.seconds)
+        if leased.uncertain is not None:
+            telemetry.UNCERTAIN_CALLS.inc()
         step = self._next_step(leased)
-        if isinstance(step, Send | Read | Revoke):
-            endpoint = self._endpoints[leased.account]
-            may_call = self._open and self._bulkheads[leased.account].may_call(leased.kind)
-            if may_call and self._clock.outlasts(leased, endpoint.deadline):
-                return await self._call(leased, step, endpoint)
-            self._bulkheads[leased.account].goes_back(leased.kind)
-            await self._hand_back(leased)
-            return None
-        self._bulkheads[leased.account].end_call(leased.kind, None)
-        return Settlement(leased, Elapsed(), None, None, failed="next_call" if step is None else None)
+        bulkhead, kind = self._bulkheads[leased.account], None if step is None else saga.kind_of(step)
+        if kind is None:
+            bulkhead.end_call(leased.kind, None)
+            return Settlement(leased, Elapsed(), None, None, failed="next_call" if step is None else None)
+        if kind != leased.kind:
+            bulkhead.end_call(leased.kind, None)
+            bulkhead.start_call(kind)
+        async with bulkhead.turn(kind):
+            return await self._call_or_hand_back(leased, kind)
+
+    async def _call_or_hand_back(self, leased: LeasedOrder, kind: CallKind) -> Settlement | None:
+        """None: the order was handed back. The step is looked for again: it may have waited for its turn."""
+        bulkhead, endpoint = self._bulkheads[leased.account], self._endpoints[leased.account]
+        step = self._next_step(leased)
+        may_call = self._open and bulkhead.may_call(kind) and self._clock.outlasts(leased, endpoint.deadline)
+        if may_call and isinstance(step, Send | Read | Revoke):
+            return await self._call(leased, step, endpoint, kind)
+        bulkhead.goes_back(kind)
+        await self._hand_back(leased, kind)
+        return None
 
     def _next_step(self, leased: LeasedOrder) -> Next | None:
         """None: our own code failed on this order."""
         order, key, uncertain = leased.order, leased.order.key, leased.uncertain
         try:
             if uncertain is not None:
-                telemetry.UNCERTAIN_CALLS.inc()
                 order = evidence.mark_uncertain(order, uncertain.since, uncertain.until)
             return saga.next_call(order, self._clock.database_now(), self._rulebook.of(key.merchant))
         except Exception:  # our own code failed on this order: the others go on
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
             return None
 
-    async def _call(self, leased: LeasedOrder, call: Call, endpoint: ProviderEndpoint) -> Settlement:
+    async def _call(self, leased: LeasedOrder, call: Call, endpoint: ProviderEndpoint, kind: CallKind) -> Settlement:
         """After an exception it is unknown whether the call took effect; it says nothing about the provider."""
         now = asyncio.get_running_loop().time
-        kind = self._counted_as(leased, call)
         started, result = now(), None
         try:
             result = await endpoint.provider.call(call, endpoint.deadline)
@@ -228,17 +238,9 @@ class Worker:
         self._call_log.called(leased.order.key, leased.account[1], call, answer)
         return Settlement(leased, call, answer, seconds)
 
-    def _counted_as(self, leased: LeasedOrder, call: Call) -> CallKind | None:
-        """An uncertain call may lead to another kind of call than the one that was due."""
-        kind = saga.kind_of(call)
-        if kind != leased.kind:
-            self._bulkheads[leased.account].end_call(leased.kind, None)
-            self._bulkheads[leased.account].start_call(kind)
-        return kind
-
-    async def _hand_back(self, leased: LeasedOrder) -> None:
+    async def _hand_back(self, leased: LeasedOrder, kind: CallKind) -> None:
         """Ends the lease without a call. If it has expired, another worker has the order or will get it."""
-        if self._open and self._bulkheads[leased.account].may_call(leased.kind):
+        if self._open and self._bulkheads[leased.account].may_call(kind):
             telemetry.LEASES_LOST.inc()
         uncertain = leased.uncertain
         since, until = (None, None) if uncertain is None else (uncertain.since, uncertain.until)
