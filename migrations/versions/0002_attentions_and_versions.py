@@ -101,6 +101,7 @@ def upgrade() -> None:
             version SMALLINT NOT NULL,
             key_ids BYTEA[] NOT NULL,
             seen_at TIMESTAMPTZ DEFAULT now() NOT NULL,
+            since TIMESTAMPTZ DEFAULT now() NOT NULL,
             CONSTRAINT heartbeats_pkey PRIMARY KEY (owner)
         )
         """

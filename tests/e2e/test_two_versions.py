@@ -60,6 +60,7 @@ async def test_the_older_version_does_not_come_back(opened: Opening) -> None:
         assert await names_of(play, "SELECT array[lowest_version::text] AS names FROM epoch") == [["1"]]
         old.kill()
         await play.rows("UPDATE heartbeats SET seen_at = now() - interval '61 s' WHERE version = 1")
+        await play.rows("UPDATE heartbeats SET since = now() - interval '61 s' WHERE version = 2")
         await asyncio.sleep(3)
         assert await names_of(play, "SELECT array[lowest_version::text] AS names FROM epoch") == [["2"]]
         again = play.service("again")

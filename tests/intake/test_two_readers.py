@@ -23,7 +23,13 @@ async def old_and_new(database: str) -> AsyncIterator[tuple[Roles, Roles]]:
 
 
 async def gone(database: str) -> None:
+    """The new process, and another one has watched for long enough to know it."""
     await run_sql(database, "UPDATE heartbeats SET seen_at = now() - interval '61 s'")
+    await run_sql(
+        database,
+        "INSERT INTO heartbeats (owner, beat, version, key_ids, since)"
+        " VALUES ('watching', 1, 1, '{\"\",k}', now() - interval '61 s')",
+    )
 
 
 def standing() -> float:

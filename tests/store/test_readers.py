@@ -43,6 +43,14 @@ async def written_by_a_newer_version(connection: Connection, subject: str = "1")
     )
 
 
+async def watched(connection: Connection) -> None:
+    """By a process that others could have been seen by, and that can read only what `store` can."""
+    await connection.execute(
+        "INSERT INTO heartbeats (owner, beat, version, key_ids, since)"
+        " VALUES ('watching', 1, 1, '{\"\",k1}', now() - interval '61 s')"
+    )
+
+
 async def newer_process(connection: Connection, seconds_ago: float = 0.0, version: int = 2) -> None:
     await connection.execute(
         "INSERT INTO heartbeats (owner, beat, version, key_ids, seen_at)"
@@ -113,11 +121,15 @@ async def test_the_intake_is_told_that_another_process_can_read_it(
     await put(store, order("old"))
     await put(other, order("new"), order("newest"))
     await other.beat("other", Beat())
-    with pytest.raises(ReadableElsewhereError, match="another one that is live") as raised:
+    with pytest.raises(ReadableElsewhereError, match="lacks a master key") as raised:
         async with store.intake_transaction() as tx:
             await locked(tx, [key("new"), key("old"), key("newest")])
     assert raised.value.keys == {key("new"), key("newest")}
     await connection.execute("UPDATE heartbeats SET seen_at = now() - interval '61 s'")
+    with pytest.raises(ReadableElsewhereError, match="isn't known yet"):
+        async with store.intake_transaction() as tx:
+            await locked(tx, [key("new")])
+    await watched(connection)
     with pytest.raises(UnreadableHereError, match="needs the master key 'k2'; there are: k1"):
         async with store.intake_transaction() as tx:
             await locked(tx, [key("new")])
@@ -128,6 +140,8 @@ async def test_a_newer_process_that_lacks_the_key_is_no_reader(
 ) -> None:
     await put(other, order())
     await newer_process(connection)
+    assert await unreadable(store) == []
+    await watched(connection)
     with pytest.raises(UnreadableHereError):
         async with store.intake_transaction() as tx:
             await locked(tx, [key()])
@@ -138,8 +152,9 @@ async def test_a_newer_process_that_lacks_the_key_is_no_reader(
         async with store.intake_transaction() as tx:
             await locked(tx, [key("newest")])
     assert [tuple(one) for one in await unreadable(store)] == [("default", "key", 1)]
-    await connection.execute("DELETE FROM heartbeats")
-    assert sorted(tuple(one) for one in await unreadable(store)) == [("default", "version", 2)]
+    await connection.execute("DELETE FROM heartbeats WHERE version = 2")
+    found = sorted(tuple(one) for one in await unreadable(store))
+    assert found == [("default", "key", 1), ("default", "version", 1)]
 
 
 async def unreadable(store: Store) -> list[tuple[str, str, int]]:
@@ -241,7 +256,21 @@ async def test_the_lowest_version_is_raised_when_the_last_older_process_has_gone
     assert await lowest(connection) == 0
     await connection.execute("UPDATE heartbeats SET seen_at = now() - interval '61 s' WHERE version = 0")
     assert not (await store.beat("w", Beat())).outdated
+    assert await lowest(connection) == 0, "it may only just have come back to the database"
+    await connection.execute("UPDATE heartbeats SET since = now() - interval '61 s' WHERE version = 1")
+    assert not (await store.beat("w", Beat())).outdated
     assert await lowest(connection) == 1
+
+
+async def test_who_was_silent_for_a_while_watches_anew(store: Store, connection: Connection) -> None:
+    await store.beat("w", Beat())
+    for silent, kept in ((5, True), (11, False)):
+        await connection.execute(
+            "UPDATE heartbeats SET since = now() - interval '99 s', seen_at = now() - make_interval(secs => $1)", silent
+        )
+        await store.beat("w", Beat())
+        since = await connection.fetchval("SELECT since < now() - interval '90 s' FROM heartbeats")
+        assert since is kept
 
 
 async def test_a_newer_process_does_not_raise_it_alone(store: Store, connection: Connection) -> None:

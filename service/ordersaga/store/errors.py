@@ -116,8 +116,8 @@ class ReadableElsewhereError(StoreError):
         first = min(keys)
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         super().__init__(
-            f"order {first.subject!r} of merchant {first.merchant!r}{more} can't be read by this process, but by another one "
-            "that is live: it has a newer version, or a master key that this one lacks"
+            f"order {first.subject!r} of merchant {first.merchant!r}{more} can't be read by this process: it lacks a "
+            "master key, or a newer version wrote it. A process that is live can read it, or it isn't known yet whether one is"
         )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ordersaga.store.readers import LIVE, STATE_VERSION
+from ordersaga.store.readers import GAP, LIVE, STATE_VERSION, WATCHED
 from ordersaga.store.session import Session
 
 
@@ -38,7 +38,8 @@ WITH seen AS (
 beaten AS (
     INSERT INTO heartbeats AS h (owner, beat, version, key_ids, seen_at) VALUES ($1, $2 + 1, $4, $5, now())
     ON CONFLICT (owner) DO UPDATE
-    SET beat = greatest(h.beat, $2) + 1, version = excluded.version, key_ids = excluded.key_ids, seen_at = now()
+    SET beat = greatest(h.beat, $2) + 1, version = excluded.version, key_ids = excluded.key_ids, seen_at = now(),
+        since = CASE WHEN h.seen_at < now() - interval '{GAP} s' THEN now() ELSE h.since END
     RETURNING beat
 ),
 raised AS (
@@ -62,7 +63,8 @@ WHERE epoch <= $1 RETURNING epoch"""
 
 _RAISE_LOWEST: Final = f"""
 UPDATE epoch SET lowest_version = $1 WHERE lowest_version < $1
-AND NOT EXISTS (SELECT FROM heartbeats WHERE version < $1 AND seen_at > now() - interval '{LIVE} s')"""
+AND NOT EXISTS (SELECT FROM heartbeats WHERE version < $1 AND seen_at > now() - interval '{LIVE} s')
+AND {WATCHED}"""
 
 _PRUNE: Final = "DELETE FROM heartbeats WHERE seen_at < now() - make_interval(secs => $1)"
 

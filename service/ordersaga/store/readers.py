@@ -9,6 +9,13 @@ STATE_VERSION: Final = 1
 LIVE: Final = 60
 """Seconds since its last heartbeat in which a process counts as live."""
 
+GAP: Final = 10
+"""Seconds without a heartbeat after which a process starts to watch anew: it, or the database, was away."""
+
+WATCHED: Final = f"""
+EXISTS (SELECT FROM heartbeats WHERE since <= now() - interval '{LIVE} s' AND seen_at > now() - interval '{GAP} s')"""
+"""Whether some process has been watching for as long as others may be silent: only then a missing heartbeat says something."""
+
 OUTDATED: Final = f"epoch.lowest_version > {STATE_VERSION}"
 """Whether this process may not write any more: only newer ones were live."""
 
@@ -24,7 +31,7 @@ def can_read(row: str, keys: str) -> str:
 
 
 def somebody_can_read(row: str) -> str:
-    """Whether a live process can."""
+    """Whether a live process can, or it isn't known which ones are live."""
     return f"""
-EXISTS (SELECT FROM heartbeats AS h WHERE h.seen_at > now() - interval '{LIVE} s' AND h.version >= {row}.state_version
-        AND {row}.key_id = ANY(h.key_ids))"""
+(EXISTS (SELECT FROM heartbeats AS h WHERE h.seen_at > now() - interval '{LIVE} s' AND h.version >= {row}.state_version
+         AND {row}.key_id = ANY(h.key_ids)) OR NOT {WATCHED})"""

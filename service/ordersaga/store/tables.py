@@ -328,6 +328,7 @@ heartbeats: Final = Table(
     Column("version", SmallInteger, nullable=False),
     Column("key_ids", ARRAY(LargeBinary), nullable=False),
     _time("seen_at", now=True),
+    _time("since", now=True),  # without a gap
     PrimaryKeyConstraint("owner"),
 )
 
