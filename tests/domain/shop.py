@@ -39,6 +39,12 @@ _WRITES: Final = {
     "release": ("release-remaining-authorization", "amount"),
     "amend": ("authorization", "order_amount"),
     "change_reference": ("merchant-references", "amount"),
+    "change_address": ("customer-details", "amount"),
+    "add_tracking": ("shipping-info", "amount"),
+    "record_shipment": ("shipping-info", "amount"),
+    "resend_invoice": ("trigger-send-out", "amount"),
+    "extend_authorization": ("extend-authorization-time", "amount"),
+    "extend_due_date": ("extend-due-date", "amount"),
 }
 
 

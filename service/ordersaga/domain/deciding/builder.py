@@ -257,7 +257,7 @@ class DecisionBuilder:
         *,
         final: bool = True,
         operation: OperationSummary | None = None,
-        result: dict[str, str] | None = None,
+        result: dict[str, Any] | None = None,
         refusal: Refusal | None = None,
     ) -> None:
         sequence = self.order.sequence + 1
