@@ -89,7 +89,7 @@ def test_tracking_without_a_shipment_is_of_the_order() -> None:
 @pytest.mark.parametrize("what", ["invoice_resend_requested", "due_date_extension_requested"])
 def test_a_shipment_that_captured_nothing_has_no_invoice(what: str) -> None:
     story = shipped(Story(line("free", 1, 0), A), "free:1")
-    assert told(ask(story, what)) == ("rejected", True, "nothing_captured")
+    assert told(ask(story, what)) == ("rejected", True, "shipment_unknown")
 
 
 def test_tracking_of_a_shipment_that_captured_nothing_is_of_the_order() -> None:
@@ -131,7 +131,7 @@ def test_a_due_date_is_extended_after_a_look_at_what_is_offered() -> None:
 def test_a_due_date_that_is_not_offered_is_rejected_with_those_that_are() -> None:
     story = due_date()
     (outcome,) = story.answer(Succeeded(result={"options": OPTIONS[1:]}))
-    assert told([outcome]) == ("rejected", True, "due_date_not_offered")
+    assert told([outcome]) == ("rejected", True, "not_acceptable_to_provider")
     assert outcome.refusal is not None
     assert outcome.refusal.messages == ("$.number_of_days: 14; offered: 30",)
     assert outcome.operation is None

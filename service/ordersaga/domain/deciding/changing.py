@@ -62,7 +62,7 @@ def due_dates_read(builder: DecisionBuilder, operation: Operation, result: Succe
     options = result.result["options"]
     if all(one["number_of_days"] != data.number_of_days for one in options):
         offered = ", ".join(str(one["number_of_days"]) for one in options) or "none"
-        refusal = Refusal("due_date_not_offered", (f"$.number_of_days: {data.number_of_days}; offered: {offered}",))
+        refusal = Refusal("not_acceptable_to_provider", (f"$.number_of_days: {data.number_of_days}; offered: {offered}",))
         builder.refuse(operation.cause, refusal)
         return
     following = builder.plan("extend_due_date", operation.cause, 0, step=1, capture_id=operation.capture_id)
@@ -102,7 +102,7 @@ def _capture_of(builder: DecisionBuilder, pending: Pending, shipment: str) -> st
 
 
 def _nothing_captured(shipment: str) -> Refused:
-    return Refused("nothing_captured", f"shipment {shipment!r} captured nothing")
+    return Refused("shipment_unknown", f"shipment {shipment!r} captured nothing")
 
 
 def _taken_at_once(order: Order) -> str | None:
