@@ -56,6 +56,7 @@ class FakeTerms:
         self.unsupported: set[OperationType] = set()
         self.without_reference: set[OperationType] = set()
         self.shown: bool | None = None
+        self.extends = False
 
     def refusals(self, data: Data) -> list[str]:
         """Refuses the description `bad`, and of `placed` a locale `bad`."""

@@ -232,3 +232,63 @@ def test_an_extension_that_did_not_happen_is_asked_for_again() -> None:
         if isinstance(story.next(), Wait):
             story.wait()
     assert isinstance(story.next(), Send)
+
+
+# an extension that nobody asks for
+
+
+def about_to_expire() -> Story:
+    """The merchant's setting says that it is extended."""
+    story = Story(A)
+    story.terms.extends = True
+    story.eager = False
+    assert story.order.expires_at is not None
+    story.now = story.order.expires_at - story.rules.expiry_warning
+    assert story.seen() == []
+    return story
+
+
+def test_an_authorization_is_extended_before_it_expires() -> None:
+    story = about_to_expire()
+    step = story.next()
+    assert isinstance(step, Send)
+    assert step.operation.type == "extend_authorization"
+    (outcome,) = story.answer(Succeeded())
+    assert (outcome.what, outcome.cause, outcome.final) == ("extended", None, True)
+    assert story.order.expires_at == story.now + 28 * DAY
+    assert not story.order.attentions
+    assert story.order.operations == ()
+
+
+def test_without_the_setting_a_person_is_asked() -> None:
+    story = about_to_expire()
+    other = Story(A)
+    other.eager = False
+    other.now = story.now
+    assert [one.what for one in other.seen()] == ["attention_required"]
+
+
+def test_a_refused_extension_that_nobody_asked_for_is_told_to_a_person() -> None:
+    story = about_to_expire()
+    (outcome,) = story.answer(Rejected("NOT_ALLOWED", ("no",), "corr", 403))
+    assert (outcome.what, outcome.cause, outcome.final) == ("attention_required", None, False)
+    assert story.order.has_attention("authorization_expires")
+    assert story.order.operations == ()
+
+
+def test_events_go_on_after_an_extension_that_nobody_asked_for() -> None:
+    story = about_to_expire()
+    assert story.shipped("A:1") == []
+    story.answer(Succeeded())
+    assert [one.what for one in story.answer(Succeeded("capture-9"))] == ["captured"]
+
+
+def test_it_is_extended_again_and_again() -> None:
+    story = about_to_expire()
+    first = story.operation.id
+    story.answer(Succeeded())
+    assert story.order.expires_at is not None
+    story.now = story.order.expires_at - story.rules.expiry_warning
+    story.seen()
+    assert story.operation.type == "extend_authorization"
+    assert story.operation.id != first

@@ -1,11 +1,12 @@
 """Changes without money, from the shop's event to the provider's books and back as an outcome."""
 
 from collections import Counter
+from typing import Final
 
 import pytest
 
 from .conftest import Opening
-from .play import event, life, placed
+from .play import Json, event, life, placed
 
 REFERENCES = "/ordermanagement/v1/orders/{order_id}/merchant-references"
 
@@ -29,7 +30,7 @@ async def test_changed_references_reach_the_provider_once_even_when_answers_are_
 
 
 ORDER = "/ordermanagement/v1/orders/{order_id}"
-CHANGES = {
+CHANGES: Final[dict[str, tuple[str, str, Json, str]]] = {
     "tracking_added": (
         "shipping_info",
         f"{ORDER}/captures/{{capture_id}}/shipping-info",

@@ -262,6 +262,7 @@ class DecisionBuilder:
     ) -> None:
         sequence = self.order.sequence + 1
         self.change(sequence=sequence)
+        cause = cause if cause is not None and cause.type else None
         order = self.order
         books = books_of(order) if order.accepted else None
         outcome = Outcome(

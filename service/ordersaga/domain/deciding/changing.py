@@ -62,7 +62,9 @@ def due_dates_read(builder: DecisionBuilder, operation: Operation, result: Succe
     options = result.result["options"]
     if all(one["number_of_days"] != data.number_of_days for one in options):
         offered = ", ".join(str(one["number_of_days"]) for one in options) or "none"
-        refusal = Refusal("not_acceptable_to_provider", (f"$.number_of_days: {data.number_of_days}; offered: {offered}",))
+        refusal = Refusal(
+            "not_acceptable_to_provider", (f"$.number_of_days: {data.number_of_days}; offered: {offered}",)
+        )
         builder.refuse(operation.cause, refusal)
         return
     following = builder.plan("extend_due_date", operation.cause, 0, step=1, capture_id=operation.capture_id)
@@ -127,6 +129,15 @@ def extended(builder: DecisionBuilder, operation: Operation, _result: Succeeded)
 def refused_unasked(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
     """Of what only prepares an operation: none came about."""
     builder.refuse(operation.cause, refusal)
+
+
+def not_extended(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
+    """If no event asked for it, a person is told before the authorization ends."""
+    if operation.cause.type:
+        refused(builder, operation, refusal)
+        return
+    advice = f"the provider refused to extend the authorization ({refusal.code}): capture or cancel before it expires"
+    builder.raise_attention(None, "authorization_expires", advice, refusal)
 
 
 def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:

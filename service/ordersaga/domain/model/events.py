@@ -211,7 +211,10 @@ def decode_data(event_type: str, data: bytes | msgspec.Raw) -> Data:
 
 
 class Cause(Struct, frozen=True, omit_defaults=True):
-    """Names the shop event behind an operation or an outcome. `sent`: Kafka's timestamp of the record."""
+    """Names the shop event behind an operation or an outcome. `sent`: Kafka's timestamp of the record.
+
+    Without a type it is ordersaga's own: see `own_cause`.
+    """
 
     source: str
     id: str
@@ -219,6 +222,11 @@ class Cause(Struct, frozen=True, omit_defaults=True):
     traceparent: str | None = None
     tracestate: str | None = None
     sent: float = 0.0
+
+
+def own_cause(what: str) -> Cause:
+    """Of an operation that no event asks for: its outcome names none. `what` identifies it within its order."""
+    return Cause("", what, "")
 
 
 class Event(Struct, frozen=True):
