@@ -39,6 +39,12 @@ _WRITES: Final = {
     "release": ("release-remaining-authorization", "amount"),
     "amend": ("authorization", "order_amount"),
     "change_reference": ("merchant-references", "amount"),
+    "change_address": ("customer-details", "amount"),
+    "add_tracking": ("shipping-info", "amount"),
+    "record_shipment": ("shipping-info", "amount"),
+    "resend_invoice": ("trigger-send-out", "amount"),
+    "extend_authorization": ("extend-authorization-time", "amount"),
+    "extend_due_date": ("extend-due-date", "amount"),
 }
 
 
@@ -50,6 +56,7 @@ class FakeTerms:
         self.unsupported: set[OperationType] = set()
         self.without_reference: set[OperationType] = set()
         self.shown: bool | None = None
+        self.extends = False
 
     def refusals(self, data: Data) -> list[str]:
         """Refuses the description `bad`, and of `placed` a locale `bad`."""

@@ -268,7 +268,10 @@ def test_a_read_gives_the_providers_books() -> None:
             (CaptureSeen("c-1", 120, "op-1", 20, (("a", 2, 120), ("", 0, 0))),),
             (RefundSeen("r-1", 20, "op-2"),),
             300,
-                {"merchant_reference1": "536365", "merchant_reference2": ""},
+            {
+                "merchant_reference1": "536365", "merchant_reference2": "",
+                "shipping_address": {}, "shipping_info": [], "captures": {"c-1": []},
+            },
         )
     )  # fmt: skip
 

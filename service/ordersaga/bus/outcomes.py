@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -73,7 +73,7 @@ class _Data(Struct):
     cause: _Cause | None
     final: bool
     order: _Order | None
-    result: dict[str, str]
+    result: dict[str, Any]
     error: _Error | UnsetType = UNSET
 
 
@@ -175,7 +175,7 @@ def _order(books: Books) -> _Order:
 def _shortened(data: _Data) -> bytes:
     if data.error is not UNSET:
         data = replace(data, error=_shortened_error(data.error))
-    result = dict(sorted(data.result.items(), key=lambda item: len(item[1])))
+    result = dict(sorted(data.result.items(), key=lambda item: len(_encode_data(item[1]))))
     payload = _encode_data(data)
     while len(payload) >= LARGEST and result:
         result.popitem()

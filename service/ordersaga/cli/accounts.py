@@ -32,6 +32,7 @@ def _klarna_account(klarna: Klarna) -> Account:
         call_deadline=klarna.call_deadline,
         rate_limit=klarna.rate_limit,
         authorization_days=klarna.authorization_days,
+        extend_authorizations=klarna.extend_authorizations,
         ca_file=str(klarna.ca_file) if klarna.ca_file else None,
     )
 

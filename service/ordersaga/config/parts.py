@@ -81,6 +81,8 @@ class Klarna(Part):
     """Calls per second, per worker process."""
     authorization_days: Annotated[int, Field(ge=1, le=365)] = 28
     """Days until an authorization expires, as agreed with Klarna."""
+    extend_authorizations: bool = False
+    """Whether an authorization is extended by itself two days before it expires; otherwise an attention is raised."""
     ca_file: Certificates | None = None
     """CA certificates to trust instead of the system's (PEM)."""
 

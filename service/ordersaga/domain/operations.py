@@ -13,14 +13,19 @@ from typing import Any, Final
 from ordersaga.domain.deciding import amending, cancelling, changing, findings, placing, returning, shipping
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.events import (
+    AddressChanged,
     Amended,
     Cancelled,
     Closed,
     Data,
+    DueDateExtensionRequested,
+    ExtensionRequested,
+    InvoiceResendRequested,
     Placed,
     ReferenceChanged,
     Returned,
     Shipped,
+    TrackingAdded,
 )
 from ordersaga.domain.model.order import Operation, OperationType, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import CallKind
@@ -52,6 +57,7 @@ class NoEvidence:
 
 
 Evidence = ByReading | ByRepeating | NoEvidence
+_SHOWN: Final = ByReading(findings.find_change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +84,23 @@ class OperationSpec:
     adopts: bool = False
 
 
-def _change(name: OperationType, event: type[Data], outcome: str, *, beside_review: bool = True) -> OperationSpec:
+def _change(
+    name: OperationType,
+    event: type[Data],
+    outcome: str,
+    decide: Callable[[OperationType, DecisionBuilder, Pending, Any], None] = changing.decide,
+    evidence: Evidence = _SHOWN,
+) -> OperationSpec:
     """A row of a change without money: it needs no code of its own."""
     return OperationSpec(
         name=name,
-        decides={event: partial(changing.decide, name)},
+        decides={event: partial(decide, name)},
         succeed=partial(changing.changed, outcome),
         refuse=changing.refused,
         outcomes=(outcome,),
-        evidence=ByReading(findings.find_change),
+        evidence=evidence,
         moves_money=False,
-        beside_review=beside_review,
+        beside_review=True,
     )
 
 
@@ -167,6 +179,46 @@ _ROWS: Final = (
         evidence=ByReading(findings.find_amend),
     ),
     _change("change_reference", ReferenceChanged, "reference_changed"),
+    _change("change_address", AddressChanged, "address_changed"),
+    _change("add_tracking", TrackingAdded, "tracking_added", changing.decide_of_shipment),
+    OperationSpec(
+        name="record_shipment",
+        succeed=partial(changing.changed, "shipment_recorded"),
+        refuse=shipping.refused,
+        outcomes=("shipment_recorded",),
+        evidence=_SHOWN,
+        moves_money=False,
+    ),
+    _change("resend_invoice", InvoiceResendRequested, "invoice_resent", changing.decide_of_capture, NoEvidence()),
+    OperationSpec(
+        name="read_due_dates",
+        call_kind="reading",
+        decides={DueDateExtensionRequested: changing.decide_due_date},
+        succeed=changing.due_dates_read,
+        refuse=changing.refused_unasked,
+        outcomes=(),
+        evidence=NoEvidence(),
+        moves_money=False,
+        only_reads=True,
+    ),
+    OperationSpec(
+        name="extend_due_date",
+        succeed=changing.due_date_extended,
+        refuse=changing.refused,
+        outcomes=("due_date_extended",),
+        evidence=NoEvidence(),
+        moves_money=False,
+    ),
+    OperationSpec(
+        name="extend_authorization",
+        decides={ExtensionRequested: partial(changing.decide, "extend_authorization")},
+        succeed=changing.extended,
+        refuse=changing.not_extended,
+        outcomes=("extended",),
+        evidence=ByReading(findings.find_extension),
+        moves_money=False,
+        beside_review=True,
+    ),
 )
 
 OPERATIONS: Final[Mapping[OperationType, OperationSpec]] = {row.name: row for row in _ROWS}

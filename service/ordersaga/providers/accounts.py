@@ -38,6 +38,7 @@ class KlarnaAccount:
     call_deadline: float = 10.0
     rate_limit: float | None = None
     authorization_days: int = 28
+    extend_authorizations: bool = False
     ca_file: str | None = None
 
     @property
@@ -84,7 +85,7 @@ def _log_breaker(log: LimitedLog, key: Key, kind: CallKind, opened: bool) -> Non
 def _provider(key: Key, account: Account) -> Provider:
     secret = account.password
     password = secret if isinstance(secret, str) else secret.get_secret_value()
-    terms = KlarnaTerms(account.authorization_days)
+    terms = KlarnaTerms(account.authorization_days, account.extend_authorizations)
     try:
         return Klarna(account.username, password, account.base_url, account.slots, terms, ca_file=account.ca_file)
     except ValueError as error:

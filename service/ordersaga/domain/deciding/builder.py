@@ -257,11 +257,12 @@ class DecisionBuilder:
         *,
         final: bool = True,
         operation: OperationSummary | None = None,
-        result: dict[str, str] | None = None,
+        result: dict[str, Any] | None = None,
         refusal: Refusal | None = None,
     ) -> None:
         sequence = self.order.sequence + 1
         self.change(sequence=sequence)
+        cause = cause if cause is not None and cause.type else None
         order = self.order
         books = books_of(order) if order.accepted else None
         outcome = Outcome(

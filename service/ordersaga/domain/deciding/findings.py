@@ -52,6 +52,13 @@ def find_change(order: Order, operation: Operation, seen: Snapshot, terms: Terms
     return Present(None) if shown else "absent"
 
 
+def find_extension(_order: Order, operation: Operation, seen: Snapshot, terms: Terms) -> Finding:
+    """The authorization lasts as long as one that is extended when the request was first sent."""
+    if seen.expires_at is None or operation.first_sent is None:
+        return "ambiguous"
+    return Present(None) if seen.expires_at >= terms.expiry(operation.first_sent) else "absent"
+
+
 def _find_movement(
     order: Order,
     operation: Operation,

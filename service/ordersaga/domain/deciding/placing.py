@@ -1,5 +1,7 @@
 """`placed`: an authorization token becomes an order, or an order that the shop made is taken over; reviews."""
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -116,7 +118,7 @@ def created(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
     _by_review(builder, operation, result.result)
 
 
-def _by_review(builder: DecisionBuilder, operation: Operation, result: dict[str, str] | None = None) -> None:
+def _by_review(builder: DecisionBuilder, operation: Operation, result: dict[str, Any] | None = None) -> None:
     builder.change(creation=builder.order.creation or operation)
     match builder.order.fraud_status:
         case "ACCEPTED":
@@ -135,7 +137,7 @@ def _creation(order: Order) -> OperationSummary | None:
     return summary_of(operation, order.provider_order_id, operation.amount) if operation else None
 
 
-def accept_placed(builder: DecisionBuilder, cause: Cause, result: dict[str, str] | None = None) -> None:
+def accept_placed(builder: DecisionBuilder, cause: Cause, result: dict[str, Any] | None = None) -> None:
     """The final outcome of `placed`: `captured` when the money was taken with it."""
     order = builder.order
     moved = _creation(order)
@@ -209,7 +211,7 @@ def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -
         refunds=counted.refunds,
     )
     kept = builder.kept(operation)
-    result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, str])
+    result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, Any])
     if builder.order.at_once and len(counted.captures) == 1:
         result["capture_id"] = counted.captures[0].id
     _by_review(builder, operation, result)

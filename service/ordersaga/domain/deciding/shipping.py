@@ -26,7 +26,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
     if order.at_once and order.captured_amount and not order.remaining:
         builder.drop(pending)
         builder.change(shipments=(*order.shipments, handle))
-        builder.emit("shipment_recorded", pending.cause)
+        _record(builder, pending, data, handle)
         return
     if order.status not in OPEN:
         raise Refused("nothing_left_to_capture", f"order is {order.status}")
@@ -39,6 +39,16 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
         builder.begin(operation, data)
     else:
         captured(builder, operation, Succeeded())
+
+
+def _record(builder: DecisionBuilder, pending: Pending, data: Shipped, handle: str) -> None:
+    """Of an order whose money was taken at once: what the provider may know of the shipment is passed on."""
+    captures = builder.order.captures
+    if data.shipping_info is UNSET or not captures or not builder.terms.supports("record_shipment"):
+        builder.emit("shipment_recorded", pending.cause)
+        return
+    operation = builder.plan("record_shipment", pending.cause, 0, handle=handle, capture_id=captures[0].id)
+    builder.begin(operation, data)
 
 
 def _worked_out(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...]]:
@@ -77,7 +87,10 @@ def captured(builder: DecisionBuilder, operation: Operation, result: Succeeded) 
     captures = order.captures
     if operation.amount:
         assert result.provider_id is not None
-        captures = (*captures, Capture(result.provider_id, operation.amount, operation.id, operation.allocations))
+        capture = Capture(
+            result.provider_id, operation.amount, operation.id, operation.allocations, shipment=operation.handle
+        )
+        captures = (*captures, capture)
     builder.change(
         captured_amount=order.captured_amount + operation.amount,
         lines=lines.add(order.lines, operation.allocations, "captured"),

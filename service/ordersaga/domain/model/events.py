@@ -153,6 +153,41 @@ class ReferenceChanged(Data, frozen=True, kw_only=True):
             raise ValueError("at least one reference is to be given")
 
 
+class AddressChanged(Data, frozen=True, kw_only=True):
+    shipping_address: Given | UnsetType = UNSET
+    billing_address: Given | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        check_fields(self.shipping_address, AddressFields)
+        check_fields(self.billing_address, AddressFields)
+        if self.shipping_address is UNSET and self.billing_address is UNSET:
+            raise ValueError("at least one address is to be given")
+
+
+class TrackingAdded(Data, frozen=True, kw_only=True):
+    """No shipment: of the order."""
+
+    shipping_info: tuple[Given, ...]
+    shipment_id: Id | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for info in self.shipping_info:
+            check_fields(info, ShippingInfoFields)
+
+
+class ExtensionRequested(Data, frozen=True, kw_only=True):
+    """It says nothing more."""
+
+
+class InvoiceResendRequested(Data, frozen=True, kw_only=True):
+    shipment_id: Id
+
+
+class DueDateExtensionRequested(Data, frozen=True, kw_only=True):
+    shipment_id: Id
+    number_of_days: Integer
+
+
 TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.placed.v1": Placed,
     "shop.order.shipped.v1": Shipped,
@@ -161,6 +196,11 @@ TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.closed.v1": Closed,
     "shop.order.amended.v1": Amended,
     "shop.order.reference_changed.v1": ReferenceChanged,
+    "shop.order.address_changed.v1": AddressChanged,
+    "shop.order.tracking_added.v1": TrackingAdded,
+    "shop.order.authorization_extension_requested.v1": ExtensionRequested,
+    "shop.order.invoice_resend_requested.v1": InvoiceResendRequested,
+    "shop.order.due_date_extension_requested.v1": DueDateExtensionRequested,
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(data) for name, data in TYPES.items()}
 
@@ -171,7 +211,10 @@ def decode_data(event_type: str, data: bytes | msgspec.Raw) -> Data:
 
 
 class Cause(Struct, frozen=True, omit_defaults=True):
-    """Names the shop event behind an operation or an outcome. `sent`: Kafka's timestamp of the record."""
+    """Names the shop event behind an operation or an outcome. `sent`: Kafka's timestamp of the record.
+
+    Without a type it is ordersaga's own: see `own_cause`.
+    """
 
     source: str
     id: str
@@ -179,6 +222,11 @@ class Cause(Struct, frozen=True, omit_defaults=True):
     traceparent: str | None = None
     tracestate: str | None = None
     sent: float = 0.0
+
+
+def own_cause(what: str) -> Cause:
+    """Of an operation that no event asks for: its outcome names none. `what` identifies it within its order."""
+    return Cause("", what, "")
 
 
 class Event(Struct, frozen=True):

@@ -50,7 +50,10 @@ class Allocation(Struct, frozen=True, array_like=True):
 
 
 class Capture(Struct, frozen=True, omit_defaults=True):
-    """Captured money. `kept`: return fees kept back from it; `allocations` and `refunded_allocations` say of which lines."""
+    """Captured money. `kept`: return fees kept back from it; `allocations` and `refunded_allocations` say of which lines.
+
+    `shipment`: the shop's id of the shipment that captured it; None: nobody's, as of an order whose money was taken at once.
+    """
 
     id: str
     amount: int
@@ -59,6 +62,7 @@ class Capture(Struct, frozen=True, omit_defaults=True):
     refunded: int = 0
     kept: int = 0
     refunded_allocations: tuple[Allocation, ...] = ()
+    shipment: str | None = None
 
     @property
     def refundable(self) -> int:
@@ -102,7 +106,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     due: float  # not to be acted on before
     allocations: tuple[Allocation, ...] = ()
     handle: str | None = None  # shipment_id or return_id
-    capture_id: str | None = None  # of a refund
+    capture_id: str | None = None  # that it is of: a refund, or what is told of a shipment
     kept: int = 0  # return fee
     target: int | None = None  # of amend and partial cancel: the provider's order_amount afterwards
     also: Cause | None = None  # a second event that ends with this operation

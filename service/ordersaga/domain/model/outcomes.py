@@ -1,6 +1,6 @@
 """What the saga decides: outcomes to publish, entries for the journal, and what to do next."""
 
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
@@ -41,7 +41,7 @@ class Outcome(Struct, frozen=True):
     final: bool
     cause: Cause | None = None
     operation: OperationSummary | None = None
-    result: dict[str, str] = {}
+    result: dict[str, Any] = {}
     refusal: Refusal | None = None
     books: Books | None = None
     provider: str = ""

@@ -12,7 +12,8 @@ def owed(order: Order) -> Iterator[Cause]:
     for pending in order.pending:
         yield pending.cause
     for operation in order.operations:
-        yield operation.cause
+        if operation.cause.type:
+            yield operation.cause
         if operation.also is not None:
             yield operation.also
     if order.placed is not None:

@@ -48,7 +48,7 @@ class Succeeded(Struct, frozen=True):
     provider_id: str | None = None
     correlation_id: str | None = None
     fraud_status: str | None = None  # of a created order
-    result: dict[str, str] = {}  # what the shop needs: redirect_url, payment_method
+    result: dict[str, Any] = {}  # what the shop needs: redirect_url, payment_method, options, …
     snapshot: Snapshot | None = None  # of a read
 
 

@@ -13,6 +13,11 @@ from ordersaga.domain.model.results import Snapshot
 class Terms(Protocol):
     """One provider's own rules, as pure functions."""
 
+    @property
+    def extends(self) -> bool:
+        """Whether an authorization that is about to expire is extended without being asked for."""
+        ...
+
     def refusals(self, data: Data) -> list[str]:
         """What the provider wouldn't take, each with JSON path and limit; empty: nothing."""
         ...

@@ -5,6 +5,7 @@ from typing import Final, Literal, assert_never
 from ordersaga.domain.deciding import placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
+from ordersaga.domain.model.events import own_cause
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
@@ -181,7 +182,10 @@ def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
     near = expires_at - builder.now <= builder.rules.expiry_warning
     past = expires_at <= builder.now
     builder.change(expiry_read=near, refresh=builder.now + _PAST_EXPIRY if past else None)
-    if near and agree:
+    if near and agree and not past and builder.terms.extends and builder.terms.supports("extend_authorization"):
+        cause = own_cause(f"extension of {expires_at:.0f}")
+        builder.begin(builder.plan("extend_authorization", cause, 0), None)
+    elif near and agree:
         _raise_once(builder, _EXPIRES, "capture, cancel or extend the authorization before it expires")
     elif not near:
         builder.clear_attention(_EXPIRES)

@@ -84,6 +84,9 @@ def _settle_read(builder: DecisionBuilder, operation: Operation, result: Result)
     if spec_of(operation).adopts:
         _settle_take_over(builder, operation, result)
         return
+    if spec_of(operation).only_reads:
+        _settle_own_read(builder, operation, result)
+        return
     verdict = evidence.judge(builder, operation, result)
     match verdict:
         case Succeeded():
@@ -94,6 +97,22 @@ def _settle_read(builder: DecisionBuilder, operation: Operation, result: Result)
             pass
         case _:
             assert_never(verdict)
+
+
+def _settle_own_read(builder: DecisionBuilder, before: Operation, result: Result) -> None:
+    """Of an operation that asks for nothing else: it is made until it is answered."""
+    operation = replace(before, attempts=before.attempts + 1)
+    match result:
+        case Succeeded():
+            succeed(builder, operation, result)
+        case Rejected(code=code, messages=messages, correlation_id=correlation_id):
+            fail(builder, operation, Refusal(code, messages, correlation_id))
+        case Retryable(after=after):
+            builder.replace_current(replace(operation, due=max(builder.backoff(operation), builder.now + (after or 0))))
+        case Unknown():
+            builder.replace_current(replace(operation, due=builder.backoff(operation)))
+        case _:
+            assert_never(result)
 
 
 def _settle_take_over(builder: DecisionBuilder, before: Operation, result: Result) -> None:

@@ -1,7 +1,7 @@
 """The books of an order as a read of Order Management v1 shows them."""
 
 from datetime import UTC, datetime
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,7 @@ class _Capture(Struct):
     reference: str | None = None
     refunded_amount: int | None = None
     order_lines: list[_Line] | None = None
+    shipping_info: list[dict[str, Any]] | None = None
 
 
 class _Refund(Struct):
@@ -47,6 +48,8 @@ class _Order(Struct):
     refunds: list[_Refund] | None = None
     merchant_reference1: str | None = None
     merchant_reference2: str | None = None
+    shipping_address: dict[str, Any] | None = None
+    shipping_info: list[dict[str, Any]] | None = None
 
 
 _ORDER: Final = msgspec.json.Decoder(_Order)
@@ -79,6 +82,9 @@ def snapshot(body: bytes) -> Snapshot:
         facts={
             "merchant_reference1": seen.merchant_reference1 or "",
             "merchant_reference2": seen.merchant_reference2 or "",
+            "shipping_address": seen.shipping_address or {},
+            "shipping_info": seen.shipping_info or [],
+            "captures": {one.capture_id: one.shipping_info or [] for one in seen.captures or ()},
         },
     )
 

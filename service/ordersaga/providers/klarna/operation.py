@@ -35,17 +35,23 @@ def body_shown(request: Request, seen: Snapshot) -> bool | None:
     return all(seen.facts[name] == value for name, value in wanted.items())
 
 
+def holds(seen: object, wanted: Mapping[str, Any]) -> bool:
+    """Whether all that was sent is shown."""
+    return isinstance(seen, Mapping) and all(seen.get(name) == value for name, value in wanted.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KlarnaOperation:
     """`name`: of the row in `domain.operations`.
 
-    `freeze`: None for a read. `limits`: by event, what Klarna wouldn't take of its data. `conflict`: what a 409 means.
+    `freeze`: None for a read; `read`: of something else than the whole order. `limits`: by event, what Klarna wouldn't take of its data. `conflict`: what a 409 means.
     `conclusive`: status and code of refusals which prove that no earlier attempt succeeded. `key_seconds`: how long a repeat is trusted to be recognised, from the first send; 0: it has no key.
     `shows`: of a change without money, whether a read shows what its request asked for.
     """
 
     name: OperationType
     freeze: Freeze | None
+    read: Callable[[str, Operation], Request] | None = None
     limits: Mapping[type[Data], Callable[[Any], Messages]] = field(default_factory=dict)
     success: Success = done
     conflict: Literal["rejected", "uncertain"] = "uncertain"

@@ -56,7 +56,10 @@ def _request_of(call: Call) -> tuple[KlarnaOperation, Request]:
             return OPERATIONS[operation.type], request
         case Revoke(request=request):
             return CANCEL_AUTHORIZATION, request
-        case Read(provider_order_id=provider_order_id):
-            return TAKE_OVER, read(provider_order_id)
+        case Read(provider_order_id=provider_order_id, operation=operation):
+            row = TAKE_OVER if operation is None else OPERATIONS[operation.type]
+            if operation is None or row.read is None:
+                return TAKE_OVER, read(provider_order_id)
+            return row, row.read(provider_order_id, operation)
         case _:
             assert_never(call)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -19,6 +19,22 @@ _ORDERS: Final = "/ordermanagement/v1/orders"
 def encode(body: Json) -> str:
     """The same text for the same body."""
     return msgspec.json.encode(body, order="deterministic").decode()
+
+
+def within_capture(operation: Operation, resource: str) -> str:
+    """The resource of the operation's capture; of the order, if it is of none."""
+    return resource if operation.capture_id is None else f"captures/{quote(operation.capture_id, safe='')}/{resource}"
+
+
+def body_of(request: Request) -> Json:
+    body: Json = msgspec.json.decode(request.body)
+    return body
+
+
+def capture_of(request: Request) -> str | None:
+    """The capture whose resource the request is for; None: the order's."""
+    _, found, rest = request.path.partition("/captures/")
+    return unquote(rest.partition("/")[0]) if found else None
 
 
 def given(data: Struct, names: Iterable[str]) -> Json:

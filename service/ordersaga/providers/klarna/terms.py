@@ -19,9 +19,10 @@ _WAYS: Final = ("authorization_token", "order_id", "customer_token", "checkout_o
 
 
 class KlarnaTerms(Struct, frozen=True):
-    """`authorization_days`: the merchant's period, 28 unless agreed otherwise."""
+    """`authorization_days`: the merchant's period, 28 unless agreed otherwise. `extends`: see the port."""
 
     authorization_days: int = 28
+    extends: bool = False
 
     def refusals(self, data: Data) -> list[str]:
         check = LIMITS.get(type(data))

@@ -7,14 +7,19 @@ from ordersaga.domain.model.events import Data
 from ordersaga.domain.model.order import OperationType
 from ordersaga.providers.klarna.limits import Messages
 from ordersaga.providers.klarna.operation import KlarnaOperation
+from ordersaga.providers.klarna.operations.add_tracking import ADD_TRACKING, RECORD_SHIPMENT
 from ordersaga.providers.klarna.operations.amend import AMEND
 from ordersaga.providers.klarna.operations.cancel import CANCEL
 from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
 from ordersaga.providers.klarna.operations.capture import CAPTURE
+from ordersaga.providers.klarna.operations.change_address import CHANGE_ADDRESS
 from ordersaga.providers.klarna.operations.change_reference import CHANGE_REFERENCE
 from ordersaga.providers.klarna.operations.create_order import CREATE_ORDER
+from ordersaga.providers.klarna.operations.extend_authorization import EXTEND_AUTHORIZATION
+from ordersaga.providers.klarna.operations.extend_due_date import EXTEND_DUE_DATE, READ_DUE_DATES
 from ordersaga.providers.klarna.operations.refund import REFUND
 from ordersaga.providers.klarna.operations.release import RELEASE
+from ordersaga.providers.klarna.operations.resend_invoice import RESEND_INVOICE
 from ordersaga.providers.klarna.operations.take_over import TAKE_OVER
 
 _ROWS: Final = (
@@ -27,6 +32,13 @@ _ROWS: Final = (
     RELEASE,
     AMEND,
     CHANGE_REFERENCE,
+    CHANGE_ADDRESS,
+    ADD_TRACKING,
+    RECORD_SHIPMENT,
+    RESEND_INVOICE,
+    EXTEND_AUTHORIZATION,
+    READ_DUE_DATES,
+    EXTEND_DUE_DATE,
 )
 
 OPERATIONS: Final[Mapping[OperationType, KlarnaOperation]] = {row.name: row for row in _ROWS}
