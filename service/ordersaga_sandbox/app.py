@@ -20,7 +20,7 @@ from ordersaga_sandbox.http import (
     with_correlation_id,
     with_headers,
 )
-from ordersaga_sandbox.klarna import order_management, payments
+from ordersaga_sandbox.klarna import api
 from ordersaga_sandbox.request_log import LogEntry
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.state import SandboxState
@@ -39,7 +39,7 @@ class Sandbox:
         self._clock = clock or Clock()
         self._initial_switches = switches
         self._closing = asyncio.Event()
-        self._router: Router[Handler] = Router((*payments.ROUTES, *order_management.ROUTES))
+        self._router: Router[Handler] = Router(api.ROUTES)
         self._control = Control(self.reset)
         self.state = SandboxState(self._clock, switches)
 
@@ -80,7 +80,7 @@ class Sandbox:
         body = await connection.body(_MAX_BODY)
         self.state.run_due()
         path = connection.path.removeprefix(_CONTROL_PREFIX)
-        await connection.send(self._control.handle(self.state, connection.method, path, connection.query, body))
+        await connection.send(await self._control.handle(self.state, connection, path, body))
 
     # -- the provider's APIs -------------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ Kind = Literal[
     "shipping_info",
     "send_out",
     "due_date",
+    "customer_token",
+    "cancel_customer_token",
 ]
 CausedBy = Literal["merchant", "portal", "klarna"]
 """An API call of the merchant, a person in the portal (by the control plane), the provider itself."""

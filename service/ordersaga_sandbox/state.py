@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.faults import Faults
 from ordersaga_sandbox.idempotency import IdempotencyKeys
+from ordersaga_sandbox.klarna.customer_token import CustomerToken
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.klarna.session import Session, Token
 from ordersaga_sandbox.ledger import Ledger
@@ -29,6 +30,7 @@ class SandboxState:
         self.rate_limiter = RateLimiter()
         self.orders: dict[str, Order] = {}
         self.tokens: dict[tuple[str, str], Token] = {}
+        self.customer_tokens: dict[tuple[str, str], CustomerToken] = {}
         self.sessions: dict[str, Session] = {}
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)

@@ -45,6 +45,19 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Virtual seconds after which a pending order is decided automatically; null: never."""
     pending_decision: Decision = "ACCEPTED"
 
+    # Customer tokens
+    lower_case_intended_use: bool = False
+    """`intended_use` may be `subscription`, as in Klarna's example; the schema has only `SUBSCRIPTION`."""
+    token_cancel_seconds: Seconds = 5
+    """Virtual seconds after which an accepted cancellation takes effect."""
+    second_token_cancel: Literal[202, 403] = 403
+    canceled_code: Literal["TOKEN_CANCELED", "TOKEN_CANCELLED"] = "TOKEN_CANCELED"
+    linked_elsewhere: Literal["not_found", "canceled"] = "not_found"
+    """An order with another account's token: 404, or 403 with the code of cancelled tokens, as the text of Klarna's table has it."""
+    renewal_bad_value: Literal["BAD_VALUE", "BAD_REQUEST"] = "BAD_VALUE"
+    """Code for wrong values in an order with a customer token; Klarna's table for this call lists BAD_REQUEST only."""
+    customer_status_case: Literal["upper", "lower"] = "upper"
+
     # Order Management: statuses
     cancel_when_expired: bool = False
     second_cancel: Literal[204, 403] = 403

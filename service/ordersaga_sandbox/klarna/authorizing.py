@@ -20,11 +20,11 @@ REJECTED_GRACE_SECONDS: Final = 4 * 3_600.0
 MAX_EXTENSION_SECONDS: Final = 180 * DAY
 
 
-def authorize(actor: Actor, order: Order) -> None:
+def authorize(actor: Actor, order: Order, reference: str | None = None) -> None:
     """Creates the order and schedules its expiry and, if it is pending, its fraud decision."""
     state = actor.state
     state.orders[order.order_id] = order
-    actor.record(order, "authorize", order.order_amount)
+    actor.record(order, "authorize", order.order_amount, reference=reference)
     expiry.schedule(state, order)
     after = state.switches.pending_decision_after
     if order.fraud_status == "PENDING" and after is not None:
