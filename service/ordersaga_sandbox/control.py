@@ -11,20 +11,21 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from ordersaga_sandbox import control_tokens
+from ordersaga_sandbox import control_checkout, control_deliveries, control_tokens
 from ordersaga_sandbox.clock import iso
 from ordersaga_sandbox.connection import Connection
 from ordersaga_sandbox.control_request import ControlRequest, decode, page, problem
+from ordersaga_sandbox.courier import Courier
 from ordersaga_sandbox.faults import Fault
 from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, json_response
-from ordersaga_sandbox.klarna import api, authorizing, capturing, expiry, refunding
+from ordersaga_sandbox.klarna import api, authorizing, capturing, expiry, notifying, refunding
 from ordersaga_sandbox.klarna.actor import Actor
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody, RefundBody
 from ordersaga_sandbox.klarna.views import control_view
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.state import SandboxState
-from ordersaga_sandbox.switches import Decision, Switches
+from ordersaga_sandbox.switches import Decision, FraudEvent, Switches
 
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for expiry dates
 
@@ -38,6 +39,10 @@ class _FraudBody(Struct, forbid_unknown_fields=True):
     decision: Decision
 
 
+class _NotificationBody(Struct, forbid_unknown_fields=True):
+    event_type: FraudEvent
+
+
 class _EditBody(Struct):
     action: Literal["capture", "refund", "cancel", "release", "update", "extend", "expire", "close"]
 
@@ -48,8 +53,9 @@ _Handler = Callable[[ControlRequest], Response | Awaitable[Response]]
 class Control:
     """`reset` clears the state of the sandbox."""
 
-    def __init__(self, reset: Callable[[], None]) -> None:
+    def __init__(self, reset: Callable[[], None], courier: Courier) -> None:
         self._reset = reset
+        self._courier = courier
         self._router: Router[_Handler] = Router(_ROUTES)
 
     async def handle(self, state: SandboxState, connection: Connection, path: str, body: bytes | None) -> Response:
@@ -65,7 +71,9 @@ class Control:
         if body is None:
             return problem(413, "the body is too large")
         try:
-            request = ControlRequest(state, self._reset, params, connection.query, body, connection.base_url)
+            request = ControlRequest(
+                state, self._reset, params, connection.query, body, connection.base_url, self._courier
+            )
             response = route.handler(request)
             return response if isinstance(response, Response) else await response
         except ApiError as error:
@@ -138,6 +146,16 @@ def decide(request: ControlRequest) -> Response:
     order = _order(request)
     decision = decode(request, _FraudBody).decision
     authorizing.decide(Actor(request.state, request.state.clock.now(), "klarna"), order, decision)
+    return read_order(request)
+
+
+def notify(request: ControlRequest) -> Response:
+    """A notification without a decision; FRAUD_RISK_STOPPED may come for any order."""
+    order = _order(request)
+    if order.merchant_urls is None or not order.merchant_urls.notification:
+        return problem(409, "the order has no merchant_urls.notification")
+    event = decode(request, _NotificationBody).event_type
+    notifying.notify(request.state, order, request.state.clock.now(), event)
     return read_order(request)
 
 
@@ -219,9 +237,12 @@ _ROUTES: Final[tuple[Route[_Handler], ...]] = (
     Route("GET", "/switches", read_switches),
     Route("PUT", "/switches", set_switches),
     *control_tokens.ROUTES,
+    *control_checkout.ROUTES,
+    *control_deliveries.ROUTES,
     Route("GET", "/orders/{order_id}", read_order),
     Route("POST", "/orders/{order_id}", edit_order),
     Route("POST", "/orders/{order_id}/fraud", decide),
+    Route("POST", "/orders/{order_id}/notification", notify),
     Route("POST", "/faults", add_fault),
     Route("GET", "/faults", list_faults),
     Route("DELETE", "/faults", clear_faults),

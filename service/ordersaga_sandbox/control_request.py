@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta, Struct
 
+from ordersaga_sandbox.courier import Courier
 from ordersaga_sandbox.http import Response, json_response
 from ordersaga_sandbox.state import SandboxState
 
@@ -24,6 +25,7 @@ class ControlRequest:
     query: bytes
     body: bytes
     base_url: str
+    courier: Courier
 
 
 class Page(Struct):

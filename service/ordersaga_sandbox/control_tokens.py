@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ordersaga_sandbox.control_request import ControlRequest, decode, problem
 from ordersaga_sandbox.http import Response, json_response
-from ordersaga_sandbox.klarna import token_life, tokens
+from ordersaga_sandbox.klarna import notifying, token_life, tokens
 from ordersaga_sandbox.klarna.customer_token import CustomerToken, MethodState, TokenStatus
 from ordersaga_sandbox.klarna.session import Intent, Outcome, Session, Token
 from ordersaga_sandbox.routes import Route
@@ -35,6 +35,8 @@ def make_token(request: ControlRequest) -> Response:
     tokens.add(state, token)
     if session is not None:
         session.token = text
+        if body.outcome != "reject":
+            notifying.call_back(state, session, text, token.first_seen_at)
     expires_at = token.first_seen_at + state.switches.token_seconds
     return json_response(
         {"authorization_token": text, "account": body.account, "outcome": body.outcome, "expires_at": expires_at}, 201

@@ -27,8 +27,8 @@ Kind = Literal[
     "customer_token",
     "cancel_customer_token",
 ]
-CausedBy = Literal["merchant", "portal", "klarna"]
-"""An API call of the merchant, a person in the portal (by the control plane), the provider itself."""
+CausedBy = Literal["merchant", "portal", "klarna", "customer"]
+"""An API call of the merchant, a person in the portal (by the control plane), the provider itself, the customer in the Checkout."""
 
 
 class Effect(Struct, gc=False, kw_only=True):

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from ordersaga_sandbox.klarna import customer_tokens, order_management, payments
+from ordersaga_sandbox.klarna import checkout, customer_tokens, order_management, payments
 
-ROUTES: Final = (*payments.ROUTES, *customer_tokens.ROUTES, *order_management.ROUTES)
+ROUTES: Final = (*payments.ROUTES, *customer_tokens.ROUTES, *checkout.ROUTES, *order_management.ROUTES)

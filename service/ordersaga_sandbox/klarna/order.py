@@ -69,6 +69,7 @@ class Order:
     auto_capture: bool
     session_id: str | None = None
     merchant_urls: MerchantUrls | None = None
+    from_checkout: bool = False
     status: Status = "AUTHORIZED"
     decided_at: float = 0.0
     captured: int = 0
