@@ -47,6 +47,8 @@ class Delivery:
         self.state, self.due_at = state, None
 
     def view(self) -> dict[str, Any]:
+        if self.due_at is not None and self.acknowledged():
+            self.end("acknowledged")
         return {
             "seq": self.seq,
             "kind": self.kind,

@@ -66,6 +66,8 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An order with another account's token: 404, or 403 with the code of cancelled tokens, as the text of Klarna's table has it."""
     renewal_bad_value: Literal["BAD_VALUE", "BAD_REQUEST"] = "BAD_VALUE"
     """Code for wrong values in an order with a customer token; Klarna's table for this call lists BAD_REQUEST only."""
+    renewal_redirect_url: Literal["always", "with_confirmation", "never"] = "with_confirmation"
+    """In the response of an order with a customer token: the schema requires it, Klarna's example doesn't have it."""
     customer_status_case: Literal["upper", "lower"] = "upper"
 
     # Checkout

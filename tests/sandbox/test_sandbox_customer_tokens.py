@@ -185,6 +185,17 @@ async def test_an_order_lives_on_in_order_management(shop: Shop) -> None:
     assert (effect["kind"], effect["amount"], effect["reference"], effect["token"]) == ("authorize", 2990, "R-1", token)
 
 
+@pytest.mark.parametrize(
+    ("value", "bare", "confirmed"),
+    [("always", True, True), ("with_confirmation", False, True), ("never", False, False)],
+)
+async def test_the_redirect_is_there_by_a_switch(shop: Shop, value: str, *, bare: bool, confirmed: bool) -> None:
+    await shop.switch(renewal_redirect_url=value)
+    with_url = renewal(merchant_urls={"confirmation": "https://shop.example/thanks"})
+    assert ("redirect_url" in (await charge(shop, "sbx-1")).json()) is bare
+    assert ("redirect_url" in (await charge(shop, "sbx-1", with_url)).json()) is confirmed
+
+
 async def test_one_key_is_one_order_for_a_day(shop: Shop) -> None:
     token = await made(shop)
     first = await charge(shop, token, key="k")

@@ -63,6 +63,7 @@ async def test_the_acknowledgement_ends_the_pushes(shop: Shop, merchant: Merchan
         await shop.om(order_id, "POST", "/acknowledge")
     else:
         await shop.capture(order_id, 1)
+    assert (await deliveries(shop, "push"))[0]["state"] == "acknowledged"
     await shop.advance(days=3)
     await send(shop)
     assert merchant.count("/push") == 2

@@ -88,8 +88,13 @@ def created_body(state: SandboxState, base_url: str, order: Order) -> dict[str, 
         else {"type": method, "number_of_days": 30},
     }
     if order.merchant_urls is not None and order.merchant_urls.confirmation:
-        body["redirect_url"] = f"{base_url}/payments/v1/redirects/{order.order_id}"
+        body["redirect_url"] = redirect_url(base_url, order.order_id)
     return body
+
+
+def redirect_url(base_url: str, of: str) -> str:
+    """Where the customer's browser would be sent to; nothing answers there."""
+    return f"{base_url}/payments/v1/redirects/{of}"
 
 
 def _reference(number: int) -> str:

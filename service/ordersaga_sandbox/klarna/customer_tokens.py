@@ -11,7 +11,7 @@ from ordersaga_sandbox.call import Call
 from ordersaga_sandbox.http import ApiError, Response, error_response, json_response
 from ordersaga_sandbox.klarna import authorizing, checks, token_life, tokens
 from ordersaga_sandbox.klarna.actor import merchant
-from ordersaga_sandbox.klarna.creating import created_body, new_order
+from ordersaga_sandbox.klarna.creating import created_body, new_order, redirect_url
 from ordersaga_sandbox.klarna.customer_token import CustomerToken
 from ordersaga_sandbox.klarna.session import Token
 from ordersaga_sandbox.klarna.token_schema import CustomerTokenBody, TokenOrderBody, TokenStatusBody
@@ -106,7 +106,7 @@ def _replay(call: Call, token: Token, response: Response) -> Response:
 def _created_view(call: Call, token: CustomerToken) -> dict[str, Any]:
     view: dict[str, Any] = {
         "token_id": token.token_id,
-        "redirect_url": f"{call.base_url}/payments/v1/redirects/{token.token_id}",
+        "redirect_url": redirect_url(call.base_url, token.token_id),
         "payment_method_reference": token.token_id,
     }
     if token.billing_address is not None:
@@ -167,7 +167,15 @@ def create_order(call: Call) -> Response:
         auto_capture=body.auto_capture,
     )
     authorizing.authorize(merchant(call), order, reference=body.merchant_reference1)
-    return json_response(created_body(call.state, call.base_url, order))
+    created = created_body(call.state, call.base_url, order)
+    match call.state.switches.renewal_redirect_url:
+        case "always":
+            created["redirect_url"] = redirect_url(call.base_url, order.order_id)
+        case "never":
+            created.pop("redirect_url", None)
+        case "with_confirmation":
+            pass
+    return json_response(created)
 
 
 def _paying_token(call: Call) -> CustomerToken:
