@@ -254,6 +254,19 @@ async def test_one_delivery_is_postponed_lost_stopped_and_sent_by_the_control_pl
     assert (await shop.call("POST", "/_sandbox/deliveries/9", {"action": "send"})).status_code == 404
 
 
+async def test_a_delivery_stopped_during_an_attempt_stays_stopped(shop: Shop, merchant: Merchant) -> None:
+    await completed(shop, wish(merchant))
+
+    async def stop(_: Request) -> None:
+        await shop.control("POST", "deliveries/1", {"action": "stop"})
+
+    merchant.hooks["/push"] = stop
+    await shop.advance(days=3)
+    await send(shop)
+    assert merchant.count("/push") == 1
+    assert (await deliveries(shop, "push"))[0]["state"] == "stopped"
+
+
 async def test_an_answer_that_comes_too_late_is_none(shop: Shop, merchant: Merchant) -> None:
     await shop.switch(delivery_seconds=0.1)
     released = asyncio.Event()
