@@ -11,6 +11,7 @@ from ordersaga_sandbox.call import Call
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.connection import Connection, Receive, Scope, Send
 from ordersaga_sandbox.control import Control
+from ordersaga_sandbox.courier import Courier
 from ordersaga_sandbox.faults import ActiveFault, with_broken_body
 from ordersaga_sandbox.http import (
     ApiError,
@@ -20,7 +21,7 @@ from ordersaga_sandbox.http import (
     with_correlation_id,
     with_headers,
 )
-from ordersaga_sandbox.klarna import order_management, payments
+from ordersaga_sandbox.klarna import api
 from ordersaga_sandbox.request_log import LogEntry
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.state import SandboxState
@@ -39,9 +40,10 @@ class Sandbox:
         self._clock = clock or Clock()
         self._initial_switches = switches
         self._closing = asyncio.Event()
-        self._router: Router[Handler] = Router((*payments.ROUTES, *order_management.ROUTES))
-        self._control = Control(self.reset)
+        self._router: Router[Handler] = Router(api.ROUTES)
         self.state = SandboxState(self._clock, switches)
+        self._courier = Courier(lambda: self.state)
+        self._control = Control(self.reset, self._courier)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,12 +62,14 @@ class Sandbox:
     def reset(self) -> None:
         """Clears all state, including switches, faults and clock; requests held by a fault are dropped."""
         self.state.faults.clear()
+        self._courier.stop()
         self._clock.offset = 0.0
         self.state = SandboxState(self._clock, self._initial_switches)
 
     def close(self) -> None:
-        """Drops requests held by a fault at once."""
+        """Drops requests held by a fault, and deliveries in progress, at once."""
         self._closing.set()
+        self._courier.stop()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -80,7 +84,10 @@ class Sandbox:
         body = await connection.body(_MAX_BODY)
         self.state.run_due()
         path = connection.path.removeprefix(_CONTROL_PREFIX)
-        await connection.send(self._control.handle(self.state, connection.method, path, connection.query, body))
+        response = await self._control.handle(self.state, connection, path, body)
+        self.state.run_due()
+        self._courier.arm()
+        await connection.send(response)
 
     # -- the provider's APIs -------------------------------------------------------------------------------------------
 
@@ -100,6 +107,7 @@ class Sandbox:
             entry.response_body = response.body.decode("utf-8", "replace")
         entry.status = response.status
         entry.answered_at = state.clock.now()
+        self._courier.arm()
         await connection.send(response)
 
     async def _handle(

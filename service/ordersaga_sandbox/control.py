@@ -4,42 +4,30 @@ JSON in and out, no authentication. Errors are `{"error": …}`: 400 for a bad r
 an edit that the provider itself would reject.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import parse_qsl
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from ordersaga_sandbox import control_checkout, control_deliveries, control_tokens
 from ordersaga_sandbox.clock import iso
+from ordersaga_sandbox.connection import Connection
+from ordersaga_sandbox.control_request import ControlRequest, decode, page, problem
+from ordersaga_sandbox.courier import Courier
 from ordersaga_sandbox.faults import Fault
 from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, json_response
-from ordersaga_sandbox.klarna import authorizing, capturing, expiry, order_management, payments, refunding, tokens
+from ordersaga_sandbox.klarna import api, authorizing, capturing, expiry, notifying, refunding
 from ordersaga_sandbox.klarna.actor import Actor
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody, RefundBody
-from ordersaga_sandbox.klarna.session import Outcome, Token
 from ordersaga_sandbox.klarna.views import control_view
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.state import SandboxState
-from ordersaga_sandbox.switches import Decision, Switches
+from ordersaga_sandbox.switches import Decision, FraudEvent, Switches
 
-T = TypeVar("T")
-_API: Final = (*payments.ROUTES, *order_management.ROUTES)
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()  # leaves room for expiry dates
-
-
-@dataclass(frozen=True, slots=True)
-class ControlRequest:
-    """A request to the control plane."""
-
-    state: SandboxState
-    reset: Callable[[], None]
-    params: Mapping[str, str]
-    query: bytes
-    body: bytes
 
 
 class _ClockBody(Struct, forbid_unknown_fields=True):
@@ -47,63 +35,53 @@ class _ClockBody(Struct, forbid_unknown_fields=True):
     set: float | datetime | None = None
 
 
-class _TokenBody(Struct, forbid_unknown_fields=True, kw_only=True):
-    account: Annotated[str, Meta(min_length=1)]
-    token: Annotated[str, Meta(min_length=1)] | None = None
-    session_id: str | None = None
-    snapshot: dict[str, Any] | None = None
-    outcome: Outcome = "authorize"
-
-
 class _FraudBody(Struct, forbid_unknown_fields=True):
     decision: Decision
+
+
+class _NotificationBody(Struct, forbid_unknown_fields=True):
+    event_type: FraudEvent
 
 
 class _EditBody(Struct):
     action: Literal["capture", "refund", "cancel", "release", "update", "extend", "expire", "close"]
 
 
-class _Page(Struct):
-    after: Annotated[int, Meta(ge=0)] = 0
-    limit: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+_Handler = Callable[[ControlRequest], Response | Awaitable[Response]]
 
 
 class Control:
     """`reset` clears the state of the sandbox."""
 
-    def __init__(self, reset: Callable[[], None]) -> None:
+    def __init__(self, reset: Callable[[], None], courier: Courier) -> None:
         self._reset = reset
-        self._router: Router[Callable[[ControlRequest], Response]] = Router(_ROUTES)
+        self._courier = courier
+        self._router: Router[_Handler] = Router(_ROUTES)
 
-    def handle(self, state: SandboxState, method: str, path: str, query: bytes, body: bytes | None) -> Response:
+    async def handle(self, state: SandboxState, connection: Connection, path: str, body: bytes | None) -> Response:
+        method = connection.method
         found = self._router.find(method, path)
         if isinstance(found, frozenset):
             return (
-                _error(405, f"{method} isn't allowed for this path") if found else _error(404, f"no such path: {path}")
+                problem(405, f"{method} isn't allowed for this path")
+                if found
+                else problem(404, f"no such path: {path}")
             )
         route, params = found
         if body is None:
-            return _error(413, "the body is too large")
+            return problem(413, "the body is too large")
         try:
-            return route.handler(ControlRequest(state, self._reset, params, query, body))
+            request = ControlRequest(
+                state, self._reset, params, connection.query, body, connection.base_url, self._courier
+            )
+            response = route.handler(request)
+            return response if isinstance(response, Response) else await response
         except ApiError as error:
             return json_response({"error": "; ".join(error.messages), "error_code": error.code}, 409)
         except KeyError as error:
-            return _error(404, str(error.args[0]))
+            return problem(404, str(error.args[0]))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _error(400, str(error))
-
-
-def _error(status: int, message: str) -> Response:
-    return json_response({"error": message}, status)
-
-
-def _decode(request: ControlRequest, type_: type[T]) -> T:
-    return msgspec.json.decode(request.body or b"{}", type=type_)
-
-
-def _page(request: ControlRequest) -> _Page:
-    return msgspec.convert(dict(parse_qsl(request.query.decode("latin-1"))), _Page, strict=False)
+            return problem(400, str(error))
 
 
 # -- time and state ---------------------------------------------------------------------------------------------------
@@ -126,11 +104,11 @@ def read_clock(request: ControlRequest) -> Response:
 
 def set_clock(request: ControlRequest) -> Response:
     """Everything that becomes due has happened before the response."""
-    body = _decode(request, _ClockBody)
+    body = decode(request, _ClockBody)
     clock = request.state.clock
     start = body.set.timestamp() if isinstance(body.set, datetime) else body.set
     if not 0 <= (clock.now() if start is None else start) + (body.advance or 0.0) < _LATEST:
-        return _error(400, "the clock must stay between 1970 and 9000: times are in seconds, not in milliseconds")
+        return problem(400, "the clock must stay between 1970 and 9000: times are in seconds, not in milliseconds")
     if start is not None:
         clock.set(start)
     clock.advance(body.advance or 0.0)
@@ -144,32 +122,12 @@ def read_switches(request: ControlRequest) -> Response:
 
 def set_switches(request: ControlRequest) -> Response:
     """Only the given switches change."""
-    changes = _decode(request, dict[str, Any])
+    changes = decode(request, dict[str, Any])
     request.state.switches = msgspec.convert(msgspec.to_builtins(request.state.switches) | changes, Switches)
     return read_switches(request)
 
 
-# -- tokens and orders ------------------------------------------------------------------------------------------------
-
-
-def make_token(request: ControlRequest) -> Response:
-    body = _decode(request, _TokenBody)
-    state = request.state
-    session = None
-    if body.session_id is not None and (session := state.sessions.get(body.session_id)) is None:
-        raise KeyError(f"no such session: {body.session_id}")
-    text = body.token or state.new_id()
-    if (body.account, text) in state.tokens:
-        return _error(409, f"the token {text} already exists")
-    snapshot = body.snapshot if body.snapshot is not None or session is None else session.content
-    token = Token(text, body.account, body.outcome, state.clock.now(), snapshot, session)
-    tokens.add(state, token)
-    if session is not None:
-        session.token = text
-    expires_at = token.first_seen_at + state.switches.token_seconds
-    return json_response(
-        {"authorization_token": text, "account": body.account, "outcome": body.outcome, "expires_at": expires_at}, 201
-    )
+# -- orders ----------------------------------------------------------------------------------------------------------
 
 
 def _order(request: ControlRequest) -> Order:
@@ -186,8 +144,18 @@ def read_order(request: ControlRequest) -> Response:
 def decide(request: ControlRequest) -> Response:
     """Also for an order that isn't pending: the decision is changed."""
     order = _order(request)
-    decision = _decode(request, _FraudBody).decision
+    decision = decode(request, _FraudBody).decision
     authorizing.decide(Actor(request.state, request.state.clock.now(), "klarna"), order, decision)
+    return read_order(request)
+
+
+def notify(request: ControlRequest) -> Response:
+    """A notification without a decision; FRAUD_RISK_STOPPED may come for any order."""
+    order = _order(request)
+    if order.merchant_urls is None or not order.merchant_urls.notification:
+        return problem(409, "the order has no merchant_urls.notification")
+    event = decode(request, _NotificationBody).event_type
+    notifying.notify(request.state, order, request.state.clock.now(), event)
     return read_order(request)
 
 
@@ -195,22 +163,22 @@ def edit_order(request: ControlRequest) -> Response:
     """What a person does in the provider's portal; the other fields of the body are those of the API."""
     order = _order(request)
     actor = Actor(request.state, request.state.clock.now(), "portal")
-    match _decode(request, _EditBody).action:
+    match decode(request, _EditBody).action:
         case "capture":
-            capturing.capture(actor, order, _decode(request, CaptureBody))
+            capturing.capture(actor, order, decode(request, CaptureBody))
         case "refund":
-            refunding.refund(actor, order, _decode(request, RefundBody))
+            refunding.refund(actor, order, decode(request, RefundBody))
         case "cancel":
             authorizing.cancel(actor, order)
         case "release":
             authorizing.release(actor, order)
         case "update":
-            authorizing.update(actor, order, _decode(request, AuthorizationBody))
+            authorizing.update(actor, order, decode(request, AuthorizationBody))
         case "extend":
             authorizing.extend(actor, order)
         case "expire":
             if order.status not in OPEN:
-                return _error(409, f"the order is {order.status}")
+                return problem(409, f"the order is {order.status}")
             expiry.expire(actor, order)
         case "close":
             authorizing.close(actor, order)
@@ -221,11 +189,11 @@ def edit_order(request: ControlRequest) -> Response:
 
 
 def add_fault(request: ControlRequest) -> Response:
-    fault = _decode(request, Fault)
-    templates = [one.template for one in _API if fault.method in {None, one.method}]
+    fault = decode(request, Fault)
+    templates = [one.template for one in api.ROUTES if fault.method in {None, one.method}]
     if fault.route not in {"*", *templates}:
         known = ", ".join(dict.fromkeys(templates)) or "none"
-        return _error(400, f"there is no route {fault.route!r} for {fault.method or 'any method'}; there are: {known}")
+        return problem(400, f"there is no route {fault.route!r} for {fault.method or 'any method'}; there are: {known}")
     return json_response({"id": request.state.faults.add(fault)}, 201)
 
 
@@ -248,30 +216,33 @@ def remove_fault(request: ControlRequest) -> Response:
 
 
 def read_requests(request: ControlRequest) -> Response:
-    page = _page(request)
-    return json_response({"requests": request.state.log.after(page.after, page.limit)})
+    asked = page(request)
+    return json_response({"requests": request.state.log.after(asked.after, asked.limit)})
 
 
 def read_ledger(request: ControlRequest) -> Response:
-    page = _page(request)
-    return json_response({"effects": request.state.ledger.after(page.after, page.limit)})
+    asked = page(request)
+    return json_response({"effects": request.state.ledger.after(asked.after, asked.limit)})
 
 
 def summarize(request: ControlRequest) -> Response:
     return json_response(request.state.ledger.summary())
 
 
-_ROUTES: Final = (
+_ROUTES: Final[tuple[Route[_Handler], ...]] = (
     Route("GET", "/health", health),
     Route("POST", "/reset", reset),
     Route("GET", "/clock", read_clock),
     Route("POST", "/clock", set_clock),
     Route("GET", "/switches", read_switches),
     Route("PUT", "/switches", set_switches),
-    Route("POST", "/tokens", make_token),
+    *control_tokens.ROUTES,
+    *control_checkout.ROUTES,
+    *control_deliveries.ROUTES,
     Route("GET", "/orders/{order_id}", read_order),
     Route("POST", "/orders/{order_id}", edit_order),
     Route("POST", "/orders/{order_id}/fraud", decide),
+    Route("POST", "/orders/{order_id}/notification", notify),
     Route("POST", "/faults", add_fault),
     Route("GET", "/faults", list_faults),
     Route("DELETE", "/faults", clear_faults),

@@ -24,9 +24,11 @@ Kind = Literal[
     "shipping_info",
     "send_out",
     "due_date",
+    "customer_token",
+    "cancel_customer_token",
 ]
-CausedBy = Literal["merchant", "portal", "klarna"]
-"""An API call of the merchant, a person in the portal (by the control plane), the provider itself."""
+CausedBy = Literal["merchant", "portal", "klarna", "customer"]
+"""An API call of the merchant, a person in the portal (by the control plane), the provider itself, the customer in the Checkout."""
 
 
 class Effect(Struct, gc=False, kw_only=True):

@@ -79,9 +79,7 @@ def serve(host: str = "127.0.0.1", port: int = 8100) -> None:
     """Serves until SIGTERM or SIGINT; prints a line when ready."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    ready = (
-        f"sandbox ready at http://{host}:{{port}} (Klarna Payments, Klarna Order Management; control plane /_sandbox/)"
-    )
+    ready = f"sandbox ready at http://{host}:{{port}} (Klarna's APIs; control plane /_sandbox/)"
     _Server(create_app(), host, port, ready).run()
 
 

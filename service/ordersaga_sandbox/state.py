@@ -6,8 +6,11 @@ import uuid
 from collections.abc import Callable
 
 from ordersaga_sandbox.clock import Clock
+from ordersaga_sandbox.deliveries import Deliveries
 from ordersaga_sandbox.faults import Faults
 from ordersaga_sandbox.idempotency import IdempotencyKeys
+from ordersaga_sandbox.klarna.checkout_order import CheckoutOrder
+from ordersaga_sandbox.klarna.customer_token import CustomerToken
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.klarna.session import Session, Token
 from ordersaga_sandbox.ledger import Ledger
@@ -29,7 +32,10 @@ class SandboxState:
         self.rate_limiter = RateLimiter()
         self.orders: dict[str, Order] = {}
         self.tokens: dict[tuple[str, str], Token] = {}
+        self.customer_tokens: dict[tuple[str, str], CustomerToken] = {}
+        self.checkouts: dict[str, CheckoutOrder] = {}
         self.sessions: dict[str, Session] = {}
+        self.deliveries = Deliveries(self.schedule)
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)
 
@@ -39,6 +45,9 @@ class SandboxState:
     def schedule(self, due: float, action: Callable[[float], None]) -> None:
         """Calls `action(due)` once the virtual clock has reached `due`."""
         heapq.heappush(self._timers, (due, next(self._numbers), action))
+
+    def next_due(self) -> float | None:
+        return self._timers[0][0] if self._timers else None
 
     def run_due(self) -> None:
         """Runs the timers that have become due."""

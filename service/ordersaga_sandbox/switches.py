@@ -24,6 +24,16 @@ PaymentMethod = Literal[
     "fixed_sum_credit",
     "alternative_payment_method",
 ]
+FraudEvent = Literal["FRAUD_RISK_ACCEPTED", "FRAUD_RISK_REJECTED", "FRAUD_RISK_STOPPED"]
+DeliveryKind = Literal[
+    "push",
+    "notification",
+    "authorization",
+    "validation",
+    "address_update",
+    "shipping_option_update",
+    "country_change",
+]
 Seconds = Annotated[float, Meta(ge=0)]
 
 
@@ -44,6 +54,32 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pending_decision_after: Seconds | None = None
     """Virtual seconds after which a pending order is decided automatically; null: never."""
     pending_decision: Decision = "ACCEPTED"
+
+    # Customer tokens
+    lower_case_intended_use: bool = False
+    """`intended_use` may be `subscription`, as in Klarna's example; the schema has only `SUBSCRIPTION`."""
+    token_cancel_seconds: Seconds = 5
+    """Virtual seconds after which an accepted cancellation takes effect."""
+    second_token_cancel: Literal[202, 403] = 403
+    canceled_code: Literal["TOKEN_CANCELED", "TOKEN_CANCELLED"] = "TOKEN_CANCELED"
+    linked_elsewhere: Literal["not_found", "canceled"] = "not_found"
+    """An order with another account's token: 404, or 403 with the code of cancelled tokens, as the text of Klarna's table has it."""
+    renewal_bad_value: Literal["BAD_VALUE", "BAD_REQUEST"] = "BAD_VALUE"
+    """Code for wrong values in an order with a customer token; Klarna's table for this call lists BAD_REQUEST only."""
+    renewal_redirect_url: Literal["always", "with_confirmation", "never"] = "with_confirmation"
+    """In the response of an order with a customer token: the schema requires it, Klarna's example doesn't have it."""
+    customer_status_case: Literal["upper", "lower"] = "upper"
+
+    # Checkout
+    checkout_seconds: Seconds = 172_800
+    """Life of a Checkout order, from the last update or interaction of the customer."""
+    checkout_activated: bool = True
+    """Otherwise reading a Checkout order is 403: the merchant isn't activated."""
+    checkout_status_case: Literal["lower", "upper"] = "lower"
+    validation_seconds: Seconds = 3
+    """Real seconds for the merchant's validation; without an answer the purchase is approved."""
+    required_validation_seconds: Seconds = 10
+    """The same with `require_validate_callback_success`; without an answer the purchase fails."""
 
     # Order Management: statuses
     cancel_when_expired: bool = False
@@ -83,6 +119,24 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     invalid_order_id_status: Literal[400, 404] = 400
     refund_not_found_status: Literal[404, 400] = 404
     location: Literal["absolute", "path"] = "absolute"
+
+    # Deliveries to the merchant
+    deliveries_anywhere: bool = False
+    """Also to hosts other than 127.0.0.1, ::1 and localhost."""
+    delivery_seconds: Seconds = 5
+    """Real seconds for an attempt."""
+    delivery_copies: Annotated[int, Meta(ge=1, le=10)] = 1
+    """Each attempt is sent so many times at once."""
+    delivery_delay: Seconds = 0
+    """Virtual seconds by which every attempt is late."""
+    lost_deliveries: tuple[DeliveryKind, ...] = ()
+    """Kinds whose attempts get lost on the way."""
+    push_after: Seconds = 120
+    """Virtual seconds from the completion of a Checkout order to the first push."""
+    push_for_payments: bool = False
+    """Orders of Payments and of customer tokens get pushes too, if they have the URL."""
+    notification_time_field: str | None = None
+    """Name of the field with the time of the decision in a notification; null: none."""
 
     # Idempotency
     key_seconds: Seconds = 86_400

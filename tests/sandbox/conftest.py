@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from .merchant import Merchant, serving
 from .shop import Shop
 
 
@@ -10,3 +11,9 @@ async def shop() -> AsyncIterator[Shop]:
     shop = Shop()
     async with shop.http:
         yield shop
+
+
+@pytest.fixture
+async def merchant() -> AsyncIterator[Merchant]:
+    async with serving() as merchant:
+        yield merchant

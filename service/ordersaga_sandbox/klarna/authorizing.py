@@ -8,24 +8,26 @@ from typing import Final
 
 from ordersaga_sandbox.clock import DAY, midnight_after
 from ordersaga_sandbox.http import ApiError
-from ordersaga_sandbox.klarna import capturing, expiry
+from ordersaga_sandbox.klarna import capturing, expiry, notifying
 from ordersaga_sandbox.klarna.actor import Actor, check_operation_limit
 from ordersaga_sandbox.klarna.order import OPEN, Order
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody
 from ordersaga_sandbox.state import SandboxState
-from ordersaga_sandbox.switches import Decision
+from ordersaga_sandbox.switches import Decision, FraudEvent
 
 REJECTED_GRACE_SECONDS: Final = 4 * 3_600.0
 """How long the merchant may capture a rejected order at its own risk (docs.klarna.com, "Pending orders")."""
 MAX_EXTENSION_SECONDS: Final = 180 * DAY
 
 
-def authorize(actor: Actor, order: Order) -> None:
+def authorize(actor: Actor, order: Order, reference: str | None = None) -> None:
     """Creates the order and schedules its expiry and, if it is pending, its fraud decision."""
     state = actor.state
     state.orders[order.order_id] = order
-    actor.record(order, "authorize", order.order_amount)
+    actor.record(order, "authorize", order.order_amount, reference=reference)
     expiry.schedule(state, order)
+    if order.from_checkout or state.switches.push_for_payments:
+        notifying.push(state, order, actor.at)
     after = state.switches.pending_decision_after
     if order.fraud_status == "PENDING" and after is not None:
         decision = state.switches.pending_decision
@@ -84,6 +86,8 @@ def decide(actor: Actor, order: Order, decision: Decision) -> None:
     order.fraud_status = decision
     order.decided_at = actor.at
     actor.record(order, "fraud_decision", reference=decision)
+    event: FraudEvent = "FRAUD_RISK_ACCEPTED" if decision == "ACCEPTED" else "FRAUD_RISK_REJECTED"
+    notifying.notify(actor.state, order, actor.at, event)
     if decision == "ACCEPTED":
         _auto_capture(actor, order)
     else:

@@ -46,7 +46,8 @@ def execute(actor: Actor, order: Order, body: CaptureBody) -> Capture:
     order.captures.append(capture)
     order.captured += capture.amount
     order.remaining -= capture.amount
-    order.acknowledged = True
+    if actor.by in {"merchant", "portal"}:
+        order.acknowledged = True
     order.status = "PART_CAPTURED" if order.remaining else "CAPTURED"
     if order.remaining and state.switches.partial_capture_renews_expiry:
         expiry.renew(state, order, midnight_after(actor.at, state.switches.authorization_days))

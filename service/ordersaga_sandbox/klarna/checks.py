@@ -6,12 +6,12 @@ codes" and of raw answers in krokedil/klarna-payments-for-woocommerce#155, #217,
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from ordersaga_sandbox.http import ApiError
-from ordersaga_sandbox.klarna.schema import MAY_BE_NEGATIVE, Line, Purchase
+from ordersaga_sandbox.klarna.schema import MAY_BE_NEGATIVE, Line
 
 T = TypeVar("T")
 
@@ -70,7 +70,16 @@ def _size_message(text: str, path: str) -> str:
     return f"The size of the {slashed} value must be between 0 and {length['limit']}"
 
 
-def check_purchase(purchase: Purchase) -> None:
+class Sums(Protocol):
+    @property
+    def order_amount(self) -> int: ...
+    @property
+    def order_tax_amount(self) -> int | None: ...
+    @property
+    def order_lines(self) -> Sequence[Line]: ...
+
+
+def check_purchase(purchase: Sums) -> None:
     """Raises ApiError: BAD_VALUE that names every wrong line, then the wrong sums."""
     bad = [*_bad_lines(purchase.order_lines)]
     if sum(line.total_amount for line in purchase.order_lines) != purchase.order_amount:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ordersaga_sandbox.klarna.schema import Address, Line, ShippingInfo
+from ordersaga_sandbox.klarna.schema import Address, Line, MerchantUrls, ShippingInfo
 from ordersaga_sandbox.switches import PaymentMethod, Status
 
 OPEN: Final[frozenset[Status]] = frozenset({"AUTHORIZED", "PART_CAPTURED"})
@@ -67,6 +67,9 @@ class Order:
     merchant_reference1: str | None
     merchant_reference2: str | None
     auto_capture: bool
+    session_id: str | None = None
+    merchant_urls: MerchantUrls | None = None
+    from_checkout: bool = False
     status: Status = "AUTHORIZED"
     decided_at: float = 0.0
     captured: int = 0

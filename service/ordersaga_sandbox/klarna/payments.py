@@ -1,19 +1,19 @@
 """Klarna Payments v1: sessions and authorizations. Source: its OpenAPI document, docs.klarna.com "Step 3: Create an order"."""
 
-import contextlib
-import hashlib
 from typing import Any, Final
 
 import msgspec
 
 from ordersaga_sandbox.call import Call
-from ordersaga_sandbox.clock import iso, midnight_after
+from ordersaga_sandbox.clock import iso
 from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, error_response, json_response
 from ordersaga_sandbox.klarna import authorizing, checks, tokens
 from ordersaga_sandbox.klarna.actor import merchant
+from ordersaga_sandbox.klarna.creating import created_body, new_order
 from ordersaga_sandbox.klarna.order import Order
-from ordersaga_sandbox.klarna.schema import Line, Purchase
+from ordersaga_sandbox.klarna.schema import Purchase
 from ordersaga_sandbox.klarna.session import SESSION_SECONDS, Session, Token
+from ordersaga_sandbox.klarna.tokens import digest
 from ordersaga_sandbox.ledger import Effect
 from ordersaga_sandbox.routes import Route
 
@@ -26,7 +26,6 @@ _CATEGORIES: Final = [
     }
     for identifier, name in (("pay_later", "Pay later"), ("pay_over_time", "Pay over time"), ("pay_now", "Pay now"))
 ]
-_ALPHABET: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZ"
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -105,8 +104,8 @@ def create_order(call: Call) -> Response:
         token.failure = error_response(error, call.correlation_id)
         return token.failure
     order = _order(call, token, purchase)
-    token.order_response = json_response(_create_order_body(call, order, purchase))
-    token.order_digest = _digest(call.body)
+    token.order_response = json_response(created_body(call.state, call.base_url, order))
+    token.order_digest = digest(call.body)
     if token.session is not None:
         token.session.completed = True
     authorizing.authorize(merchant(call), order)
@@ -127,64 +126,27 @@ def _checked_purchase(call: Call, token: Token) -> Purchase:
 def _replay(call: Call, token: Token, response: Response) -> Response:
     if call.state.switches.replayed_create == "consumed":
         raise ApiError(403, "INVALID_OPERATION", "Authorization token already consumed")
-    if _digest(call.body) != token.order_digest:
+    if digest(call.body) != token.order_digest:
         raise ApiError(409, "BAD_VALUE", "The order has been already completed with different request body")
     call.entry.replay = True
     return response
 
 
-def _digest(body: bytes) -> bytes:
-    """Of the content of the body: white space and the order of fields are ignored."""
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-        body = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
-    return hashlib.blake2b(body, digest_size=16).digest()
-
-
 def _order(call: Call, token: Token, purchase: Purchase) -> Order:
-    state = call.state
-    return Order(
-        account=call.account,
-        order_id=state.new_id(),
-        klarna_reference=_reference(len(state.orders) + 1),
+    return new_order(
+        call.state,
+        call.at,
+        call.account,
+        purchase,
         token=token.token,
         country=purchase.purchase_country,
-        currency=purchase.purchase_currency,
         locale=purchase.locale,
-        order_amount=purchase.order_amount,
-        original_order_amount=purchase.order_amount,
-        remaining=purchase.order_amount,
-        payment_method=state.switches.payment_method,
-        fraud_status="PENDING" if token.outcome == "pending" else "ACCEPTED",
-        created_at=call.at,
-        expires_at=midnight_after(call.at, state.switches.authorization_days),
-        lines=list[Line](purchase.order_lines),
         billing_address=purchase.billing_address,
-        shipping_address=purchase.shipping_address or purchase.billing_address,
         customer=purchase.customer,
-        merchant_data=purchase.merchant_data,
-        merchant_reference1=purchase.merchant_reference1,
-        merchant_reference2=purchase.merchant_reference2,
-        auto_capture=bool(purchase.auto_capture) and state.switches.auto_capture_allowed,
+        pending=token.outcome == "pending",
+        auto_capture=purchase.auto_capture,
+        session_id=token.session.session_id if token.session is not None else None,
     )
-
-
-def _reference(number: int) -> str:
-    """Seven letters and digits: a reference that can be told on the phone."""
-    return "K" + "".join(_ALPHABET[number // len(_ALPHABET) ** place % len(_ALPHABET)] for place in reversed(range(6)))
-
-
-def _create_order_body(call: Call, order: Order, purchase: Purchase) -> dict[str, Any]:
-    method = order.payment_method
-    body: dict[str, Any] = {
-        "order_id": order.order_id,
-        "fraud_status": order.fraud_status,
-        "authorized_payment_method": method
-        if call.state.switches.authorized_payment_method == "string"
-        else {"type": method, "number_of_days": 30},
-    }
-    if purchase.merchant_urls is not None and purchase.merchant_urls.confirmation:
-        body["redirect_url"] = f"{call.base_url}/payments/v1/redirects/{order.order_id}"
-    return body
 
 
 def cancel_authorization(call: Call) -> Response:

@@ -8,6 +8,8 @@ from ordersaga_sandbox.http import Response
 
 Outcome = Literal["authorize", "reject", "pending"]
 
+Intent = Literal["buy", "tokenize", "buy_and_tokenize"]
+
 SESSION_SECONDS: Final = 48 * 3_600.0
 
 
@@ -35,6 +37,11 @@ class Token:
     failure: Response | None = None
     order_response: Response | None = None
     order_digest: bytes = b""
+    intent: Intent | None = None
+    """What the customer authorized the merchant to do; None: anything."""
+    customer_token_response: Response | None = None
+    customer_token_digest: bytes = b""
+    customer_token_failure: Response | None = None
 
     @property
     def completed(self) -> bool:

@@ -1,12 +1,16 @@
 """Authorization tokens: creation, lookup and validity.
 
 A token that starts with `sbx-` is created on first use, for each account separately, and is authorized for any amount
-and cart; `sbx-reject-…` is rejected, `sbx-pending-…` goes to review. Other tokens are created by the control plane, with
+and cart; `sbx-reject-…` is rejected, `sbx-pending-…` goes to review, `sbx-buy-…` allows no customer token. Other tokens are created by the control plane, with
 or without a snapshot of what the customer authorized.
 """
 
+import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+import msgspec
 
 from ordersaga_sandbox.http import ApiError
 from ordersaga_sandbox.klarna.session import Outcome, Token
@@ -19,7 +23,9 @@ def find(state: SandboxState, account: str, text: str) -> Token | None:
     """The account's token, usable or not. One that starts with `sbx-` is created on first use."""
     token = state.tokens.get((account, text))
     if token is None and text.startswith(AUTHORIZED_PREFIX):
-        return add(state, Token(text, account, _outcome(text), state.clock.now()))
+        made = Token(text, account, _outcome(text), state.clock.now())
+        made.intent = "buy" if text.startswith(f"{AUTHORIZED_PREFIX}buy-") else None
+        return add(state, made)
     return token
 
 
@@ -47,6 +53,13 @@ def require_usable(state: SandboxState, account: str, text: str, at: float) -> T
     if expired(state, token, at) and not (token.completed and state.switches.completed_token_outlives_expiry):
         raise ApiError(404, "NOT_FOUND", "Invalid authorization token")
     return token
+
+
+def digest(body: bytes) -> bytes:
+    """Of the content of the body: white space and the order of fields are ignored."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        body = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
+    return hashlib.blake2b(body, digest_size=16).digest()
 
 
 def check_snapshot(snapshot: Mapping[str, Any], body: Mapping[str, Any]) -> None:

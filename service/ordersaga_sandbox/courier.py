@@ -1,0 +1,157 @@
+"""Sends deliveries when the virtual clock has reached their time, and calls the merchant during a purchase."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+from ordersaga_sandbox.deliveries import Attempt, Delivery
+from ordersaga_sandbox.loopback import is_loopback
+from ordersaga_sandbox.state import SandboxState
+
+_LONGEST_SLEEP: Final = 3_600.0
+_SHORTEST_SLEEP: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the merchant responded."""
+
+    status: int
+    location: str | None
+    body: bytes
+
+
+class Courier:
+    """Works in the event loop of the app: a timer for what is due next, and a task for each attempt in progress."""
+
+    def __init__(self, state: Callable[[], SandboxState]) -> None:
+        self._state = state
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for: tuple[float, float] | None = None
+
+    def arm(self) -> None:
+        """Starts what is due and sets the timer; to be called after whatever may have changed either."""
+        state = self._state()
+        if state.deliveries.ready:
+            self._start(state)
+        due = state.next_due()
+        armed_for = None if due is None else (due, state.clock.offset)
+        if armed_for != self._armed_for:
+            self._stop_timer()
+            if due is not None:
+                sleep = min(max(due - state.clock.now(), _SHORTEST_SLEEP), _LONGEST_SLEEP)
+                self._timer = asyncio.get_running_loop().call_later(sleep, self._wake)
+                self._armed_for = armed_for
+
+    async def send_due(self) -> None:
+        """Returns when nothing is due any more, repetitions included."""
+        while True:
+            self._run_due()
+            if not self._tasks:
+                return
+            await asyncio.wait(self._tasks)
+
+    async def send(self, delivery: Delivery) -> None:
+        """One attempt now, in addition to those that are planned."""
+        await self._attempt(self._state(), delivery)
+
+    async def call(self, delivery: Delivery, seconds: float) -> Answer | None:
+        """A call during a purchase, entered in the log. None: no response in that time (real seconds)."""
+        state = self._state()
+        state.deliveries.log(delivery)
+        answer = await self._post(state, delivery, aiohttp.ClientTimeout(total=seconds))
+        if delivery.state == "waiting":
+            delivery.end("delivered" if answer is not None else "given_up")
+        return answer
+
+    def stop(self) -> None:
+        """Drops attempts in progress."""
+        self._stop_timer()
+        for task in self._tasks:
+            task.cancel()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._armed_for = None
+
+    def _wake(self) -> None:
+        self._timer = self._armed_for = None
+        self._run_due()
+
+    def _run_due(self) -> None:
+        self._state().run_due()
+        self.arm()
+
+    def _start(self, state: SandboxState) -> None:
+        ready, state.deliveries.ready = state.deliveries.ready, []
+        for delivery in ready:
+            task = asyncio.create_task(self._deliver(state, delivery))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, state: SandboxState, delivery: Delivery) -> None:
+        due = delivery.due_at
+        if due is None:
+            return
+        if delivery.acknowledged():
+            delivery.end("acknowledged")
+            return
+        succeeded = await self._attempt(state, delivery)
+        if delivery.due_at != due or state is not self._state():
+            return  # stopped or postponed meanwhile
+        if delivery.acknowledged():
+            delivery.end("acknowledged")
+        elif succeeded and delivery.stops_on_success:
+            delivery.end("delivered")
+        elif (following := next(delivery.retries, None)) is None:
+            delivery.end("given_up")
+        else:
+            state.deliveries.plan(delivery, following + state.switches.delivery_delay)
+        self._run_due()
+
+    async def _attempt(self, state: SandboxState, delivery: Delivery) -> bool:
+        """Whether one of the copies was received: the response was a 2xx."""
+        seconds = state.switches.delivery_seconds
+        if delivery.kind == "authorization":
+            timeout = aiohttp.ClientTimeout(sock_connect=min(2, seconds), sock_read=min(2, seconds))
+        else:
+            timeout = aiohttp.ClientTimeout(total=seconds)
+        copies = range(state.switches.delivery_copies)
+        answers: Sequence[Answer | None] = await asyncio.gather(*(self._post(state, delivery, timeout) for _ in copies))
+        return any(answer is not None and 200 <= answer.status < 300 for answer in answers)
+
+    async def _post(self, state: SandboxState, delivery: Delivery, limits: aiohttp.ClientTimeout) -> Answer | None:
+        """Adds an attempt to the delivery. None: there was no response."""
+        attempt = Attempt(at=state.clock.now())
+        delivery.attempts.append(attempt)
+        local = is_loopback(delivery.url)
+        if not local and not state.switches.deliveries_anywhere:
+            attempt.error = "not sent: not on this machine, and deliveries_anywhere is off"
+            delivery.end("blocked")
+            return None
+        if delivery.losses or delivery.kind in state.switches.lost_deliveries:
+            delivery.losses = max(0, delivery.losses - 1)
+            attempt.error = "lost"
+            return None
+        headers = {"content-type": "application/json"} if delivery.body else {}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=limits) as session,
+                session.post(
+                    delivery.url, data=delivery.body, headers=headers, allow_redirects=False, ssl=not local
+                ) as response,
+            ):
+                answer = Answer(response.status, response.headers.get("location"), await response.read())
+        except TimeoutError:
+            attempt.error = "no response in time"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            attempt.error = f"failed: {type(error).__name__}"
+        else:
+            attempt.status = answer.status
+            return answer
+        return None
