@@ -236,7 +236,7 @@ class Settings(KafkaSettings, StoreSettings):
     log_format: Literal["json", "console"] = "json"
     """`json` for machines, `console` for people."""
     metrics_port: Port | None = None
-    """The port that serves Prometheus metrics; 0: any free port."""
+    """The port that serves health and Prometheus metrics; 0: any free port."""
 
     def conflicts(self) -> Iterator[Conflict]:
         yield from super().conflicts()

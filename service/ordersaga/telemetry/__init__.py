@@ -1,6 +1,6 @@
 """Logs and metrics."""
 
-from ordersaga.telemetry.gauges import serve, set_gauges, watch_bulkheads, watch_gates, watch_store
+from ordersaga.telemetry.gauges import exposition, set_gauges, watch_bulkheads, watch_gates, watch_store
 from ordersaga.telemetry.logs import configure_logs
 from ordersaga.telemetry.metrics import (
     DEAD_LETTERS,
@@ -40,9 +40,9 @@ __all__ = [
     "count_published",
     "count_refused_write",
     "count_settled",
+    "exposition",
     "operation_of",
     "result_of",
-    "serve",
     "set_gauges",
     "watch_bulkheads",
     "watch_gates",
