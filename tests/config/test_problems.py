@@ -109,7 +109,7 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             "METRICS_PORT",
             "99999",
             ("ORDERSAGA_METRICS_PORT must be less than or equal to 65535 "
-            "(The port that serves Prometheus metrics; 0: any free port)"),
+            "(The port that serves health and Prometheus metrics; 0: any free port)"),
         ),
         (
             "ORDERS_TOPIC",
