@@ -9,8 +9,11 @@ from msgspec.structs import replace
 from ordersaga.domain.model.outcomes import Call, Read, Send
 from ordersaga.domain.model.results import Result, Succeeded, Unknown
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
+from ordersaga.store.appended import NO_ROWS, AppendedRows
+from ordersaga.store.claims import ClaimedOrder
 from ordersaga.store.hints import NewHint
 from ordersaga.store.kept_results import KeptResult, UnsettledResult
+from ordersaga.store.rows import Row
 from ordersaga.store.settle import SettledOrder
 from roles_harness import Roles, Shop, key, roles, run_sql, until, until_async
 
@@ -195,15 +198,12 @@ async def test_who_has_a_lease_is_not_disturbed(database: str) -> None:
         assert (await row(database))["due"], "the hint that came during the call"
 
 
-def settled_order(one: Any) -> SettledOrder:
-    from ordersaga.store.rows import Row
-
+def settled_order(one: ClaimedOrder) -> SettledOrder:
+    assert one.hint is not None
     return SettledOrder(one.order, Row(one.known, one.token, None), one.token, None, hint=one.hint.at)
 
 
-async def appended_and_epoch(r: Roles) -> tuple[Any, int]:
-    from ordersaga.store.appended import NO_ROWS
-
+async def appended_and_epoch(r: Roles) -> tuple[AppendedRows, int]:
     async with r.store.settle_transaction() as tx:
         clock, _ = await tx.lock([])
     return NO_ROWS, clock.epoch

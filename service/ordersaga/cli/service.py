@@ -15,7 +15,7 @@ import uvloop
 from ordersaga import telemetry
 from ordersaga.cli.connections import store_of
 from ordersaga.cli.ports import Ports
-from ordersaga.cli.wiring import ROLES, Components, Role, build, owner_of
+from ordersaga.cli.wiring import Components, Role, build, owner_of, roles_by_default
 from ordersaga.config import Settings
 from ordersaga.store.errors import (
     AccessDeniedError,
@@ -36,12 +36,12 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings, roles: Collection[Role] = ()) -> int:
     """Runs until SIGTERM or SIGINT. The exit code: 0 stopped, 1 a role failed, 2 a setting is unusable.
 
-    `roles`: none means all. Raises CommandError: a port can't be used.
+    `roles`: none means those by default. Raises CommandError: a port can't be used.
     """
     telemetry.configure_logs(settings.log_level, settings.log_format)
-    health = Health()
-    ports = Ports(settings, health)
-    return uvloop.run(Service(settings, frozenset(roles or ROLES), health, ports).run())
+    health, running = Health(), frozenset(roles) or roles_by_default(settings)
+    ports = Ports(settings, running, health)
+    return uvloop.run(Service(settings, running, health, ports).run())
 
 
 class Service:
@@ -94,13 +94,15 @@ class Service:
                 return True
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> int:
-        components = build(self._settings, store, self._roles)
+        components = build(self._settings, store, self._roles, self._ports.web)
         if components.worker is not None and components.settler is not None:
             self._start(components.worker.run, *[components.settler.run] * self._settings.worker.settlers)
         if components.relay is not None:
             self._start(components.relay.run)
         if components.consumer is not None:
             self._start(components.consumer.run)
+        if components.web is not None:
+            self._start(components.web.run)
         owner = owner_of(self._settings)
         upkeep = UpkeepSettings(self._settings.inbox_retention)
         self._start(partial(run_upkeep, store, components.bulkheads, upkeep, components.batch_ages, owner))
@@ -137,6 +139,8 @@ class Service:
     async def _stop(self, components: Components) -> None:
         """Stops fetching, finishes or hands back leased orders, settles, publishes."""
         budget = self._settings.shutdown_timeout
+        if components.web is not None:
+            components.web.stop()
         if components.consumer is not None:
             await components.consumer.stop(budget / 3)
         if components.worker is not None and components.settler is not None:
