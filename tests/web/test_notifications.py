@@ -1,6 +1,7 @@
 """Notifications over HTTP, up to the order that is read."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -155,10 +156,8 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end() -> None:
         whole = json.dumps(fraud()).encode()
         assert (await client.post(address, content=whole.ljust(LARGEST))).status_code == 200
         assert (await client.post(address, content=whole.ljust(LARGEST + 1))).status_code == 413
-        try:
+        with contextlib.suppress(httpx.TransportError):  # the connection was closed before the answer was read
             assert (await client.post(address, content=endless())).status_code == 413
-        except httpx.TransportError:
-            pass  # the connection was closed before the answer was read
     assert sent < 10_000 * 4096
 
 

@@ -11,7 +11,7 @@ FRAUD: Final = "fraud"
 KINDS: Final = (FRAUD, "authorization", "push")
 """`merchant_urls` notification, authorization and push."""
 ORDER: Final = "order_id"
-_PUSH_ORDER: Final = "klarna_order_id"
+PUSH_ORDER: Final = "klarna_order_id"
 PLACEHOLDER: Final = "{order.id}"
 _ID: Final = re.compile(r"[!-~]{1,255}")
 
@@ -36,7 +36,7 @@ def order_id_of(what: str, body: bytes, query: Mapping[str, str]) -> str | None:
             named = _body.decode(body).order_id
         except msgspec.MsgspecError as error:
             raise ValueError("the body isn't a JSON object like Klarna's") from error
-    named = named or query.get(_PUSH_ORDER) or query.get(ORDER)
+    named = named or query.get(PUSH_ORDER) or query.get(ORDER)
     if named is None or named == PLACEHOLDER:
         return None
     if not _ID.fullmatch(named):
