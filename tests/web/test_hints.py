@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain.model.outcomes import Call, Read, Send
-from ordersaga.domain.model.results import Result, Succeeded, Unknown
+from ordersaga.domain.model.results import Result, Retryable, Succeeded, Unknown
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.claims import ClaimedOrder
@@ -15,7 +15,7 @@ from ordersaga.store.hints import NewHint
 from ordersaga.store.kept_results import KeptResult, UnsettledResult
 from ordersaga.store.rows import Row
 from ordersaga.store.settle import SettledOrder
-from roles_harness import Roles, Shop, key, roles, run_sql, until, until_async
+from roles_harness import Roles, Shop, gives, key, roles, run_sql, until, until_async
 
 
 async def hint(r: Roles, *ids: str | None, times: int = 1) -> list[bool]:
@@ -166,6 +166,21 @@ async def test_a_hint_before_an_operation_s_call_outlives_it(database: str, mean
         await until(lambda: r.fake.made.count("Read refresh") == 1)
         await settled(r)
         assert r.fake.made.count("Send capture") == 1 + meanwhile
+
+
+async def test_a_hint_while_an_operation_waits_to_be_repeated_wakes_it_once_and_is_kept(database: str) -> None:
+    async with roles(database, rules=SLOW) as r:
+        name, shop = await placed(r), Shop(1)
+        r.fake.on_call = gives(Retryable("busy"))
+        await r.take(shop.shipped())
+        await settled(r)
+        made = len(r.fake.calls)
+        await hint(r, name)
+        await claimed(r)
+        await claimed(r)
+        assert len(r.fake.calls) == made, "the operation isn't repeated any sooner"
+        assert ((now := await row(database))["hinted_at"], now["due"]) == (None, False)
+        assert (await r.order()).refresh is not None, "the read follows the operation"
 
 
 async def test_an_event_that_comes_after_a_hint_does_not_take_it_away(database: str) -> None:
