@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain.model.outcomes import Call, Read, Send
-from ordersaga.domain.model.results import Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.claims import ClaimedOrder
@@ -105,7 +105,10 @@ async def test_a_capture_s_or_refund_s_id_names_the_order_too(database: str) -> 
         await r.take(shop.placed(), shop.shipped(quantity=3))
         await settled(r)
         (capture,) = (await r.order()).captures
+        assert (before := await row(database))["due_at"] is None
+        assert before["call_kind"] == ""
         assert await hint(r, capture.id, "nobody") == [True, False]
+        assert (await row(database))["call_kind"] == "reading", "so that it waits for a slot of reads"
         await claimed(r)
         assert r.fake.made[-1] == "Read refresh"
 
@@ -341,3 +344,31 @@ async def test_what_nobody_lost_is_not_replaced(database: str) -> None:
         hinted = with_hint(order, Hint(5.0, "op", "forged"))
         assert (hinted.provider_order_id, hinted.refresh) == (name, 5.0)
         assert with_hint(replace(order, provider_order_id=None), Hint(5.0, "op", "forged")).provider_order_id is None
+
+
+async def test_only_an_operation_whose_answer_was_lost_takes_the_order_that_was_named(database: str) -> None:
+    async with roles(database, rules=SLOW) as r:
+        operation, name = await lost(r)
+        order = await r.order()
+        (current,) = order.operations
+        sent = replace(order, operations=(replace(current, unknown=False),))
+        assert with_hint(order, Hint(5.0, operation, name)).provider_order_id == name
+        assert with_hint(order, Hint(5.0, "another", name)) == order
+        assert with_hint(order, Hint(5.0)) == order
+        assert with_hint(sent, Hint(5.0, operation, name)) == sent, "its answer is still to come"
+
+
+async def test_a_stuck_operation_whose_order_is_named_needs_no_person_any_more(database: str) -> None:
+    async with roles(database, rules=SLOW | {"create_repeats": 0}) as r:
+        operation, name = await lost(r)
+        r.fake.on_call = gives(Rejected("NOT_FOUND", (), None, 404))
+        await r.store.hint([NewHint("default", "klarna", "invented", key(), operation)])
+        await claimed(r)
+        r.fake.on_call = None
+        order = await r.order()
+        assert (order.operations[0].stage, order.has_attention("answer_lost")) == ("stuck", True)
+        assert await r.store.hint([NewHint("default", "klarna", name, key(), operation)]) == [True]
+        await claimed(r)
+        order = await r.order()
+        assert (order.status, order.provider_order_id, order.attentions) == ("authorized", name, ())
+        assert await r.outcome_types() == ["attention_required", "authorized"]
