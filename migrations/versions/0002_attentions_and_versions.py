@@ -1,4 +1,4 @@
-"""Attentions as rows, what a process must be able to read, and the kind of an order's next call."""
+"""Attentions as rows, what a process must be able to read, the kind of an order's next call, and hints."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,10 @@ def upgrade() -> None:
                 CASE WHEN length(sealed_key) > 2 THEN substr(sealed_key, 3, get_byte(sealed_key, 1)) ELSE '\\x'::bytea END
             ) STORED,
             ADD COLUMN call_kind TEXT COLLATE "C" DEFAULT '' NOT NULL,
-            ADD COLUMN chunks SMALLINT DEFAULT 0 NOT NULL
+            ADD COLUMN chunks SMALLINT DEFAULT 0 NOT NULL,
+            ADD COLUMN hinted_at TIMESTAMPTZ,
+            ADD COLUMN hinted_operation TEXT,
+            ADD COLUMN hinted_id TEXT
         """
     )
     op.execute("DROP INDEX orders_due_idx")
@@ -143,5 +146,8 @@ def downgrade() -> None:
     op.execute("DROP INDEX orders_due_idx")
     op.execute("CREATE INDEX orders_due_idx ON orders (merchant, provider, due_at) WHERE due_at IS NOT NULL")
     op.execute(
-        "ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind, DROP COLUMN chunks"
+        """
+        ALTER TABLE orders DROP COLUMN state_version, DROP COLUMN key_id, DROP COLUMN call_kind, DROP COLUMN chunks,
+            DROP COLUMN hinted_at, DROP COLUMN hinted_operation, DROP COLUMN hinted_id
+        """
     )

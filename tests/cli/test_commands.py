@@ -8,6 +8,11 @@ import sys
 
 import pytest
 
+from ordersaga.addresses import Addresses, NamedOperation
+from ordersaga.cli.accounts import accounts_of
+from ordersaga.config import load
+from ordersaga.domain.model.order import Key
+
 from .conftest import Run
 
 COMMANDS = [
@@ -16,6 +21,7 @@ COMMANDS = [
     ["sandbox"],
     ["publish"],
     ["outcomes"],
+    ["notification-urls"],
     ["order", "list"],
     ["order", "show"],
     ["order", "explain"],
@@ -168,3 +174,35 @@ def test_a_port_of_the_sandbox_that_is_taken_is_named(run: Run) -> None:
         2,
         f"the sandbox can't listen on 127.0.0.1, port {port}: Address already in use\n",
     )
+
+
+def test_the_addresses_of_notifications_are_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_KAFKA", "broker:9092")
+    monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@db/orders")
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"klarna": {"username": "K1", "password": "swordfish"}}}')
+    missing = run("notification-urls")
+    assert (missing.code, missing.err) == (
+        2,
+        "ORDERSAGA_WEB__SECRETS is missing: the addresses are derived from it\n",
+    )
+    monkeypatch.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
+    monkeypatch.setenv("ORDERSAGA_WEB__BASE_URL", "https://pay.example/")
+    fraud, *others = run("notification-urls").out.splitlines()
+    assert fraud == Addresses(["n" * 32], "https://pay.example").of("klarna", "default", "fraud")
+    assert [line.rpartition("/")[2] for line in others] == ["authorization", "push"]
+
+
+def test_what_is_created_asks_for_notifications_if_there_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_KAFKA", "broker:9092")
+    monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@db/orders")
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"klarna": {"username": "K1", "password": "swordfish"}}}')
+    monkeypatch.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
+    assert accounts_of(load())["default", "klarna"].notified_at is None
+    monkeypatch.setenv("ORDERSAGA_WEB__BASE_URL", "https://pay.example")
+    notified_at = accounts_of(load())["default", "klarna"].notified_at
+    assert notified_at is not None
+    named = NamedOperation(Key("default", "order", "1"), "op-1")
+    addresses = Addresses(["n" * 32], "https://pay.example")
+    assert notified_at(named.key, "op-1") == addresses.of_operation("klarna", "fraud", named)

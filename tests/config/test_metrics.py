@@ -1,6 +1,5 @@
 """Counters and gauges."""
 
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -153,9 +152,8 @@ def test_bulkheads_gates_and_statements_are_read_at_the_scrape() -> None:
     assert value("ordersaga_breaker_open", labels | {"kind": "placing"}, registry) == 1
 
 
-def test_they_are_served_over_http() -> None:
-    port = telemetry.serve(0, "127.0.0.1")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    assert 'ordersaga_invariant_violations_total{invariant="I1"}' in text
-    assert "ordersaga_events_taken_in_total" in text
+def test_all_are_told_as_text() -> None:
+    text, content_type = telemetry.exposition("text/plain")
+    assert content_type.startswith("text/plain; version=")
+    assert b'ordersaga_invariant_violations_total{invariant="I1"}' in text
+    assert b"ordersaga_events_taken_in_total" in text

@@ -109,7 +109,7 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             "METRICS_PORT",
             "99999",
             ("ORDERSAGA_METRICS_PORT must be less than or equal to 65535 "
-            "(The port that serves Prometheus metrics; 0: any free port)"),
+            "(The port that serves health and Prometheus metrics; 0: any free port)"),
         ),
         (
             "ORDERS_TOPIC",
@@ -156,6 +156,17 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
         ("KAFKA_SASL_USERNAME", "saga", "ORDERSAGA_KAFKA_SASL_MECHANISM is missing, as ORDERSAGA_KAFKA_SASL_USERNAME is set (The SASL mechanism)"),
         ("DATABASE_PASSWORD", BAD, "ORDERSAGA_DATABASE_PASSWORD is set although ORDERSAGA_DATABASE contains a password: remove one of them"),
         ("KAFKA_TLS_CA", "nowhere/ca.pem", "ORDERSAGA_KAFKA_TLS_CA is a file that can't be read (nowhere/ca.pem: No such file or directory)"),
+        (
+            "WEB__PORT",
+            "8080",
+            ("ORDERSAGA_WEB__SECRETS is missing, as ORDERSAGA_WEB__PORT is set (Secrets that make the addresses of notifications "
+            "unguessable, separated by commas: the first makes new ones, all are accepted)"),
+        ),
+        (
+            "WEB__SECRETS",
+            f"{'x' * 32},{BAD}",
+            "ORDERSAGA_WEB__SECRETS has a secret of fewer than 32 characters: take the output of `openssl rand -base64 32`",
+        ),
         ("BACKOFF__FIRST", "301", "ORDERSAGA_BACKOFF__FIRST must be at most ORDERSAGA_BACKOFF__MOST (The delay of the first retry of a call; it doubles with each retry; the default is 1 seconds)"),
     ],
 )  # fmt: skip

@@ -52,6 +52,26 @@ def test_parts_are_set_one_by_one(environment: Environment) -> None:
     assert gifts.password.get_secret_value() == "12345"
 
 
+def test_the_secrets_of_notifications_are_a_list_that_is_never_shown(environment: Environment) -> None:
+    new, old = "n" * 32, "o" * 44
+    assert load().web_secrets() == []
+    environment.setenv("ORDERSAGA_WEB__SECRETS", f"{new}, {old}")
+    settings = load()
+    assert settings.web_secrets() == [new, old]
+    assert new not in json.dumps(masked(settings))
+
+
+def test_the_ports_of_health_and_notifications_differ(
+    environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
+    environment.setenv("ORDERSAGA_METRICS_PORT", "8080")
+    environment.setenv("ORDERSAGA_WEB__PORT", "8080")
+    with pytest.raises(SystemExit):
+        load()
+    assert "ORDERSAGA_WEB__PORT is the same as ORDERSAGA_METRICS_PORT" in capsys.readouterr().err
+
+
 def test_an_empty_variable_is_none(environment: Environment) -> None:
     environment.setenv("ORDERSAGA_METRICS_PORT", "")
     environment.setenv("ORDERSAGA_LEASE", "")

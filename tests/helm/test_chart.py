@@ -14,6 +14,7 @@ from ordersaga.config.fields import ANY, Setting, all_settings, name_of
 from ordersaga.config.settings import Settings
 from ordersaga.config.sources import CONFIG, SECRETS_DIR
 from ordersaga.telemetry.metrics import INVARIANTS
+from ordersaga.web.health import LIVE, READY, STARTUP
 
 from .chart import CHART, EXAMPLES, Json, merged, schema, values_of
 
@@ -92,6 +93,12 @@ def test_the_variables_in_the_templates_are_settings() -> None:
 
 def test_the_roles_are_those_of_the_service() -> None:
     assert set(values_of(CHART / "values.yaml")["roles"]) == {"all", *ROLES}
+
+
+def test_the_probes_ask_for_what_each_process_serves() -> None:
+    template = (CHART / "templates" / "deployment.yaml").read_text()
+    probes = re.findall(r"(\w+)Probe:\n +httpGet: \{path: (\S+), port: metrics\}", template)
+    assert probes == [("startup", STARTUP), ("liveness", LIVE), ("readiness", READY)]
 
 
 def test_the_time_to_stop_and_the_topics_are_the_services_own_by_default() -> None:

@@ -30,6 +30,18 @@ def test_create_order_is_pinned() -> None:
     )
 
 
+def test_create_order_asks_for_notifications_where_there_is_an_address() -> None:
+    terms = replace(TERMS, notified_at=lambda key, operation_id: f"https://pay/{key.subject}?operation={operation_id}")
+    asked = terms.freeze(order(), operation("create_order", 3060), placed())
+    plain = TERMS.freeze(order(), operation("create_order", 3060), placed())
+    address = "https://pay/536365?operation=0c0a9b2e-op&order_id={order.id}"
+    assert body(asked) == body(plain) | {"merchant_urls": {"notification": address}}
+    assert asked == terms.freeze(order(), operation("create_order", 3060), placed()), "the same text each time"
+    reference = ReferenceChanged(merchant_reference1="new")
+    changed = [one.freeze(order(), operation("change_reference"), reference) for one in (terms, TERMS)]
+    assert changed[0] == changed[1]
+
+
 def test_create_order_passes_on_what_the_shop_gives() -> None:
     extras: dict[str, Any] = {
         "order_tax_amount": 254,

@@ -35,7 +35,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* The Deployments, by the names of `roles`. */}}
 {{- define "ordersaga.parts" -}}
-{{- if .Values.split }}intake worker relay{{ else }}all{{ end -}}
+{{- if .Values.split }}intake worker relay{{ if include "ordersaga.webPort" . }} web{{ end }}{{ else }}all{{ end -}}
+{{- end -}}
+
+{{/* The port for notifications; empty: there is none. */}}
+{{- define "ordersaga.webPort" -}}
+{{- with dig "web" "port" 0 .Values.settings }}{{ . | int }}{{ end -}}
 {{- end -}}
 
 {{- define "ordersaga.image" -}}

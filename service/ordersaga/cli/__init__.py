@@ -13,6 +13,10 @@ _COMMANDS: Final = {
     "sandbox": ("sandbox:sandbox", "Run a simulator of the payment provider."),
     "publish": ("publish:publish", "Publish shop events from a file to Kafka."),
     "outcomes": ("outcomes:outcomes", "Follow the outcomes, one line each."),
+    "notification-urls": (
+        "notification_urls:notification_urls",
+        "Print the addresses for the providers' notifications.",
+    ),
     "settings": ("settings:settings", "Print the effective settings, secrets masked."),
     "pause": ("pause:pause", "Stop calls to a provider; incoming events wait."),
     "pauses": ("pause:pauses", "List the pauses."),

@@ -1,29 +1,47 @@
 """From settings to the merchants' accounts with providers, and to the merchants' rules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
+from ordersaga.addresses import Addresses, NamedOperation
 from ordersaga.config import Klarna, Settings
+from ordersaga.domain.model.order import Key
 from ordersaga.domain.model.outcomes import Read
 from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.operating.checking import ReadCall
 from ordersaga.providers.accounts import Account, KlarnaAccount
+from ordersaga.providers.klarna.notifications import FRAUD
 from ordersaga.providers.klarna.regions import base_url_of
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.worker.bulkheads import AccountKey
 
+NotifiedAt = Callable[[Key, str], str]
+
 
 def accounts_of(settings: Settings) -> dict[AccountKey, Account]:
     return {
-        (name, "klarna"): _klarna_account(merchant.klarna)
+        (name, "klarna"): _klarna_account(merchant.klarna, _notified_at(settings))
         for name, merchant in settings.merchants.items()
         if merchant.klarna is not None
     }
 
 
-def _klarna_account(klarna: Klarna) -> Account:
+def addresses_of(settings: Settings) -> Addresses | None:
+    """None: notifications aren't configured."""
+    secrets = settings.web_secrets()
+    return Addresses(secrets, settings.web.base_url or "") if secrets else None
+
+
+def _notified_at(settings: Settings) -> NotifiedAt | None:
+    addresses = addresses_of(settings)
+    if addresses is None or settings.web.base_url is None:
+        return None
+    return lambda key, operation_id: addresses.of_operation("klarna", FRAUD, NamedOperation(key, operation_id))
+
+
+def _klarna_account(klarna: Klarna, notified_at: NotifiedAt | None) -> Account:
     return KlarnaAccount(
         username=klarna.username,
         password=klarna.password,
@@ -34,6 +52,7 @@ def _klarna_account(klarna: Klarna) -> Account:
         authorization_days=klarna.authorization_days,
         extend_authorizations=klarna.extend_authorizations,
         ca_file=str(klarna.ca_file) if klarna.ca_file else None,
+        notified_at=notified_at,
     )
 
 

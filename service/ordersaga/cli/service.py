@@ -14,7 +14,8 @@ import uvloop
 
 from ordersaga import telemetry
 from ordersaga.cli.connections import store_of
-from ordersaga.cli.wiring import ROLES, Components, Role, build, owner_of
+from ordersaga.cli.ports import Ports
+from ordersaga.cli.wiring import Components, Role, build, owner_of, roles_by_default
 from ordersaga.config import Settings
 from ordersaga.store.errors import (
     AccessDeniedError,
@@ -26,35 +27,39 @@ from ordersaga.store.errors import (
     StoreUnavailableError,
 )
 from ordersaga.store.store import Store
+from ordersaga.web.health import Health
 from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
 
 log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, roles: Collection[Role] = ROLES) -> int:
-    """Runs until SIGTERM or SIGINT. The exit code: 0 stopped, 1 a role failed, 2 a setting is unusable."""
+def run(settings: Settings, roles: Collection[Role] = ()) -> int:
+    """Runs until SIGTERM or SIGINT. The exit code: 0 stopped, 1 a role failed, 2 a setting is unusable.
+
+    `roles`: none means those by default. Raises CommandError: a port can't be used.
+    """
     telemetry.configure_logs(settings.log_level, settings.log_format)
-    if settings.metrics_port is not None:
-        try:
-            telemetry.serve(settings.metrics_port)
-        except OSError as error:
-            sys.stderr.write(
-                f"ORDERSAGA_METRICS_PORT: can't listen on port {settings.metrics_port}: {error.strerror}\n"
-            )
-            return 2
-    return uvloop.run(Service(settings, frozenset(roles or ROLES)).run())
+    health, running = Health(), frozenset(roles) or roles_by_default(settings)
+    ports = Ports(settings, running, health)
+    return uvloop.run(Service(settings, running, health, ports).run())
 
 
 class Service:
     """One process that runs some of the roles."""
 
-    def __init__(self, settings: Settings, roles: frozenset[Role]) -> None:
+    def __init__(self, settings: Settings, roles: frozenset[Role], health: Health, ports: Ports) -> None:
         self._settings = settings
         self._roles = roles
+        self._health = health
+        self._ports = ports
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
         stop = _stop_signal()
+        async with self._ports.health_served():
+            return await self._run(stop)
+
+    async def _run(self, stop: asyncio.Event) -> int:
         try:
             store = store_of(self._settings, self._settings.orders_topic)
         except (SettingError, MasterKeyError) as error:
@@ -65,6 +70,7 @@ class Service:
             opened = await _until(stop, self._open(store))
             if opened is not True:
                 return 0 if opened is None else 2
+            self._health.started = True
             return await self._serve(store, stop)
         finally:
             await store.close()
@@ -88,13 +94,15 @@ class Service:
                 return True
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> int:
-        components = build(self._settings, store, self._roles)
+        components = build(self._settings, store, self._roles, self._ports.web)
         if components.worker is not None and components.settler is not None:
             self._start(components.worker.run, *[components.settler.run] * self._settings.worker.settlers)
         if components.relay is not None:
             self._start(components.relay.run)
         if components.consumer is not None:
             self._start(components.consumer.run)
+        if components.web is not None:
+            self._start(components.web.run)
         owner = owner_of(self._settings)
         upkeep = UpkeepSettings(self._settings.inbox_retention)
         self._start(partial(run_upkeep, store, components.bulkheads, upkeep, components.batch_ages, owner))
@@ -103,7 +111,9 @@ class Service:
         telemetry.watch_store(store.engine.counts)
         _freeze_garbage_collector()
         log.info("running", roles=sorted(self._roles), owner=owner)
+        self._health.ready = True
         failed = await self._until_stopped(stop)
+        self._health.ready = False
         log.info("stopping")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.shutdown_timeout):
@@ -129,6 +139,8 @@ class Service:
     async def _stop(self, components: Components) -> None:
         """Stops fetching, finishes or hands back leased orders, settles, publishes."""
         budget = self._settings.shutdown_timeout
+        if components.web is not None:
+            components.web.stop()
         if components.consumer is not None:
             await components.consumer.stop(budget / 3)
         if components.worker is not None and components.settler is not None:

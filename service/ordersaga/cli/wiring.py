@@ -1,6 +1,7 @@
 """From settings to the parts of a running service."""
 
 import os
+import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,7 +9,7 @@ from typing import Final, Literal
 from ordersaga import telemetry
 from ordersaga.bus.consumer import Consumer, ConsumerOptions
 from ordersaga.bus.producer import Producer
-from ordersaga.cli.accounts import accounts_of, rulebook_of
+from ordersaga.cli.accounts import accounts_of, addresses_of, rulebook_of
 from ordersaga.cli.connections import kafka_of
 from ordersaga.config import Settings
 from ordersaga.domain.model.outcomes import CallKind
@@ -16,17 +17,25 @@ from ordersaga.intake.handlers import ConsumerHandlers
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.accounts import Account, gates_of, providers_of
 from ordersaga.providers.breaker import Gate
+from ordersaga.providers.klarna.notifications import KINDS, order_id_of
 from ordersaga.relay.relay import Relay, RelaySettings
 from ordersaga.store.store import Store
+from ordersaga.web.notifications import NotificationKinds
+from ordersaga.web.web import Web
 from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
 from ordersaga.worker.leases import LeaseClock
 from ordersaga.worker.settler import Settler, SettlerSettings
 from ordersaga.worker.worker import ProviderEndpoint, Worker, WorkerSettings
 
-Role = Literal["intake", "worker", "relay"]
-ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay")
+Role = Literal["intake", "worker", "relay", "web"]
+ROLES: Final[tuple[Role, ...]] = ("intake", "worker", "relay", "web")
 _UNPLACED_SLOTS: Final = 64
 """For orders that aren't placed yet: they need no provider."""
+
+
+def roles_by_default(settings: Settings) -> frozenset[Role]:
+    """All of them; web if it has a port."""
+    return frozenset(role for role in ROLES if role != "web" or settings.web.port is not None)
 
 
 def owner_of(settings: Settings) -> str:
@@ -44,6 +53,7 @@ class Components:
     worker: Worker | None
     settler: Settler | None
     relay: Relay | None
+    web: Web | None
     closing: Sequence[Callable[[], Awaitable[None]]]
 
     @property
@@ -58,8 +68,10 @@ class Components:
             await close()
 
 
-def build(settings: Settings, store: Store, roles: Collection[Role]) -> Components:
-    """ValueError: an account can't be used; it is named."""
+def build(
+    settings: Settings, store: Store, roles: Collection[Role], web_port: socket.socket | None = None
+) -> Components:
+    """`web_port`: where notifications come in. ValueError: an account can't be used; it is named."""
     accounts = accounts_of(settings)
     providers = providers_of(accounts)
     gates = gates_of(accounts)
@@ -84,7 +96,8 @@ def build(settings: Settings, store: Store, roles: Collection[Role]) -> Componen
         intake = Intake(store, settings.merchants.keys(), rulebook, worker, intake_settings, wake)
         consumer = _consumer(settings, store, intake)
     closing = [producer.close, *(provider.close for provider in providers.values())]
-    return Components(bulkheads, gates, consumer, worker, settler, relay, closing)
+    web = None if web_port is None else _web(settings, store, accounts.keys(), web_port)
+    return Components(bulkheads, gates, consumer, worker, settler, relay, web, closing)
 
 
 def _bulkheads(
@@ -113,6 +126,12 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
         on_idle=handlers.caught_up,
         options=ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout),
     )
+
+
+def _web(settings: Settings, store: Store, accounts: Collection[AccountKey], port: socket.socket) -> Web:
+    addresses = addresses_of(settings)
+    assert addresses is not None, "a port without secrets is a conflict of the settings"
+    return Web(store, accounts, {"klarna": NotificationKinds(KINDS, order_id_of)}, addresses, port)
 
 
 def _no_relay() -> None:

@@ -12,6 +12,7 @@ from ordersaga.config.parts import (
     Merchant,
     Relay,
     Waits,
+    Web,
     Worker,
 )
 from ordersaga.config.settings import DatabaseSettings, KafkaSettings, Settings, StoreSettings, masked
@@ -31,6 +32,7 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "Waits",
+    "Web",
     "Worker",
     "load",
     "masked",

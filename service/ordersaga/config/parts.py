@@ -158,6 +158,30 @@ class Worker(Part):
     """Settle transactions in parallel."""
 
 
+def _are_long(secrets: SecretStr) -> SecretStr:
+    if any(len(one) < _SECRET for one in secrets_in(secrets)) or not secrets_in(secrets):
+        raise ValueError(
+            f"has a secret of fewer than {_SECRET} characters: take the output of `openssl rand -base64 32`"
+        )
+    return secrets
+
+
+def secrets_in(given: SecretStr | None) -> list[str]:
+    return [one.strip() for one in given.get_secret_value().split(",")] if given else []
+
+
+_SECRET: Final = 32
+
+
+class Web(Part):
+    port: Port | None = None
+    """The port for the providers' notifications; 0: any free port. Without it, the role web doesn't run unless asked for."""
+    secrets: Annotated[SecretStr, AfterValidator(_are_long)] | None = None
+    """Secrets that make the addresses of notifications unguessable, separated by commas: the first makes new ones, all are accepted."""
+    base_url: HttpUrl | None = None
+    """The public URL of that port. With it, each order that is created has the provider send its notifications there."""
+
+
 class Relay(Part):
     poll: Seconds = 0.05
     """The interval at which the relay polls the outbox, unless it is woken in memory."""

@@ -27,8 +27,10 @@ from ordersaga.config.parts import (
     SslMode,
     Topic,
     Waits,
+    Web,
     Worker,
     is_pair,
+    secrets_in,
 )
 from ordersaga.config.sources import Conflict, Sources
 
@@ -229,6 +231,7 @@ class Settings(KafkaSettings, StoreSettings):
     intake: Intake = Intake()
     worker: Worker = Worker()
     relay: Relay = Relay()
+    web: Web = Web()
     shutdown_timeout: Seconds = 25.0
     """How long work under way may continue after SIGTERM; a little less than the platform's grace period."""
     log_level: LogLevel = "INFO"
@@ -236,7 +239,7 @@ class Settings(KafkaSettings, StoreSettings):
     log_format: Literal["json", "console"] = "json"
     """`json` for machines, `console` for people."""
     metrics_port: Port | None = None
-    """The port that serves Prometheus metrics; 0: any free port."""
+    """The port that serves health and Prometheus metrics; 0: any free port."""
 
     def conflicts(self) -> Iterator[Conflict]:
         yield from super().conflicts()
@@ -248,6 +251,19 @@ class Settings(KafkaSettings, StoreSettings):
                 yield path, f"must be at most half of the lease ({self.lease:g} s)"
         if self.backoff.first > self.backoff.most:
             yield ("backoff", "first"), "must be at most ORDERSAGA_BACKOFF__MOST"
+        yield from self._web_conflicts()
+
+    def _web_conflicts(self) -> Iterator[Conflict]:
+        web = self.web
+        for name in ("port", "base_url"):
+            if getattr(web, name) is not None and web.secrets is None:
+                yield ("web", "secrets"), f"is missing, as ORDERSAGA_WEB__{name.upper()} is set"
+        if web.port and web.port == self.metrics_port:
+            yield ("web", "port"), "is the same as ORDERSAGA_METRICS_PORT"
+
+    def web_secrets(self) -> list[str]:
+        """The first is the current one."""
+        return secrets_in(self.web.secrets)
 
 
 def masked(settings: Sources) -> dict[str, Any]:

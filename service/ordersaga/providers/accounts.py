@@ -1,6 +1,6 @@
 """From the accounts of the settings to providers and gates, by (merchant, provider)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from ordersaga.domain.model.order import Key as OrderKey
 from ordersaga.domain.model.outcomes import CALL_KINDS, CallKind
 from ordersaga.providers.breaker import Breaker, Clock, Gate, Rate, of_one_kind
 from ordersaga.providers.klarna.provider import Klarna
@@ -28,7 +29,7 @@ class Secret(Protocol):
 class KlarnaAccount:
     """One merchant's access to Klarna. `slots`: calls at once; `call_deadline`: seconds in all; `rate_limit`: calls a second.
 
-    All are of one process.
+    All are of one process. `notified_at`: as in `KlarnaTerms`.
     """
 
     username: str
@@ -40,6 +41,7 @@ class KlarnaAccount:
     authorization_days: int = 28
     extend_authorizations: bool = False
     ca_file: str | None = None
+    notified_at: Callable[[OrderKey, str], str] | None = None
 
     @property
     def leases(self) -> int:
@@ -85,7 +87,7 @@ def _log_breaker(log: LimitedLog, key: Key, kind: CallKind, opened: bool) -> Non
 def _provider(key: Key, account: Account) -> Provider:
     secret = account.password
     password = secret if isinstance(secret, str) else secret.get_secret_value()
-    terms = KlarnaTerms(account.authorization_days, account.extend_authorizations)
+    terms = KlarnaTerms(account.authorization_days, account.extend_authorizations, account.notified_at)
     try:
         return Klarna(account.username, password, account.base_url, account.slots, terms, ca_file=account.ca_file)
     except ValueError as error:

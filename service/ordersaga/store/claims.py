@@ -8,6 +8,7 @@ from asyncpg import Record
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.uncertainty.hints import Hint
 from ordersaga.store import chunks, kept_results
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import UnreadableError, UnreadableHereError
@@ -46,7 +47,7 @@ class FreeSlots(Struct, frozen=True):
 class ClaimedOrder(Struct, frozen=True):
     """`previous_since`, `previous_until`: of an earlier lease that ended unsettled, so that its call may have been sent.
 
-    `kept`: what that call came to, if its worker has kept it.
+    `kept`: what that call came to, if its worker has kept it. `hint`: a notification that came since the order was read.
     """
 
     known: Known
@@ -56,6 +57,7 @@ class ClaimedOrder(Struct, frozen=True):
     previous_until: float | None
     call_kind: str = ""  # that was due
     kept: KeptResult | None = None
+    hint: Hint | None = None
 
     @property
     def order(self) -> Order:
@@ -111,7 +113,8 @@ claimed AS (
         lease_token = o.lease_token + 1, calling_since = coalesce(o.calling_since, now())
     FROM due WHERE (o.merchant, o.kind, o.subject) = (due.merchant, due.kind, due.subject)
     RETURNING o.merchant, o.kind, o.subject, o.state::text AS state, o.sealed, o.sealed_key, o.chunks, o.version, {WRITTEN},
-              o.lease_token, o.call_kind, due.kept, due.kept_key,
+              o.lease_token, o.call_kind, due.kept, due.kept_key, o.hinted_operation, o.hinted_id,
+              extract(epoch FROM o.hinted_at)::float8 AS hinted_at,
               extract(epoch FROM o.lease_until)::float8 AS lease_until,
               extract(epoch FROM due.calling_since)::float8 AS previous_since,
               extract(epoch FROM due.lease_until)::float8 AS previous_until
@@ -237,4 +240,10 @@ def _claimed_order(
         record["previous_until"],
         record["call_kind"],
         kept_result(record, vault),
+        _hint_of(record),
     )
+
+
+def _hint_of(record: Record) -> Hint | None:
+    at = record["hinted_at"]
+    return None if at is None else Hint(at, record["hinted_operation"], record["hinted_id"])

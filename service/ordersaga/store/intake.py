@@ -224,6 +224,7 @@ class IntakeTransaction:
             leasing,
             [None] * len(ordered),
             [change.kind for change in ordered],
+            [None] * len(ordered),
             self._codec,
         )
 

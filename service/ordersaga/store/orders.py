@@ -29,22 +29,22 @@ given AS (
            captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
            json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
            attention, blocked, leasing, token, call_kind, {STATE_VERSION}::smallint AS state_version,
-           chunks, CASE WHEN leasing THEN now() + make_interval(secs => $28) END AS lease_until
+           chunks, hint, CASE WHEN leasing THEN now() + make_interval(secs => $29) END AS lease_until
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::float8[], $14::text[], $15::bytea[],
         $16::bytea[], $17::float8[], $18::bigint[], $19::bigint[], $20::boolean[], $21::text[], $22::uuid[],
-        $23::boolean[], $24::bigint[], $25::text[], $26::smallint[])
+        $23::boolean[], $24::bigint[], $25::text[], $26::smallint[], $27::float8[])
     AS g(merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
          captured_amount, released_amount, refunded_amount, expires, json, sealed, sealed_key, due, sequence, version,
-         is_open, attention, blocked, leasing, token, call_kind, chunks)
+         is_open, attention, blocked, leasing, token, call_kind, chunks, hint)
 )"""
-"""The arrays of `columns()`, owner ($27) and seconds of a lease ($28). `version`: after the write; `sealed` NULL keeps what
-is there."""
+"""The arrays of `columns()`, owner ($28) and seconds of a lease ($29). `version`: after the write; `sealed` NULL keeps what
+is there; `hint`: when the last hint came that the state includes."""
 
 
 def _set(source: str) -> str:
-    plain = ", ".join(f"{name} = {source}.{name}" for name in _PLAIN.split(", "))
+    plain = ", ".join(f"{name} = {source}.{name}" for name in _PLAIN.split(", ") if name != "call_kind")
     return f"""{plain}, updated_at = now(),
     sealed = coalesce({source}.sealed, o.sealed), sealed_key = coalesce({source}.sealed_key, o.sealed_key)"""
 
@@ -53,16 +53,24 @@ _RETURNING: Final = f"""
 RETURNING o.merchant, o.kind, o.subject, o.version, o.lease_token, {WRITTEN},
           extract(epoch FROM o.lease_until)::float8 AS lease_until"""
 
+
+def hinted_kind(kind: str) -> str:
+    """The kind of the call that is due for an order `o` with a hint, instead of `kind`: a read, unless an operation is under way."""
+    return f"CASE WHEN {kind} = '' OR o.hinted_id IS NOT NULL THEN 'reading' ELSE {kind} END"
+
+
 UPSERT: Final = f"""
 WITH {_GIVEN}
 INSERT INTO orders AS o (merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
                          due_at, lease_owner, lease_until, lease_token, calling_since)
 SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
-       coalesce(lease_until, due_at), CASE WHEN leasing THEN $27::text END, lease_until, leasing::int,
+       coalesce(lease_until, due_at), CASE WHEN leasing THEN $28::text END, lease_until, leasing::int,
        CASE WHEN leasing THEN now() END
 FROM given
 ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
-    due_at = CASE WHEN o.calling_since IS NULL THEN excluded.due_at ELSE o.lease_until END,
+    call_kind = CASE WHEN o.hinted_at IS NULL THEN excluded.call_kind ELSE {hinted_kind("excluded.call_kind")} END,
+    due_at = CASE WHEN o.calling_since IS NOT NULL THEN o.lease_until
+                  WHEN o.hinted_at IS NULL OR excluded.lease_until IS NOT NULL THEN excluded.due_at ELSE now() END,
     lease_owner = CASE WHEN o.calling_since IS NULL THEN excluded.lease_owner ELSE o.lease_owner END,
     lease_until = CASE WHEN o.calling_since IS NULL THEN excluded.lease_until ELSE o.lease_until END,
     lease_token = o.lease_token + CASE WHEN o.calling_since IS NULL THEN excluded.lease_token ELSE 0 END,
@@ -70,12 +78,20 @@ ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
 WHERE o.version = excluded.version - 1 {_RETURNING}"""
 """An unsettled lease is kept, and the order is due when it ends: what was called under it has to be found out."""
 
+_HINT_LEFT: Final = "(o.hinted_at IS NOT NULL AND extract(epoch FROM o.hinted_at)::float8 > coalesce(g.hint, 0))"
+"""A hint has come that the state doesn't include: during the call, or before one that knew nothing of it."""
+
 _SETTLE: Final = f"""
 WITH {_GIVEN}
 UPDATE orders AS o SET {_set("g")},
+    call_kind = CASE WHEN {_HINT_LEFT} THEN {hinted_kind("g.call_kind")} ELSE g.call_kind END,
     due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
+                  WHEN {_HINT_LEFT} THEN coalesce(g.lease_until, now())
                   ELSE coalesce(g.lease_until, g.due_at) END,
-    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $27::text END,
+    hinted_at = CASE WHEN {_HINT_LEFT} THEN o.hinted_at END,
+    hinted_operation = CASE WHEN {_HINT_LEFT} THEN o.hinted_operation END,
+    hinted_id = CASE WHEN {_HINT_LEFT} THEN o.hinted_id END,
+    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $28::text END,
     lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
     lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
     calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
@@ -170,6 +186,7 @@ def columns(
     leasing: Sequence[bool],
     tokens: Sequence[int | None],
     kinds: Sequence[str | None],
+    hints: Sequence[float | None],
     codec: Codec,
 ) -> list[list[Any]]:
     """The arrays of a write. Raises InputRefusedError, which names the order."""
@@ -201,6 +218,7 @@ def columns(
         list(tokens),
         [kind or "" for kind in kinds],
         [chunks.count(order) for order in orders],
+        list(hints),
     ]
 
 

@@ -37,7 +37,8 @@ _CLOCK_AND_WRITTEN: Final = "SELECT * FROM clock LEFT JOIN written ON true"
 class SettledOrder(Struct, frozen=True):
     """An order to write. `token`: of the lease under which the call was made; None: no lease, and an existing one is kept.
 
-    `keep`: continue under a new lease, for the next call.
+    `keep`: continue under a new lease, for the next call. `hint`: when the last hint came that the order includes; a later
+    one keeps it due.
     """
 
     order: Order
@@ -46,6 +47,7 @@ class SettledOrder(Struct, frozen=True):
     due_at: float | None
     keep: bool = False
     kind: CallKind | None = None  # of the call that is due then
+    hint: float | None = None
 
     @property
     def leasing(self) -> bool:
@@ -149,5 +151,6 @@ def _columns(settled: Sequence[SettledOrder], codec: Codec) -> Sequence[Sequence
         [one.leasing for one in settled],
         [one.token for one in settled],
         [one.kind for one in settled],
+        [one.hint for one in settled],
         codec,
     )

@@ -12,6 +12,7 @@ from ordersaga.store import (
     claims,
     dead_letters,
     heartbeats,
+    hints,
     kept_results,
     listings,
     outbox,
@@ -66,6 +67,13 @@ class Store:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
+
+    # web
+
+    async def hint(self, given: Sequence[hints.NewHint]) -> list[bool]:
+        """Has the orders read that notifications name. Of each: whether it is of an order."""
+        async with self.engine.session("hint") as session:
+            return await hints.add(session, given)
 
     # intake
 

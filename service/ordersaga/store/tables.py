@@ -92,6 +92,9 @@ orders: Final = Table(
     Column("key_id", LargeBinary, Computed(_KEY_ID, persisted=True), nullable=False),
     Column("call_kind", Text(collation="C"), nullable=False, server_default=text("''")),  # of the next call
     Column("chunks", SmallInteger, nullable=False, server_default=text("0")),  # rows of `order_chunks`
+    _time("hinted_at", optional=True),  # the provider said that the order has changed there; NULL: it was read since
+    Column("hinted_operation", Text),  # whose answer was lost, so that a notification has to name what it made:
+    Column("hinted_id", Text),  # the provider's order
     PrimaryKeyConstraint("merchant", "kind", "subject"),
     CheckConstraint(
         "order_amount >= 0 AND captured_amount >= 0 AND released_amount >= 0 AND refunded_amount >= 0",

@@ -1,12 +1,13 @@
 """Logs and metrics."""
 
-from ordersaga.telemetry.gauges import serve, set_gauges, watch_bulkheads, watch_gates, watch_store
+from ordersaga.telemetry.gauges import exposition, set_gauges, watch_bulkheads, watch_gates, watch_store
 from ordersaga.telemetry.logs import configure_logs
 from ordersaga.telemetry.metrics import (
     DEAD_LETTERS,
     DUPLICATES,
     FOREIGN_KEYS,
     LEASES_LOST,
+    NOTIFICATIONS,
     PARTITIONS_STANDING,
     REGRESSIONS,
     UNCERTAIN_CALLS,
@@ -27,6 +28,7 @@ __all__ = [
     "DUPLICATES",
     "FOREIGN_KEYS",
     "LEASES_LOST",
+    "NOTIFICATIONS",
     "PARTITIONS_STANDING",
     "REGRESSIONS",
     "UNCERTAIN_CALLS",
@@ -40,9 +42,9 @@ __all__ = [
     "count_published",
     "count_refused_write",
     "count_settled",
+    "exposition",
     "operation_of",
     "result_of",
-    "serve",
     "set_gauges",
     "watch_bulkheads",
     "watch_gates",

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
-from prometheus_client import REGISTRY, Gauge, start_http_server
+from prometheus_client import REGISTRY, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from ordersaga.domain.model.outcomes import CallKind
@@ -173,7 +174,7 @@ def watch_store(counts: Mapping[str, Statements], registry: CollectorRegistry = 
     registry.register(_ScrapeCollector(read))
 
 
-def serve(port: int, host: str = "0.0.0.0") -> int:  # noqa: S104 - Prometheus reads it from another machine
-    """Serves all metrics in a thread of its own. Returns the port; 0 takes any free one. OSError: the port is in use."""
-    server, _ = start_http_server(port, host)
-    return server.server_port
+def exposition(accept: str, registry: CollectorRegistry = REGISTRY) -> tuple[bytes, str]:
+    """All metrics in a format that the header Accept names, and its content type."""
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type

@@ -42,6 +42,10 @@ RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes publish
 RELAY_FAILED: Final = Counter(
     "ordersaga_outcomes_publish_failed_total", "Outcomes that failed to be published and are retried"
 )
+# notifications
+NOTIFICATIONS: Final = Counter(
+    "ordersaga_notifications_total", "Notifications of providers, by what came of them", ["provider", "what", "result"]
+)
 # logs
 DROPPED_FIELDS: Final = Counter(
     "ordersaga_log_fields_left_out_total", "Fields that were dropped from log lines", ["field"]

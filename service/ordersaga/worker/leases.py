@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import CallKind
+from ordersaga.domain.uncertainty.hints import Hint
 from ordersaga.store.kept_results import KeptResult
 from ordersaga.store.rows import Known, Row
 from ordersaga.worker.bulkheads import AccountKey
@@ -43,6 +44,7 @@ class LeasedOrder(Struct, frozen=True):
     kind: CallKind | None = None  # of the call that the gates have counted
     uncertain: UncertainCall | None = None
     kept: KeptResult | None = None  # of the call under the lease before
+    hint: Hint | None = None  # that came before the lease
 
     @property
     def order(self) -> Order:

@@ -12,6 +12,7 @@ from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, E
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.uncertainty import evidence
+from ordersaga.domain.uncertainty.hints import with_hint
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.appended import AppendedRows
@@ -80,7 +81,8 @@ class SettlementBatch:
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._add_provider_id(settlement, decision.order)
         self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
-        self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep, kind))
+        hint = leased.hint.at if leased.hint else None
+        self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep, kind, hint))
 
     def appended_rows(self) -> AppendedRows:
         """For a lost lease only the call's journal entry, which shows that it was made."""
@@ -131,8 +133,10 @@ class SettlementBatch:
 
 def _order_at_call(settlement: Settlement, row: Row) -> Order:
     """The order as it was when the call was made."""
-    order, uncertain = evidence.begun(row.order, settlement.call, row.since), settlement.leased.uncertain
-    return order if uncertain is None else evidence.mark_uncertain(order, uncertain.since, uncertain.until)
+    order, leased = evidence.begun(row.order, settlement.call, row.since), settlement.leased
+    if leased.uncertain is not None:
+        order = evidence.mark_uncertain(order, leased.uncertain.since, leased.uncertain.until)
+    return order if leased.hint is None else with_hint(order, leased.hint)
 
 
 def _decide(settlement: Settlement, order: Order, now: float, rules: Rules) -> Decision:

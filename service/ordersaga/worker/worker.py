@@ -15,6 +15,7 @@ from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import CALL_KINDS, Call, CallKind, Elapsed, Next, Read, Revoke, Send
 from ordersaga.domain.model.results import Result, Unknown
 from ordersaga.domain.uncertainty import evidence
+from ordersaga.domain.uncertainty.hints import with_hint
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.store import claims
@@ -184,7 +185,8 @@ class Worker:
         if kept is not None:
             self._bulkheads[leased.account].end_call(leased.kind, None)
             before = None if kept.since is None else UncertainCall(kept.since, kept.until or kept.since)
-            return Settlement(replace(leased, uncertain=before), kept.call, kept.result, kept.seconds)
+            before_hint = replace(leased, uncertain=before, hint=None)
+            return Settlement(before_hint, kept.call, kept.result, kept.seconds)
         if leased.uncertain is not None:
             telemetry.UNCERTAIN_CALLS.inc()
         step = self._next_step(leased)
@@ -215,6 +217,8 @@ class Worker:
         try:
             if uncertain is not None:
                 order = evidence.mark_uncertain(order, uncertain.since, uncertain.until)
+            if leased.hint is not None:
+                order = with_hint(order, leased.hint)
             return saga.next_call(order, self._clock.database_now(), self._rulebook.of(key.merchant))
         except Exception:  # our own code failed on this order: the others go on
             log.exception("next_call failed", merchant=key.merchant, subject=key.subject)
@@ -286,7 +290,7 @@ def _leased_order(claimed: ClaimedOrder, mark: tuple[float, float]) -> LeasedOrd
     uncertain = None if since is None else UncertainCall(since, claimed.previous_until or since)
     kind = next((kind for kind in CALL_KINDS if kind == claimed.call_kind), None)
     account = _account_of(claimed.order)
-    return LeasedOrder(claimed.known, claimed.token, *mark, account, kind, uncertain, claimed.kept)
+    return LeasedOrder(claimed.known, claimed.token, *mark, account, kind, uncertain, claimed.kept, claimed.hint)
 
 
 def _is_repeated(order: Order, call: Call) -> bool:

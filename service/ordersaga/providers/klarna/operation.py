@@ -46,7 +46,8 @@ class KlarnaOperation:
 
     `freeze`: None for a read; `read`: of something else than the whole order. `limits`: by event, what Klarna wouldn't take of its data. `conflict`: what a 409 means.
     `conclusive`: status and code of refusals which prove that no earlier attempt succeeded. `key_seconds`: how long a repeat is trusted to be recognised, from the first send; 0: it has no key.
-    `shows`: of a change without money, whether a read shows what its request asked for.
+    `shows`: of a change without money, whether a read shows what its request asked for. `notified`: the request, asking for
+    notifications at an address of ours.
     """
 
     name: OperationType
@@ -58,6 +59,7 @@ class KlarnaOperation:
     conclusive: frozenset[tuple[int, str]] = frozenset()
     key_seconds: float = ORDER_MANAGEMENT_KEY
     shows: Callable[[Request, Snapshot], bool | None] | None = None
+    notified: Callable[[Request, str], Request] | None = None
 
     @property
     def reads(self) -> bool:

@@ -1,11 +1,12 @@
 """Klarna's own rules, pure: what it takes, how its requests look, how long it remembers them."""
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import UNSET, Struct
 
 from ordersaga.domain.model.events import Data, Placed
-from ordersaga.domain.model.order import Operation, OperationType, Order, Request
+from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Snapshot
 from ordersaga.providers.klarna import limits
 from ordersaga.providers.klarna.operations import create_order
@@ -19,10 +20,14 @@ _WAYS: Final = ("authorization_token", "order_id", "customer_token", "checkout_o
 
 
 class KlarnaTerms(Struct, frozen=True):
-    """`authorization_days`: the merchant's period, 28 unless agreed otherwise. `extends`: see the port."""
+    """`authorization_days`: the merchant's period, 28 unless agreed otherwise. `extends`: see the port.
+
+    `notified_at`: the address for notifications of what an operation, by its id, makes for an order.
+    """
 
     authorization_days: int = 28
     extends: bool = False
+    notified_at: Callable[[Key, str], str] | None = None
 
     def refusals(self, data: Data) -> list[str]:
         check = LIMITS.get(type(data))
@@ -44,10 +49,13 @@ class KlarnaTerms(Struct, frozen=True):
         return "release" if order.captured_amount or order.status == "captured" else "cancel"
 
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
-        freeze = OPERATIONS[operation.type].freeze
-        if freeze is None:
+        row = OPERATIONS[operation.type]
+        if row.freeze is None:
             raise ValueError(f"order {order.key.subject!r}: {operation.type} is a read, it has no request to freeze")
-        return freeze(order, operation, data)
+        request = row.freeze(order, operation, data)
+        if row.notified is None or self.notified_at is None:
+            return request
+        return row.notified(request, self.notified_at(order.key, operation.id))
 
     def revocation(self, request: Request) -> Request:
         return create_order.revocation(request)

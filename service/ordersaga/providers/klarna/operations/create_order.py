@@ -8,13 +8,14 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
+from msgspec.structs import replace
 
 from ordersaga.domain.model.amounts import line_tax, order_tax
 from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Operation, Order, Request
 from ordersaga.domain.model.results import Result, Snapshot, Succeeded
 from ordersaga.providers.http import Answer
-from ordersaga.providers.klarna import limits
+from ordersaga.providers.klarna import limits, notifications
 from ordersaga.providers.klarna.limits import Messages
 from ordersaga.providers.klarna.lines import whole
 from ordersaga.providers.klarna.operation import KlarnaOperation
@@ -81,6 +82,16 @@ def _body(subject: str, placed: Placed) -> Json:
     return body
 
 
+def _notified(request: Request, address: str) -> Request:
+    """The shop's own address takes precedence. The order's id, which an answer that is lost would have told, comes along."""
+    address = f"{address}&{notifications.ORDER}={notifications.PLACEHOLDER}"
+    body: Json = msgspec.json.decode(request.body, type=dict[str, Any])
+    urls = body.get("merchant_urls") or {}
+    if "notification" in urls or len(address) > _URLS["notification"]:
+        return request
+    return replace(request, body=encode({**body, "merchant_urls": {**urls, "notification": address}}))
+
+
 def _limits(data: Placed) -> Messages:
     """An order that the shop has made at Klarna is only read: of it, just the lines are ever sent."""
     yield from limits.path_segment("$.payment.order_id", data.payment.order_id)
@@ -130,4 +141,5 @@ CREATE_ORDER: Final = KlarnaOperation(
     conclusive=_CONCLUSIVE,
     key_seconds=_TOKEN_SECONDS,
     shows=_shown,
+    notified=_notified,
 )
