@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
-from ordersaga.domain.model.events import Cause, Data, Event, Placed, decode_data
+from ordersaga.domain.model.events import AuthorizationAbandoned, Cause, Data, Event, Placed, decode_data
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.outcomes import (
     Call,
@@ -62,6 +62,8 @@ class FakeTerms:
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
         """Paths and amounts as Klarna has them."""
         if operation.type in {"create_order", "cancel_authorization"}:
+            if isinstance(data, AuthorizationAbandoned):
+                return Request("DELETE", f"/authorizations/{data.authorization_token}")
             assert isinstance(data, Placed)
             path = f"/authorizations/{data.payment.authorization_token}"
             if operation.type == "cancel_authorization":

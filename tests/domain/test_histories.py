@@ -62,6 +62,7 @@ AMENDED = st.builds(
     lambda lines: {"order_amount": sum(one["total_amount"] for one in lines), "order_lines": lines},
     lines_of_an_order(),
 )
+ABANDONED = st.fixed_dictionaries({"authorization_token": st.sampled_from(["one", "two", "three", "pending-1"])})
 
 
 def events() -> st.SearchStrategy[Step]:
@@ -74,6 +75,7 @@ def events() -> st.SearchStrategy[Step]:
         st.tuples(st.just("closed"), st.just({})),
         st.tuples(st.just("amended"), AMENDED),
         st.tuples(st.just("placed"), PLACED),
+        st.tuples(st.just("authorization_abandoned"), ABANDONED),
     )
 
 

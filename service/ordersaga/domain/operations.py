@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from ordersaga.domain.deciding import amending, cancelling, changing, findings, placing, returning, shipping
+from ordersaga.domain.deciding import abandoning, amending, cancelling, changing, findings, placing, returning, shipping
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.events import (
     Amended,
+    AuthorizationAbandoned,
     Cancelled,
     Closed,
     Data,
@@ -59,7 +60,7 @@ class OperationSpec:
     """One row.
 
     `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
-    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
+    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
     request to freeze. `adopts`: a read in its name takes the provider's order over.
     """
 
@@ -73,6 +74,7 @@ class OperationSpec:
     moves_money: bool = True
     beside_review: bool = False
     after_rejection: bool = False
+    without_order: bool = False
     creates_id: bool = False
     only_reads: bool = False
     adopts: bool = False
@@ -106,10 +108,13 @@ _ROWS: Final = (
     ),
     OperationSpec(
         name="cancel_authorization",
-        succeed=placing.authorization_cancelled,
-        refuse=placing.authorization_not_cancelled,
-        outcomes=("cancelled",),
+        decides={AuthorizationAbandoned: abandoning.decide},
+        succeed=abandoning.withdrawn,
+        refuse=abandoning.not_withdrawn,
+        outcomes=("cancelled", "abandoned"),
         evidence=NoEvidence(gone_is_done=True),  # nobody but us could have used the authorization
+        beside_review=True,
+        without_order=True,
     ),
     OperationSpec(
         name="take_over",

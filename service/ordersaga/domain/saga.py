@@ -243,15 +243,15 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
         if isinstance(data, Placed):
             placing.refused_by_rules(builder, data)
         raise unfit
-    if not isinstance(data, Placed):
+    row = operations.DECIDED_BY[type(data)]
+    if not isinstance(data, Placed) and not row.without_order:
         if order.status == "new":
             if builder.waited_out(pending, "order"):
                 raise Refused("order_unknown", "no placed order of this id came in time")
             raise Hold("order", builder.rules.waits_order)
-        if order.status in _ENDED_BY_RULES and not (
-            order.refundable and operations.DECIDED_BY[type(data)].after_rejection
-        ):
-            raise Refused("order_rejected", "the order's placing was rejected")
+        if order.status in _ENDED_BY_RULES and not (order.refundable and row.after_rejection):
+            why = "authorization was abandoned" if order.status == "abandoned" else "placing was rejected"
+            raise Refused("order_rejected", f"the order's {why}")
     operations.decide(builder, pending, data)
 
 
@@ -259,8 +259,14 @@ def _unfit(builder: DecisionBuilder, data: Data) -> Refused | None:
     """Checks the amounts, then the provider's limits: what fails here fails in any state of the order."""
     if isinstance(data, Placed | Amended) and (inconsistencies := inconsistent_amounts(data)):
         return Refused("amounts_do_not_add_up", *inconsistencies)
-    provider = data.payment.provider if isinstance(data, Placed) else builder.order.provider
-    terms = builder.rules.terms.get(provider)
+    terms = builder.rules.terms.get(_provider_of(builder, data) or "")
     if terms is not None and (refusals := terms.refusals(data)):
         return Refused("not_acceptable_to_provider", *refusals)
     return None
+
+
+def _provider_of(builder: DecisionBuilder, data: Data) -> str | None:
+    if isinstance(data, Placed):
+        return data.payment.provider
+    row = operations.DECIDED_BY[type(data)]
+    return builder.able(row.name) if row.without_order else builder.order.provider

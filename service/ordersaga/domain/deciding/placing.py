@@ -26,7 +26,7 @@ _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     order = builder.order
-    if not _starts_afresh(order):
+    if not starts_afresh(order):
         raise Refused("order_exists", f"order is {order.status}")
     _supported(builder, data)
     if pending.taken:
@@ -47,14 +47,14 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
         builder.begin(operation, data)
 
 
-def _starts_afresh(order: Order) -> bool:
+def starts_afresh(order: Order) -> bool:
     """Captured money keeps its order: it may have to be returned."""
     return order.status in _STARTS_AFRESH and not order.captured_amount
 
 
 def refused_by_rules(builder: DecisionBuilder, data: Placed) -> None:
     """The order is rejected before it began, unless an earlier `placed` was accepted."""
-    if _starts_afresh(builder.order):
+    if starts_afresh(builder.order):
         builder.change(status="rejected", provider=data.payment.provider)
 
 
@@ -171,23 +171,6 @@ def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) ->
 
 def read_only(_builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
     raise AssertionError(f"{operation.type} {operation.id} is a read: it ends by what the read shows")
-
-
-def authorization_cancelled(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
-    """The authorization ended before an order was made of it: this `placed` counts as rejected."""
-    builder.change(status="rejected", placed=None)
-    builder.emit("cancelled", operation.cause, operation=summary_of(operation, None, operation.amount))
-    if operation.also:
-        refusal = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
-        builder.refuse(operation.also, refusal)
-
-
-def authorization_not_cancelled(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """The provider knows no unused authorization of this token; no order was made here either."""
-    builder.change(status="rejected", placed=None)
-    builder.refuse(operation.cause, refusal, operation=operation)
-    if operation.also:
-        builder.refuse(operation.also, Refusal("cancelled_before_authorized", ("the shop cancelled the order first",)))
 
 
 def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> None:

@@ -153,6 +153,10 @@ class ReferenceChanged(Data, frozen=True, kw_only=True):
             raise ValueError("at least one reference is to be given")
 
 
+class AuthorizationAbandoned(Data, frozen=True, kw_only=True):
+    authorization_token: Id
+
+
 TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.placed.v1": Placed,
     "shop.order.shipped.v1": Shipped,
@@ -161,6 +165,7 @@ TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.closed.v1": Closed,
     "shop.order.amended.v1": Amended,
     "shop.order.reference_changed.v1": ReferenceChanged,
+    "shop.order.authorization_abandoned.v1": AuthorizationAbandoned,
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(data) for name, data in TYPES.items()}
 
