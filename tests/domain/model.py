@@ -70,7 +70,7 @@ class Klarna:
             return self._authorization(request, now)
         first, result = self.keys.get(request.key, (now, None))
         if result is None or now - first >= DAY:
-            result = self._write(request)
+            result = self._write(request, now)
             self.keys[request.key] = (now, result)
         return result
 
@@ -100,12 +100,15 @@ class Klarna:
             return no("REJECTED")
         fraud = "PENDING" if token.startswith("pending") else "ACCEPTED"
         name = f"order-{token}"
+        self._place(name, fraud, body, now)
+        self.effects[f"create {token}"] += 1
+        return Succeeded(name, fraud_status=fraud)
+
+    def _place(self, name: str, fraud: str, body: dict[str, Any], now: float) -> None:
         amount = body["order_amount"]
         self.orders[name] = Account(amount, fraud, now + 28 * DAY, body.get("auto_capture", False), remaining=amount)
-        self.effects[f"create {token}"] += 1
         if fraud == "ACCEPTED":
             self._auto(self.orders[name])
-        return Succeeded(name, fraud_status=fraud)
 
     def _auto(self, account: Account) -> None:
         if account.auto and account.remaining:
@@ -136,7 +139,20 @@ class Klarna:
             )
         )
 
-    def _write(self, request: Request) -> Result:
+    def _token_order(self, request: Request, now: float) -> Result:
+        """The token says what comes of it."""
+        token = request.path.split("/tokens/")[1].split("/")[0]
+        if self._refused() or token.startswith("reject"):
+            return no("PAYMENT_METHOD_FAILED")
+        fraud = "PENDING" if token.startswith("pending") else "ACCEPTED"
+        name = f"order-{request.key}"
+        self._place(name, fraud, msgspec.json.decode(request.body), now)
+        self.effects[f"create {request.key}"] += 1
+        return Succeeded(name, fraud_status=fraud)
+
+    def _write(self, request: Request, now: float) -> Result:
+        if "/tokens/" in request.path:
+            return self._token_order(request, now)
         name, what = request.path.split("/orders/")[1].split("/")
         account = self.orders[name]
         body = msgspec.json.decode(request.body) if request.body else {}

@@ -40,6 +40,8 @@ _WRITES: Final = {
     "amend": ("authorization", "order_amount"),
     "change_reference": ("merchant-references", "amount"),
 }
+_PLACING: Final = frozenset({"create_order", "create_token_order"})
+_WITH_ID: Final = _PLACING | {"capture", "refund"}
 
 
 class FakeTerms:
@@ -61,6 +63,7 @@ class FakeTerms:
 
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
         """Paths and amounts as Klarna has them."""
+        body: Json
         if operation.type in {"create_order", "cancel_authorization"}:
             if isinstance(data, AuthorizationAbandoned):
                 return Request("DELETE", f"/authorizations/{data.authorization_token}")
@@ -68,8 +71,13 @@ class FakeTerms:
             path = f"/authorizations/{data.payment.authorization_token}"
             if operation.type == "cancel_authorization":
                 return Request("DELETE", path)
-            body: Json = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
+            body = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
             return Request("POST", f"{path}/order", msgspec.json.encode(body).decode())
+        if operation.type == "create_token_order":
+            assert isinstance(data, Placed)
+            body = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
+            path = f"/tokens/{data.payment.customer_token}/order"
+            return Request("POST", path, msgspec.json.encode(body).decode(), operation.id)
         what, field = _WRITES[operation.type]
         body = {"reference": operation.id, field: operation.amount if operation.target is None else operation.target}
         path = f"/orders/{order.provider_order_id}/{what}"
@@ -117,6 +125,11 @@ def order_of(*lines: Json, token: str = "token", **more: Any) -> Json:
     payment = {"provider": "klarna", "authorization_token": token}
     given = {"payment": payment, "purchase_country": "GB", "purchase_currency": "GBP", "order_lines": list(lines)}
     return {**given, "order_amount": sum(one["total_amount"] for one in lines), **more}
+
+
+def by_token(*lines: Json, token: str = "customer", **more: Any) -> Json:
+    """An order that is paid by a customer token."""
+    return {**order_of(*lines, **more), "payment": {"provider": "klarna", "customer_token": token}}
 
 
 def part(given: str) -> Json:
@@ -216,8 +229,8 @@ class Story:
             self.answer(Succeeded(snapshot=snapshot(self.order)))
         else:
             kind = call.operation.type if isinstance(call, Send) else "revoked"
-            ident = f"{kind}-{self.count}" if kind in {"create_order", "capture", "refund"} else None
-            self.answer(Succeeded(ident, fraud_status="ACCEPTED" if kind == "create_order" else None))
+            ident = f"{kind}-{self.count}" if kind in _WITH_ID else None
+            self.answer(Succeeded(ident, fraud_status="ACCEPTED" if kind in _PLACING else None))
         return True
 
     def answer(self, result: Result | None, call: Call | Elapsed | None = None) -> list[Outcome]:

@@ -9,7 +9,7 @@ from ordersaga.domain.model.terms import Terms
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .life import Fault, Life
-from .shop import HOUR, FakeTerms, Json, fee, line, order_of, voucher
+from .shop import HOUR, FakeTerms, Json, by_token, fee, line, order_of, voucher
 
 Step = tuple[str, Any]
 
@@ -43,10 +43,11 @@ PARTS = st.lists(
     max_size=2,
 )
 PLACED = st.builds(
-    lambda lines, token, auto: order_of(*lines, token=token, auto_capture=auto),
+    lambda lines, token, auto, way: way(*lines, token=token, auto_capture=auto),
     lines_of_an_order(),
     st.sampled_from(["one", "one", "one", "two", "two", "pending-1", "pending-2", "reject-1"]),
     st.sampled_from([False, False, False, True]),
+    st.sampled_from([order_of, order_of, by_token]),
 )
 HANDLES = st.sampled_from(["1", "2", "3", "4"])
 SHIPPED = st.fixed_dictionaries(

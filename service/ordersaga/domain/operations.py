@@ -31,6 +31,8 @@ Decide = Callable[[DecisionBuilder, Pending, Any], None]
 Succeed = Callable[[DecisionBuilder, Operation, Succeeded], None]
 Refuse = Callable[[DecisionBuilder, Operation, Refusal], None]
 
+_ORDER: Final = "the order at the provider by its merchant reference"
+
 
 @dataclass(frozen=True, slots=True)
 class ByReading:
@@ -38,11 +40,21 @@ class ByReading:
 
     find: findings.Finder
     unaccounted: Callable[[Order, Snapshot], int] | None = None
+    look_up: str = _ORDER
 
 
 @dataclass(frozen=True, slots=True)
 class ByRepeating:
     """The same request gets the same answer while the provider remembers it; after that the authorization is withdrawn."""
+
+    look_up: str = _ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`."""
+
+    look_up: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +62,10 @@ class NoEvidence:
     """It can only be repeated, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it."""
 
     gone_is_done: bool = False
+    look_up: str = _ORDER
 
 
-Evidence = ByReading | ByRepeating | NoEvidence
+Evidence = ByReading | ByRepeating | ByKey | NoEvidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,16 @@ _ROWS: Final = (
         refuse=placing.refused,
         outcomes=("authorized", "captured", "review_pending"),
         evidence=ByRepeating(),
+        creates_id=True,
+        adopts=True,  # when a person has named the order whose answer was lost
+    ),
+    OperationSpec(
+        name="create_token_order",
+        call_kind="placing",
+        succeed=placing.created,
+        refuse=placing.refused,
+        outcomes=("authorized", "captured", "review_pending"),
+        evidence=ByKey(look_up=_ORDER),
         creates_id=True,
         adopts=True,  # when a person has named the order whose answer was lost
     ),

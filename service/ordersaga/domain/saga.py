@@ -114,9 +114,16 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
     spec = operations.spec_of(operation)
     if spec.only_reads or operation.stage == "read":
         return Read(order.provider_order_id or "", operation)
+    return _next_write(order, operation, now, rules)
+
+
+def _next_write(order: Order, operation: Operation, now: float, rules: Rules) -> Next:
+    """`Elapsed`: it isn't made any more."""
+    if evidence.exhausted(order, operation, now, rules):
+        return Elapsed()
     request = order.details.requests[operation.id]
     forgotten = evidence.outlives_key(order, operation, now, rules)
-    match spec.evidence:
+    match operations.spec_of(operation).evidence:
         case ByReading() if forgotten or evidence.predates_restore(operation, rules):
             return Read(order.provider_order_id or "", operation)
         case ByRepeating() if forgotten or operation.stage == "revoke":
@@ -161,6 +168,7 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
     if isinstance(call, Elapsed) or result is None:
         if order.operations or order.has_attention(_OUR_FAULT):
             refreshing.warn_of_expiry(builder)
+        evidence.give_up(builder)
         return _advanced(builder)
     if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
         refreshing.warn_of_another(builder, other)

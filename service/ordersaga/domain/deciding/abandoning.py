@@ -12,7 +12,6 @@ _CANCEL_IT = (
     "the order was placed: send shop.order.cancelled.v1 to end it; an authorization that no order uses ends by itself"
 )
 _LOOK = "the provider has no unused authorization of this token: it was used, withdrawn before, or has ended"
-BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: AuthorizationAbandoned) -> None:
@@ -33,7 +32,7 @@ def withdrawn(builder: DecisionBuilder, operation: Operation, _result: Succeeded
         return
     builder.change(status="rejected", placed=None)
     builder.emit("cancelled", operation.cause, operation=summary_of(operation, None, operation.amount))
-    builder.refuse(operation.also, BEFORE)
+    builder.refuse(operation.also, placing.BEFORE)
 
 
 def not_withdrawn(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
@@ -43,4 +42,4 @@ def not_withdrawn(builder: DecisionBuilder, operation: Operation, refusal: Refus
         return
     builder.change(status="rejected", placed=None)
     builder.refuse(operation.cause, refusal, operation=operation)
-    builder.refuse(operation.also, BEFORE)
+    builder.refuse(operation.also, placing.BEFORE)

@@ -21,6 +21,7 @@ from ordersaga.domain.model.order import (
 from ordersaga.domain.model.outcomes import OperationSummary
 from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
 
+BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 
 
@@ -38,12 +39,17 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     if data.payment.order_id is not UNSET:
         builder.change(provider_order_id=data.payment.order_id)
         builder.begin_read(builder.plan("take_over", pending.cause, data.order_amount))
+    elif cancel is not None and data.payment.customer_token is not UNSET:
+        builder.drop(cancel)
+        builder.change(status="rejected", placed=None)
+        builder.emit("cancelled", cancel.cause)
+        builder.refuse(pending.cause, BEFORE)
     elif cancel is not None:
         builder.drop(cancel)
         operation = builder.plan("cancel_authorization", cancel.cause, data.order_amount, also=pending.cause)
         builder.begin(operation, data)
     else:
-        operation = builder.plan("create_order", pending.cause, data.order_amount, at_once=data.auto_capture)
+        operation = builder.plan(_way(data), pending.cause, data.order_amount, at_once=data.auto_capture)
         builder.begin(operation, data)
 
 
@@ -60,12 +66,17 @@ def refused_by_rules(builder: DecisionBuilder, data: Placed) -> None:
 
 def _supported(builder: DecisionBuilder, data: Placed) -> None:
     provider = data.payment.provider
-    way: OperationType = "create_order" if data.payment.order_id is UNSET else "take_over"
     terms = builder.rules.terms.get(provider)
-    if terms is None or not terms.supports(way, data):
+    if terms is None or not terms.supports(_way(data), data):
         refused_by_rules(builder, data)
         what = f"has no account with {provider}" if terms is None else f"can't pay this way with {provider}"
         raise Refused("unsupported_by_provider", f"this merchant {what}")
+
+
+def _way(data: Placed) -> OperationType:
+    if data.payment.order_id is not UNSET:
+        return "take_over"
+    return "create_order" if data.payment.customer_token is UNSET else "create_token_order"
 
 
 def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:

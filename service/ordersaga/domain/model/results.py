@@ -63,6 +63,7 @@ class Rejected(Struct, frozen=True):
     correlation_id: str | None = None
     status: int | None = None
     conclusive: bool = False
+    advice: str | None = None  # what the shop may do
 
 
 class Retryable(Struct, frozen=True):

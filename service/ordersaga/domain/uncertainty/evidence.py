@@ -10,12 +10,11 @@ from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Elapsed, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByReading, spec_of
+from ordersaga.domain.operations import ByKey, ByReading, spec_of
 
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
 )
-_LOOK_UP = "look the order up at the provider by its merchant reference, then use `ordersaga order settle`"
 
 
 def mark_uncertain(order: Order, since: float, until: float) -> Order:
@@ -51,8 +50,21 @@ def begun(order: Order, call: Call | Elapsed, since: float | None) -> Order:
 
 def predates_restore(operation: Operation, rules: Rules) -> bool:
     """A database that was restored from a backup may have lost the record that this was sent."""
-    asked = min(operation.cause.sent or operation.opened, operation.opened)
-    return rules.restored_at > 0 and max(asked, operation.looked_up) <= rules.restored_at
+    return rules.restored_at > 0 and max(_asked(operation), operation.looked_up) <= rules.restored_at
+
+
+def _asked(operation: Operation) -> float:
+    """It was not sent before."""
+    return min(operation.cause.sent or operation.opened, operation.opened)
+
+
+def exhausted(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
+    """It may have been sent, a repeat might not be recognised as one, and no read would show it: a person has to look."""
+    restored = predates_restore(operation, rules)
+    if not isinstance(spec_of(operation).evidence, ByKey) or not (operation.unknown or restored):
+        return False
+    since = _asked(operation) if restored else operation.first_sent or operation.opened
+    return now + rules.call_deadline > since + rules.terms[order.provider].key_seconds(operation.type)
 
 
 def outlives_key(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
@@ -128,8 +140,19 @@ def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> R
     return None
 
 
+def give_up(builder: DecisionBuilder) -> None:
+    """Escalates the order's operation if it is exhausted."""
+    order = builder.order
+    operation = order.operations[0] if order.operations else None
+    if operation is None or operation.stage == "stuck" or operation.due > builder.now:
+        return
+    if operation.stage != "read" and exhausted(order, operation, builder.now, builder.rules):
+        escalate(builder, replace(operation, unknown=True), operation.refused)
+
+
 def escalate(builder: DecisionBuilder, operation: Operation, refusal: Refusal | None) -> None:
     """No more evidence can be had: a person has to look. The operation stays open and is never sent again by itself."""
     stuck = replace(operation, stage="stuck", attention=True)
     builder.replace_current(stuck)
-    builder.raise_attention(stuck, "answer_lost", _LOOK_UP, refusal)
+    look_up = spec_of(operation).evidence.look_up
+    builder.raise_attention(stuck, "answer_lost", f"look up {look_up}, then use `ordersaga order settle`", refusal)

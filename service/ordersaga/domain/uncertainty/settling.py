@@ -10,7 +10,7 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
-from ordersaga.domain.operations import ByReading, ByRepeating, NoEvidence, spec_of
+from ordersaga.domain.operations import ByKey, ByReading, ByRepeating, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 
 
@@ -39,7 +39,7 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
         case Succeeded():
             succeed(builder, operation, result)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
-            refusal = Refusal(code, messages, correlation_id)
+            refusal = Refusal(code, messages, correlation_id, result.advice)
             if result.conclusive:
                 fail(builder, operation, refusal)
             else:
@@ -68,7 +68,7 @@ def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, s
             builder.replace_current(replace(uncertain, stage="read"))
         case NoEvidence(gone_is_done=True) if status == 404:
             succeed(builder, operation, Succeeded())
-        case NoEvidence():
+        case NoEvidence() | ByKey():
             evidence.escalate(builder, uncertain, refusal)
 
 

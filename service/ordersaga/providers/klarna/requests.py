@@ -13,6 +13,7 @@ from ordersaga.domain.model.order import Operation, Order, Request
 Json = dict[str, Any]
 
 _AUTHORIZATIONS: Final = "/payments/v1/authorizations"
+_CUSTOMER_TOKENS: Final = "/customer-token/v1/tokens"
 _ORDERS: Final = "/ordermanagement/v1/orders"
 
 
@@ -36,6 +37,10 @@ def authorization_path(order: Order, operation: Operation, data: Data | None) ->
     if token is UNSET:
         raise ValueError(f"order {order.key.subject!r}: {operation.type} needs its event, with an authorization token")
     return f"{_AUTHORIZATIONS}/{quote(token, safe='')}"
+
+
+def customer_token_path(token: str) -> str:
+    return f"{_CUSTOMER_TOKENS}/{quote(token, safe='')}"
 
 
 def order_path(provider_order_id: str) -> str:

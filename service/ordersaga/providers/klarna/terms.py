@@ -24,17 +24,13 @@ class KlarnaTerms(Struct, frozen=True):
     authorization_days: int = 28
 
     def refusals(self, data: Data) -> list[str]:
-        check = LIMITS.get(type(data))
-        return [] if check is None else limits.first(check(data))
+        return limits.first(message for check in LIMITS.get(type(data), ()) for message in check(data))
 
     def supports(self, operation: OperationType, data: Placed | None = None) -> bool:
-        """Of `placed`: by a plain authorization token, or an order that the shop has made."""
         if data is None:
             return operation in OPERATIONS
-        ways = [way for way in _WAYS if getattr(data.payment, way) is not UNSET]
-        return data.payment.provider == "klarna" and ways == [
-            "order_id" if OPERATIONS[operation].reads else "authorization_token"
-        ]
+        way = frozenset(name for name in _WAYS if getattr(data.payment, name) is not UNSET)
+        return data.payment.provider == "klarna" and way in OPERATIONS[operation].ways
 
     def reduction(self, order: Order, *, to_nothing: bool) -> OperationType:
         """A part is taken off by telling Klarna what is left."""

@@ -13,12 +13,14 @@ from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AU
 from ordersaga.providers.klarna.operations.capture import CAPTURE
 from ordersaga.providers.klarna.operations.change_reference import CHANGE_REFERENCE
 from ordersaga.providers.klarna.operations.create_order import CREATE_ORDER
+from ordersaga.providers.klarna.operations.create_token_order import CREATE_TOKEN_ORDER
 from ordersaga.providers.klarna.operations.refund import REFUND
 from ordersaga.providers.klarna.operations.release import RELEASE
 from ordersaga.providers.klarna.operations.take_over import TAKE_OVER
 
 _ROWS: Final = (
     CREATE_ORDER,
+    CREATE_TOKEN_ORDER,
     CANCEL_AUTHORIZATION,
     TAKE_OVER,
     CAPTURE,
@@ -30,6 +32,7 @@ _ROWS: Final = (
 )
 
 OPERATIONS: Final[Mapping[OperationType, KlarnaOperation]] = {row.name: row for row in _ROWS}
-LIMITS: Final[Mapping[type[Data], Callable[[Any], Messages]]] = {
-    event: limits for row in _ROWS for event, limits in row.limits.items()
+LIMITS: Final[Mapping[type[Data], tuple[Callable[[Any], Messages], ...]]] = {
+    event: tuple(row.limits[event] for row in _ROWS if event in row.limits) for row in _ROWS for event in row.limits
 }
+"""By event: those of each operation that it may ask for."""
