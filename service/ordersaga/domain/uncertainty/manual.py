@@ -125,7 +125,7 @@ def _check_id(order: Order, operation: Operation, provider_id: str | None) -> No
         raise NotSettledError(order.key, f"{what} needs the id that the provider gave it: look it up there")
     elif not _ID.fullmatch(provider_id):
         raise NotSettledError(order.key, f"{provider_id!r} can't be an id of the provider: copy it from there")
-    elif provider_id in order.provider_ids:
+    elif provider_id in order.provider_ids and not (spec.adopts and provider_id == order.provider_order_id):
         raise NotSettledError(order.key, f"{provider_id!r} is another operation's: look up the id of {what}")
 
 
