@@ -5,10 +5,22 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
-from ordersaga.domain.model.events import AuthorizationAbandoned, Cause, Data, Event, Placed, decode_data
+from ordersaga.domain.model.events import (
+    AuthorizationAbandoned,
+    Cause,
+    CustomerTokenCancelled,
+    CustomerTokenRequested,
+    Data,
+    Event,
+    Payment,
+    Placed,
+    decode_data,
+    kind_of,
+)
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.outcomes import (
     Call,
@@ -31,6 +43,8 @@ START: Final = 1_700_000_000.0
 DAY: Final = 86_400.0
 HOUR: Final = 3_600.0
 KEY: Final = Key("default", "order", "536365")
+SUBSCRIPTION: Final = Key("default", "subscription", "536365")
+"""With the id of the order: ids of two kinds may coincide."""
 Json = dict[str, Any]
 _WRITES: Final = {
     "capture": ("captures", "captured_amount"),
@@ -41,7 +55,17 @@ _WRITES: Final = {
     "change_reference": ("merchant-references", "amount"),
 }
 _PLACING: Final = frozenset({"create_order", "create_token_order"})
+_WITHOUT_KEY: Final = frozenset({"cancel_authorization", "create_customer_token", "cancel_customer_token"})
 _WITH_ID: Final = _PLACING | {"capture", "refund"}
+
+
+def _of_token(order: Order, data: Data | None) -> Request:
+    if isinstance(data, CustomerTokenCancelled):
+        token = order.details.customer_token if data.customer_token is UNSET else data.customer_token
+        return Request("PATCH", f"/tokens/{token}/status", '{"status":"CANCELLED"}')
+    asked = data.payment if isinstance(data, Placed) else data
+    assert isinstance(asked, CustomerTokenRequested | Payment)
+    return Request("POST", f"/authorizations/{asked.authorization_token}/customer-token", "{}")
 
 
 class FakeTerms:
@@ -64,6 +88,8 @@ class FakeTerms:
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
         """Paths and amounts as Klarna has them."""
         body: Json
+        if operation.type in {"create_customer_token", "cancel_customer_token"}:
+            return _of_token(order, data)
         if operation.type in {"create_order", "cancel_authorization"}:
             if isinstance(data, AuthorizationAbandoned):
                 return Request("DELETE", f"/authorizations/{data.authorization_token}")
@@ -86,7 +112,12 @@ class FakeTerms:
     def revocation(self, request: Request) -> Request:
         return Request("DELETE", request.path.removesuffix("/order"))
 
+    def reading(self, request: Request) -> Request:
+        return Request("GET", request.path.removesuffix("/status"))
+
     def key_seconds(self, operation: OperationType) -> float:
+        if operation in _WITHOUT_KEY:
+            return 0.0
         return 55 * 60.0 if operation == "create_order" else 23 * HOUR
 
     def keeps_reference(self, operation: OperationType) -> bool:
@@ -143,7 +174,8 @@ def part(given: str) -> Json:
 def event(what: str, data: Json, ident: str, sent: float = START) -> Event:
     name = f"shop.order.{what}.v1"
     raw = msgspec.json.encode(data)
-    return Event(KEY.merchant, KEY.subject, Cause("/shop", ident, name, sent=sent), decode_data(name, raw), raw)
+    cause = Cause("/shop", ident, name, sent=sent)
+    return Event(KEY.merchant, KEY.subject, cause, decode_data(name, raw), raw, kind_of(name))
 
 
 def snapshot(order: Order, **more: Any) -> Snapshot:
@@ -166,12 +198,14 @@ def snapshot(order: Order, **more: Any) -> Snapshot:
 class Story:
     """One order's life. With `eager` the provider says yes to everything at once."""
 
-    def __init__(self, *lines: Json, eager: bool = True, rules: Rules | None = None, **more: Any) -> None:
+    def __init__(
+        self, *lines: Json, eager: bool = True, rules: Rules | None = None, key: Key = KEY, **more: Any
+    ) -> None:
         self.terms = FakeTerms()
         self.rules = rules or Rules({"klarna": self.terms}, create_repeats=6)
         self.now = START
         self.eager = eager
-        self.order = Order(KEY)
+        self.order = Order(key)
         self.outcomes: list[Outcome] = []
         self.entries: list[Entry] = []
         self.requests: dict[str, Request] = {}

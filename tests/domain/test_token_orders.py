@@ -178,7 +178,8 @@ def test_a_lost_answer_for_long_raises_one_attention() -> None:
 
 
 def test_a_token_is_no_part_of_the_outcomes_or_the_journal() -> None:
-    story = placing()
+    story = Story(eager=False)
+    story.tell("placed", by_token(A, token="chargeable"))
     story.answer(CREATED)
     state = replace(story.order, details=Details())
-    assert "customer" not in f"{story.outcomes} {story.entries} {state}"
+    assert "chargeable" not in f"{story.outcomes} {story.entries} {state}"

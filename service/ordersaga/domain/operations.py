@@ -10,13 +10,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from ordersaga.domain.deciding import abandoning, amending, cancelling, changing, findings, placing, returning, shipping
+from ordersaga.domain.deciding import (
+    abandoning,
+    amending,
+    cancelling,
+    changing,
+    findings,
+    placing,
+    returning,
+    shipping,
+    tokens,
+)
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.events import (
     Amended,
     AuthorizationAbandoned,
     Cancelled,
     Closed,
+    CustomerTokenCancelled,
+    CustomerTokenRequested,
     Data,
     Placed,
     ReferenceChanged,
@@ -31,6 +43,7 @@ Decide = Callable[[DecisionBuilder, Pending, Any], None]
 Succeed = Callable[[DecisionBuilder, Operation, Succeeded], None]
 Refuse = Callable[[DecisionBuilder, Operation, Refusal], None]
 
+_TOKENS: Final = "whether the provider made a customer token (its support can say, by time and authorization)"
 _ORDER: Final = "the order at the provider by its merchant reference"
 
 
@@ -59,13 +72,23 @@ class ByKey:
 
 @dataclass(frozen=True, slots=True)
 class NoEvidence:
-    """It can only be repeated, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it."""
+    """It can only be repeated, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it.
+    `once`: a repeat might do it again, so that a lost answer goes to a person at once.
+    """
 
     gone_is_done: bool = False
+    once: bool = False
     look_up: str = _ORDER
 
 
-Evidence = ByReading | ByRepeating | ByKey | NoEvidence
+@dataclass(frozen=True, slots=True)
+class ByTokenRead:
+    """It ends by a read of the customer token alone: a success only says that it was accepted."""
+
+    look_up: str = "the customer token at the provider"
+
+
+Evidence = ByReading | ByRepeating | ByKey | ByTokenRead | NoEvidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +96,7 @@ class OperationSpec:
     """One row.
 
     `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
-    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
+    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read, there is no
     request to freeze. `adopts`: a read in its name takes the provider's order over.
     """
 
@@ -89,6 +112,7 @@ class OperationSpec:
     after_rejection: bool = False
     without_order: bool = False
     creates_id: bool = False
+    secret_id: bool = False
     only_reads: bool = False
     adopts: bool = False
 
@@ -195,6 +219,31 @@ _ROWS: Final = (
         evidence=ByReading(findings.find_amend),
     ),
     _change("change_reference", ReferenceChanged, "reference_changed"),
+    OperationSpec(
+        name="create_customer_token",
+        call_kind="placing",
+        decides={CustomerTokenRequested: tokens.decide_request},
+        succeed=tokens.created,
+        refuse=tokens.not_created,
+        outcomes=("customer_token_created",),
+        evidence=NoEvidence(once=True, look_up=_TOKENS),
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
+        creates_id=True,
+        secret_id=True,
+    ),
+    OperationSpec(
+        name="cancel_customer_token",
+        decides={CustomerTokenCancelled: tokens.decide_cancel},
+        succeed=tokens.cancelled,
+        refuse=changing.refused,
+        outcomes=("customer_token_cancelled",),
+        evidence=ByTokenRead(),
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
+    ),
 )
 
 OPERATIONS: Final[Mapping[OperationType, OperationSpec]] = {row.name: row for row in _ROWS}

@@ -14,7 +14,7 @@ from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.results import Result, Retryable
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByReading, ByRepeating
+from ordersaga.domain.operations import ByReading, ByRepeating, ByTokenRead
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
@@ -113,8 +113,15 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
         return Wait(operation.due)
     spec = operations.spec_of(operation)
     if spec.only_reads or operation.stage == "read":
-        return Read(order.provider_order_id or "", operation)
+        return _read_of(order, operation, rules)
     return _next_write(order, operation, now, rules)
+
+
+def _read_of(order: Order, operation: Operation, rules: Rules) -> Read:
+    if isinstance(operations.spec_of(operation).evidence, ByTokenRead):
+        reading = rules.terms[order.provider].reading(order.details.requests[operation.id])
+        return Read("", operation, reading)
+    return Read(order.provider_order_id or "", operation)
 
 
 def _next_write(order: Order, operation: Operation, now: float, rules: Rules) -> Next:
@@ -124,8 +131,8 @@ def _next_write(order: Order, operation: Operation, now: float, rules: Rules) ->
     request = order.details.requests[operation.id]
     forgotten = evidence.outlives_key(order, operation, now, rules)
     match operations.spec_of(operation).evidence:
-        case ByReading() if forgotten or evidence.predates_restore(operation, rules):
-            return Read(order.provider_order_id or "", operation)
+        case ByReading() | ByTokenRead() if forgotten or evidence.predates_restore(operation, rules):
+            return _read_of(order, operation, rules)
         case ByRepeating() if forgotten or operation.stage == "revoke":
             return Revoke(operation, rules.terms[order.provider].revocation(request))
         case _:
@@ -254,9 +261,7 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
     row = operations.DECIDED_BY[type(data)]
     if not isinstance(data, Placed) and not row.without_order:
         if order.status == "new":
-            if builder.waited_out(pending, "order"):
-                raise Refused("order_unknown", "no placed order of this id came in time")
-            raise Hold("order", builder.rules.waits_order)
+            builder.wait_for_order(pending)
         if order.status in _ENDED_BY_RULES and not (order.refundable and row.after_rejection):
             why = "authorization was abandoned" if order.status == "abandoned" else "placing was rejected"
             raise Refused("order_rejected", f"the order's {why}")

@@ -153,6 +153,12 @@ class DecisionBuilder:
     def data_kept(self, operation: Operation) -> Data:
         return decode_data(operation.cause.type, self.order.details.waiting[operation.id])
 
+    def wait_for_order(self, pending: Pending) -> None:
+        """Raises Hold, and Refused once it has waited for long enough."""
+        if self.waited_out(pending, "order"):
+            raise Refused("order_unknown", f"no placed {self.order.key.kind} of this id came in time")
+        raise Hold("order", self.rules.waits_order)
+
     def wait_for_review(self) -> None:
         """Raises Hold while the provider reviews the order."""
         if self.order.status == "pending_review":

@@ -22,6 +22,7 @@ from ordersaga.domain.model.outcomes import OperationSummary
 from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
 
 BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
+_TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 
 
@@ -49,6 +50,8 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
         operation = builder.plan("cancel_authorization", cancel.cause, data.order_amount, also=pending.cause)
         builder.begin(operation, data)
     else:
+        if data.payment.tokenize is not UNSET:
+            builder.begin(builder.plan("create_customer_token", pending.cause, 0, step=_TOKEN_STEP), data)
         operation = builder.plan(_way(data), pending.cause, data.order_amount, at_once=data.auto_capture)
         builder.begin(operation, data)
 

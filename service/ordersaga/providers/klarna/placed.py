@@ -18,7 +18,6 @@ from ordersaga.providers.klarna.lines import whole
 from ordersaga.providers.klarna.requests import Json, given
 
 _CURRENCY: Final = re.compile("[A-Za-z]{3}")
-_LOCALE: Final = re.compile("[A-Za-z]{2}(?:-[A-Za-z]{2})*")
 _URLS: Final = {"confirmation": 2000, "notification": 2000, "push": 2000, "authorization": 2000}
 
 
@@ -53,7 +52,7 @@ def order_body(subject: str, placed: Placed, passed_on: Iterable[str]) -> Json:
 
 def order_limits(data: Placed) -> Messages:
     yield from limits.pattern("$.purchase_currency", data.purchase_currency, _CURRENCY)
-    yield from limits.pattern("$.locale", data.locale, _LOCALE)
+    yield from limits.pattern("$.locale", data.locale, limits.LOCALE)
     if data.order_tax_amount is not UNSET and data.order_tax_amount < 0:
         yield "$.order_tax_amount: at least 0"
     yield from limits.address("$.shipping_address", data.shipping_address)

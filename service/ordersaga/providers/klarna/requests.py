@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ordersaga.domain.model.events import AuthorizationAbandoned, Data, Placed
+from ordersaga.domain.model.events import AuthorizationAbandoned, CustomerTokenRequested, Data, Placed
 from ordersaga.domain.model.order import Operation, Order, Request
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ def authorization_path(order: Order, operation: Operation, data: Data | None) ->
     token: str | UnsetType = UNSET
     if isinstance(data, Placed):
         token = data.payment.authorization_token
-    elif isinstance(data, AuthorizationAbandoned):
+    elif isinstance(data, AuthorizationAbandoned | CustomerTokenRequested):
         token = data.authorization_token
     if token is UNSET:
         raise ValueError(f"order {order.key.subject!r}: {operation.type} needs its event, with an authorization token")

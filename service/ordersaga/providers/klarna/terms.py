@@ -8,7 +8,7 @@ from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Snapshot
 from ordersaga.providers.klarna import limits
-from ordersaga.providers.klarna.operations import create_order
+from ordersaga.providers.klarna.operations import cancel_customer_token, create_order
 from ordersaga.providers.klarna.operations.table import LIMITS, OPERATIONS
 
 _DAY: Final = 86_400
@@ -46,6 +46,9 @@ class KlarnaTerms(Struct, frozen=True):
 
     def revocation(self, request: Request) -> Request:
         return create_order.revocation(request)
+
+    def reading(self, request: Request) -> Request:
+        return cancel_customer_token.reading(request)
 
     def key_seconds(self, operation: OperationType) -> float:
         return OPERATIONS[operation].key_seconds

@@ -66,5 +66,5 @@ CREATE_ORDER: Final = KlarnaOperation(
     conclusive=_CONCLUSIVE,
     key_seconds=_TOKEN_SECONDS,
     shows=reference_shown,
-    ways=(frozenset({"authorization_token"}),),
+    ways=(frozenset({"authorization_token"}), frozenset({"authorization_token", "tokenize"})),
 )

@@ -10,8 +10,10 @@ from ordersaga.providers.klarna.operation import KlarnaOperation
 from ordersaga.providers.klarna.operations.amend import AMEND
 from ordersaga.providers.klarna.operations.cancel import CANCEL
 from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
+from ordersaga.providers.klarna.operations.cancel_customer_token import CANCEL_CUSTOMER_TOKEN
 from ordersaga.providers.klarna.operations.capture import CAPTURE
 from ordersaga.providers.klarna.operations.change_reference import CHANGE_REFERENCE
+from ordersaga.providers.klarna.operations.create_customer_token import CREATE_CUSTOMER_TOKEN
 from ordersaga.providers.klarna.operations.create_order import CREATE_ORDER
 from ordersaga.providers.klarna.operations.create_token_order import CREATE_TOKEN_ORDER
 from ordersaga.providers.klarna.operations.refund import REFUND
@@ -29,6 +31,8 @@ _ROWS: Final = (
     RELEASE,
     AMEND,
     CHANGE_REFERENCE,
+    CREATE_CUSTOMER_TOKEN,
+    CANCEL_CUSTOMER_TOKEN,
 )
 
 OPERATIONS: Final[Mapping[OperationType, KlarnaOperation]] = {row.name: row for row in _ROWS}
