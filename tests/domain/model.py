@@ -96,7 +96,7 @@ class Klarna:
     def _authorization(self, request: Request, now: float) -> Result:
         token = request.path.split("/authorizations/")[1].split("/")[0]
         if request.path.endswith("/customer-token"):
-            return self._tokenize(token)
+            return self._tokenize(token, msgspec.json.decode(request.body)["description"])
         if request.method == "DELETE":
             if token in self.tokens:
                 return no("NOT_FOUND", 404)
@@ -150,13 +150,13 @@ class Klarna:
             )
         )
 
-    def _tokenize(self, token: str) -> Result:
-        """Each request makes another one."""
+    def _tokenize(self, token: str, description: str) -> Result:
+        """Each request makes another one; the tests give each event a description of its own."""
         if self._refused() or token.startswith("reject"):
             return no("INVALID_OPERATION")
         made = f"customer-{token}-{len(self.customer_tokens)}"
         self.customer_tokens[made] = "active"
-        self.effects[f"tokenize {token}"] += 1
+        self.effects[f"tokenize {description}"] += 1
         return Succeeded(result={"customer_token": made})
 
     def _cancel_token(self, request: Request) -> Result:

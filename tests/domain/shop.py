@@ -65,7 +65,10 @@ def _of_token(order: Order, data: Data | None) -> Request:
         return Request("PATCH", f"/tokens/{token}/status", '{"status":"CANCELLED"}')
     asked = data.payment if isinstance(data, Placed) else data
     assert isinstance(asked, CustomerTokenRequested | Payment)
-    return Request("POST", f"/authorizations/{asked.authorization_token}/customer-token", "{}")
+    given = asked.tokenize if isinstance(asked, Payment) else {"description": asked.description}
+    assert given is not UNSET
+    body = msgspec.json.encode({"description": given["description"]}).decode()
+    return Request("POST", f"/authorizations/{asked.authorization_token}/customer-token", body)
 
 
 class FakeTerms:
@@ -161,6 +164,13 @@ def order_of(*lines: Json, token: str = "token", **more: Any) -> Json:
 def by_token(*lines: Json, token: str = "customer", **more: Any) -> Json:
     """An order that is paid by a customer token."""
     return {**order_of(*lines, **more), "payment": {"provider": "klarna", "customer_token": token}}
+
+
+def with_token(*lines: Json, token: str = "token", **more: Any) -> Json:
+    """An order with a customer token beside it."""
+    tokenize = {"description": "Tea club", "intended_use": "SUBSCRIPTION", "locale": "en-GB"}
+    payment = {"provider": "klarna", "authorization_token": token, "tokenize": tokenize}
+    return {**order_of(*lines, **more), "payment": payment}
 
 
 def part(given: str) -> Json:

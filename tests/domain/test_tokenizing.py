@@ -6,21 +6,15 @@ from ordersaga.domain.model.outcomes import Revoke, Send
 from ordersaga.domain.model.results import Succeeded
 from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect
 
-from .shop import Json, Story, order_of, what
+from .shop import Story, what, with_token
 from .uncertain import LOST, NO, A, told
 
 CREATED = Succeeded(result={"customer_token": "chargeable"})
 
 
-def with_token(**more: Any) -> Json:
-    tokenize = {"description": "Tea club", "intended_use": "SUBSCRIPTION"}
-    payment = {"provider": "klarna", "authorization_token": "token", "tokenize": tokenize}
-    return {**order_of(A, **more), "payment": payment}
-
-
 def placing(**more: Any) -> Story:
     story = Story(eager=False)
-    story.tell("placed", with_token(**more), "placed")
+    story.tell("placed", with_token(A, **more), "placed")
     return story
 
 
@@ -95,6 +89,6 @@ def test_the_order_is_repeated_and_withdrawn_as_any_other() -> None:
 def test_an_order_that_was_cancelled_first_makes_no_token() -> None:
     story = Story(eager=False)
     story.cancelled()
-    story.tell("placed", with_token(), "placed")
+    story.tell("placed", with_token(A), "placed")
     assert [one.type for one in story.order.operations] == ["cancel_authorization"]
     assert what(story.answer(Succeeded())) == ["cancelled", "rejected"]

@@ -14,7 +14,7 @@ from ordersaga.providers.klarna import answers
 from ordersaga.providers.klarna.operations.cancel_customer_token import TOKEN_READ
 from ordersaga.providers.klarna.operations.table import OPERATIONS
 
-from .orders import TERMS, operation, order, placed
+from .orders import TERMS, body, operation, order, placed
 
 TOKEN: Final = "0b1d9815/165e"
 PATH: Final = "/customer-token/v1/tokens/0b1d9815%2F165e"
