@@ -144,6 +144,8 @@ def test_a_refusal_after_a_lost_answer_is_believed_when_the_token_stays_active()
             continue
         outcomes = seen(story, "active")
     assert told(outcomes) == ("rejected", True, NO.code)
+    assert outcomes[0].refusal is not None
+    assert outcomes[0].refusal.messages == ("no", "the provider shows the token as active")
 
 
 def lost_and_refused(story: Story) -> None:

@@ -8,13 +8,16 @@ import pytest
 from ordersaga.domain.model.events import CustomerTokenCancelled, CustomerTokenRequested, Payment, Placed
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Details, OperationType, Request
+from ordersaga.domain.model.outcomes import Read, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna import answers
 from ordersaga.providers.klarna.operations.cancel_customer_token import TOKEN_READ
 from ordersaga.providers.klarna.operations.table import OPERATIONS
+from ordersaga.providers.klarna.provider import Klarna
 
 from .orders import TERMS, body, operation, order, placed
+from .raw import Exchange, serving
 
 TOKEN: Final = "0b1d9815/165e"
 PATH: Final = "/customer-token/v1/tokens/0b1d9815%2F165e"
@@ -291,3 +294,31 @@ def test_each_status_of_a_token_is_read(given: str, status: str) -> None:
 @pytest.mark.parametrize("seen", [b'{"status":"frozen"}', b"{}", b""])
 def test_a_status_that_is_not_known_is_read_again(seen: bytes) -> None:
     assert answers.result_of(TOKEN_READ, Answer(200, {}, seen), 0.0) == Retryable("broken_body", None, None, 200)
+
+
+async def test_the_calls_go_out_as_they_are_documented() -> None:
+    async def accepted(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+    async def cancelled(exchange: Exchange) -> None:
+        await exchange.read()
+        seen = b'{"status":"cancelled","payment_method_type":"INVOICE"}'
+        await exchange.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(seen), seen))
+
+    own, one = order(details=Details(customer_token=TOKEN)), operation("cancel_customer_token")
+    async with serving(accepted, cancelled, accepted) as raw:
+        klarna = Klarna("user", "password", f"http://127.0.0.1:{raw.port}", 1, TERMS)
+        patch = TERMS.freeze(own, one, CustomerTokenCancelled())
+        assert await klarna.call(Send(one, patch), 5.0) == Succeeded()
+        assert await klarna.call(Read("", one, TERMS.reading(patch)), 5.0) == Succeeded(token_status="cancelled")
+        placing = operation("create_token_order", 3060)
+        await klarna.call(Send(placing, TERMS.freeze(order(), placing, by_token())), 5.0)
+        await klarna.close()
+    first, second, third = raw.requests
+    assert first.startswith(f"PATCH {PATH}/status HTTP/1.1".encode())
+    assert first.endswith(b'{"status":"CANCELLED"}')
+    assert b"klarna-idempotency-key" not in first.lower()
+    assert second.startswith(f"GET {PATH} HTTP/1.1".encode())
+    assert third.startswith(f"POST {PATH}/order HTTP/1.1".encode())
+    assert b"klarna-idempotency-key: 0c0a9b2e-op" in third.lower()

@@ -72,8 +72,10 @@ class ByKey:
 
 @dataclass(frozen=True, slots=True)
 class NoEvidence:
-    """It can only be repeated, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it.
-    `once`: a repeat might do it again, so that a lost answer goes to a person at once.
+    """It can only be repeated, and then a person has to look.
+
+    `gone_is_done`: a 404 to a repeat proves it. `once`: a repeat might do it again, so that a lost answer goes to a
+    person at once.
     """
 
     gone_is_done: bool = False
@@ -95,9 +97,11 @@ Evidence = ByReading | ByRepeating | ByKey | ByTokenRead | NoEvidence
 class OperationSpec:
     """One row.
 
-    `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
-    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read, there is no
-    request to freeze. `adopts`: a read in its name takes the provider's order over.
+    `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its
+    events don't wait for the provider's review. `after_rejection`: its events are decided for an order that was
+    rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider
+    gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read,
+    there is no request to freeze. `adopts`: a read in its name takes the provider's order over.
     """
 
     name: OperationType

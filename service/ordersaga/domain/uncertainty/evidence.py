@@ -112,18 +112,16 @@ def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenSt
     """A cancellation that was accepted takes effect some time later; one that was refused may have been made before."""
     if status == "cancelled":
         return Succeeded()
-    if operation.refused is not None:
-        told = replace(
-            operation.refused, messages=(*operation.refused.messages, f"the provider shows the token as {status}")
-        )
-        operation = replace(operation, refused=told)
-        if not operation.unknown and not predates_restore(operation, builder.rules):
-            return told
-    if builder.now < (operation.last_sent or operation.opened) + builder.rules.absent_after:
-        again = replace(operation, attempts=operation.attempts + 1)
-        builder.replace_current(replace(again, due=builder.backoff(again)))
+    refused = operation.refused
+    if refused is None or operation.unknown or predates_restore(operation, builder.rules):
+        if builder.now < (operation.last_sent or operation.opened) + builder.rules.absent_after:
+            again = replace(operation, attempts=operation.attempts + 1)
+            builder.replace_current(replace(again, due=builder.backoff(again)))
+            return None
+        refused = _absent(builder, operation, None)
+    if refused is None:
         return None
-    return _absent(builder, operation, None)
+    return replace(refused, messages=(*refused.messages, f"the provider shows the token as {status}"))
 
 
 def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Succeeded | Refusal | None:
