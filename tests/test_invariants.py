@@ -14,6 +14,9 @@ HELD_BY: Final = {
     "I1": [
         "domain/test_histories.py::test_any_history_keeps_the_invariants",
         "domain/test_histories.py::test_a_restored_database_moves_no_money_twice",
+        "domain/test_histories_of_subscriptions.py::test_a_restored_database_makes_no_token_twice",
+        "domain/test_token_orders.py::test_past_its_key_it_is_never_sent_again",
+        "worker/test_customer_tokens.py::test_a_lost_creation_is_sent_once",
         "worker/test_leases.py::test_a_lease_that_does_not_outlast_the_call_sends_nothing",
         "worker/test_leases.py::test_a_worker_that_was_held_up_leaves_the_call_to_the_one_that_has_the_order_now",
         "worker/test_leases.py::test_two_workers_never_hold_the_same_order",
@@ -34,6 +37,7 @@ HELD_BY: Final = {
         "domain/test_histories.py::test_any_history_keeps_the_invariants",
         "domain/test_evidence.py::test_a_refusal_after_a_lost_answer_leads_to_a_read",
         "domain/test_histories_manual.py::test_a_truthful_person_settles_every_history",
+        "domain/test_histories_of_subscriptions.py::test_a_truthful_person_settles_every_history_of_a_subscription",
         "cli/test_settle.py::test_a_capture_that_took_effect_is_booked_once",
         "worker/test_leases.py::test_a_lost_answer_is_unknown_until_there_is_evidence",
         "worker/test_leases.py::test_after_an_uncertain_call_a_refusal_is_not_final_and_the_order_is_read_first",

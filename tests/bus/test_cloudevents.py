@@ -254,3 +254,8 @@ def test_a_large_order_is_read_fast() -> None:
     for _ in range(2000):
         decode_record(one, MERCHANTS)
     assert (time.process_time() - started) / 2000 < 200e-6  # it takes 26 µs; more on a busy machine
+
+
+def test_a_customer_tokens_event_is_of_its_subscription() -> None:
+    read = readable(binary(b"{}", type=b"shop.order.customer_token_cancelled.v1"))
+    assert read.event.kind == "subscription"

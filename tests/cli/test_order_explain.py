@@ -5,7 +5,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from domain.uncertain import stuck
+from domain.uncertain import open_operation, stuck
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.rows import ProviderId
@@ -52,3 +52,10 @@ def test_a_provider_that_is_away_is_one_line(run: Run, order: Order, monkeypatch
     assert (result.code, result.out) == (1, "")
     assert "the provider didn't respond to a read of order '536365' of merchant 'default'" in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_an_order_whose_call_is_due_is_explained(run: Run, stored: str) -> None:
+    put(stored, open_operation("capture").order)
+    result = run("order", "explain", "536365")
+    assert (result.code, result.err) == (0, "")
+    assert "It waits for the provider: capture of 0.50 GBP" in result.out

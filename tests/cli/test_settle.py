@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import pytest
 from msgspec.structs import replace
 
+from domain.shop import SUBSCRIPTION, Story
 from domain.uncertain import stuck
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Entry
+from ordersaga.domain.model.results import Unknown
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.engine import Engine
 from ordersaga.store.intake import Change
@@ -217,3 +219,29 @@ def test_an_order_that_this_process_cannot_read_says_what_is_missing(run: Run, s
     assert (result.code, result.out) == (1, "")
     assert "order '536365' of merchant 'default' can't be read: it needs the master key '2'; there are: 1" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_a_customer_token_is_kept_for_its_subscription_and_shown_nowhere(run: Run, stored: str) -> None:
+    made = StuckOrder(run, stored, stuck_subscription())
+    made.put(made.order)
+    token = "a-customer-token"
+    words = ("--took-effect", "--provider-id", token, *BY)
+    assert "there is no such order" in made.settle(*words).err
+    result = made.settle(*words, "--kind", "subscription")
+    assert (result.code, result.out, result.err) == (0, "Settled: customer_token_created (final).\n", "")
+    shown = made.shown()
+    assert (shown.order.status, shown.order.details.customer_token) == ("active", token)
+    assert made.owner(token) is None
+    assert token not in f"{shown.journal}"
+    assert token not in run("order", "show", made.order.key.subject, "--kind", "subscription", "--json").out
+    (outcome,) = made.outcomes()
+    assert outcome["result"] == {"customer_token": token}
+
+
+def stuck_subscription() -> Order:
+    """The answer to the creation of its customer token was lost."""
+    story = Story(eager=False, key=SUBSCRIPTION)
+    data = {"authorization_token": "t", "purchase_country": "GB", "purchase_currency": "GBP", "locale": "en-GB"}
+    story.tell("customer_token_requested", {**data, "description": "Tea", "intended_use": "SUBSCRIPTION"})
+    story.answer(Unknown("lost"))
+    return story.order

@@ -139,7 +139,7 @@ def test_the_outcomes_and_statuses_are_those_of_the_contract() -> None:
     said = OPERATORS.read_text().partition("status means\n")[2].partition("\n#")[0]
     named = set(re.findall(r"`(\w+)`", said))
     assert named <= set(get_args(Status))
-    assert set(get_args(Status)) - named == {"checkout", "pending_payment", "abandoned"}  # of what isn't built yet
+    assert set(get_args(Status)) - named == {"checkout", "pending_payment"}  # of what isn't built yet
 
 
 def test_the_codes_of_rejections_are_those_of_the_contract() -> None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain import saga
 from ordersaga.domain.model.events import Event
-from ordersaga.domain.model.order import Order, Request
+from ordersaga.domain.model.order import Key, Order, Request
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Outcome, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.owed import forgotten, owed
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
@@ -25,11 +25,11 @@ Fault = Literal["none", "lost before", "lost after", "away", "refused", "crashed
 class Life:
     """`terms`: of the fake or the real provider."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, key: Key = KEY) -> None:
         self.rules = Rules({"klarna": terms}, input_watermark=START)
         self.klarna = Klarna()
         self.now = START
-        self.order = Order(KEY)
+        self.order = Order(key)
         self.outcomes: list[Outcome] = []
         self.told: list[str] = []
         self.requests: dict[str, Request] = {}
@@ -41,7 +41,7 @@ class Life:
         """A new event; the books as they were before it are a backup."""
         name = f"e{len(self.inputs)}"
         self.backups.append((self.order, list(self.outcomes), set(self.finals), list(self.told)))
-        self.inputs.append(event(what, data, name, self.now))
+        self.inputs.append(event(what, _described(data, name), name, self.now))
         self._hear(self.inputs[-1])
 
     def restore(self, number: int) -> None:
@@ -136,7 +136,7 @@ class Life:
         if isinstance(call, Send) and isinstance(result, Succeeded):
             row = OPERATIONS[call.operation.type]
             told = {one.what for one in decision.outcomes if one.operation and one.operation.id == call.operation.id}
-            assert told <= {*row.outcomes, "rejected"}, "its row doesn't have this outcome"
+            assert told <= {*row.outcomes, "rejected", "attention_required"}, "its row doesn't have this outcome"
         self._take(decision)
 
     def _refused_by(self, call: Send, result: Rejected) -> bool:
@@ -172,6 +172,9 @@ class Life:
             assert order.operations[0].stage == "stuck"
             return
         assert self.finals == set(self.told), "I6"
+        if order.key.kind == "subscription":
+            self._token_is_the_providers()
+            return
         if self.rules.restored_at:
             return  # events may be decided otherwise the second time: that they move no money twice is all
         accounts = [one for name, one in self.klarna.orders.items() if name == order.provider_order_id]
@@ -186,9 +189,28 @@ class Life:
         if not account.auto and order.placed_at == START:
             self._outcomes_tell_the_books()
 
+    def _token_is_the_providers(self) -> None:
+        """A restore may have lost what a person has to look up; else we know each token that was made."""
+        order, made = self.order, self.klarna.customer_tokens
+        if order.status in {"active", "cancelled"} and not self.rules.restored_at:
+            assert made[order.details.customer_token] == order.status
+        told = [one.result["customer_token"] for one in self.outcomes if one.what == "customer_token_created"]
+        if not self.rules.restored_at:
+            assert sorted(told) == sorted(made)
+
     def _outcomes_tell_the_books(self) -> None:
         moved = {"capture": 0, "refund": 0}
         for one in self.outcomes:
             if one.operation and one.operation.type in moved and one.refusal is None:
                 moved[one.operation.type] += one.operation.amount or 0
         assert moved == {"capture": self.order.captured_amount, "refund": self.order.refunded_amount}
+
+
+def _described(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """A customer token that is asked for bears the event's name."""
+    if "description" in data and "intended_use" in data:
+        return {**data, "description": name}
+    if "tokenize" in data.get("payment", {}):
+        tokenize = {**data["payment"]["tokenize"], "description": name}
+        return {**data, "payment": {**data["payment"], "tokenize": tokenize}}
+    return data

@@ -8,7 +8,7 @@ import msgspec
 
 from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.outcomes import Call, Read
-from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Rejected, Result, Snapshot, Succeeded
+from ordersaga.domain.model.results import CaptureSeen, RefundSeen, Rejected, Result, Snapshot, Succeeded, TokenStatus
 
 from .shop import DAY
 
@@ -49,6 +49,10 @@ def no(code: str, status: int = 403) -> Rejected:
     return Rejected(code, (f"{code} here",), "corr", status)
 
 
+def _token_of(request: Request) -> str:
+    return request.path.split("/tokens/")[1].split("/")[0]
+
+
 class Klarna:
     """`call` answers as the provider would if nothing went wrong on the way."""
 
@@ -58,19 +62,24 @@ class Klarna:
         self.keys: dict[str, tuple[float, Result]] = {}
         self.effects: Counter[str] = Counter()
         self.refuse_next = False
+        self.customer_tokens: dict[str, TokenStatus] = {}
 
     def call(self, call: Call, now: float) -> Result:
         for account in self.orders.values():
             if now >= account.expires_at and account.remaining:
                 account.ended, account.remaining = "expired", 0
+        if isinstance(call, Read) and call.request is not None:
+            return self._read_token(call.request)
         if isinstance(call, Read):
             return self._read(call.provider_order_id)
         request = call.request
+        if "/tokens/" in request.path and request.key is None:
+            return self._cancel_token(request)
         if request.key is None:
             return self._authorization(request, now)
         first, result = self.keys.get(request.key, (now, None))
         if result is None or now - first >= DAY:
-            result = self._write(request)
+            result = self._write(request, now)
             self.keys[request.key] = (now, result)
         return result
 
@@ -86,6 +95,8 @@ class Klarna:
 
     def _authorization(self, request: Request, now: float) -> Result:
         token = request.path.split("/authorizations/")[1].split("/")[0]
+        if request.path.endswith("/customer-token"):
+            return self._tokenize(token, msgspec.json.decode(request.body)["description"])
         if request.method == "DELETE":
             if token in self.tokens:
                 return no("NOT_FOUND", 404)
@@ -100,12 +111,15 @@ class Klarna:
             return no("REJECTED")
         fraud = "PENDING" if token.startswith("pending") else "ACCEPTED"
         name = f"order-{token}"
+        self._place(name, fraud, body, now)
+        self.effects[f"create {token}"] += 1
+        return Succeeded(name, fraud_status=fraud)
+
+    def _place(self, name: str, fraud: str, body: dict[str, Any], now: float) -> None:
         amount = body["order_amount"]
         self.orders[name] = Account(amount, fraud, now + 28 * DAY, body.get("auto_capture", False), remaining=amount)
-        self.effects[f"create {token}"] += 1
         if fraud == "ACCEPTED":
             self._auto(self.orders[name])
-        return Succeeded(name, fraud_status=fraud)
 
     def _auto(self, account: Account) -> None:
         if account.auto and account.remaining:
@@ -136,7 +150,40 @@ class Klarna:
             )
         )
 
-    def _write(self, request: Request) -> Result:
+    def _tokenize(self, token: str, description: str) -> Result:
+        """Each request makes another one; the tests give each event a description of its own."""
+        if self._refused() or token.startswith("reject"):
+            return no("INVALID_OPERATION")
+        made = f"customer-{token}-{len(self.customer_tokens)}"
+        self.customer_tokens[made] = "active"
+        self.effects[f"tokenize {description}"] += 1
+        return Succeeded(result={"customer_token": made})
+
+    def _cancel_token(self, request: Request) -> Result:
+        token = _token_of(request)
+        if self._refused() or token not in self.customer_tokens:
+            return no("NOT_FOUND", 404)
+        self.customer_tokens[token] = "cancelled"
+        return Succeeded()
+
+    def _read_token(self, request: Request) -> Result:
+        status = self.customer_tokens.get(_token_of(request))
+        return no("NOT_FOUND", 404) if status is None else Succeeded(token_status=status)
+
+    def _token_order(self, request: Request, now: float) -> Result:
+        """The token says what comes of it."""
+        token = _token_of(request)
+        if self._refused() or token.startswith("reject"):
+            return no("PAYMENT_METHOD_FAILED")
+        fraud = "PENDING" if token.startswith("pending") else "ACCEPTED"
+        name = f"order-{request.key}"
+        self._place(name, fraud, msgspec.json.decode(request.body), now)
+        self.effects[f"create {request.key}"] += 1
+        return Succeeded(name, fraud_status=fraud)
+
+    def _write(self, request: Request, now: float) -> Result:
+        if "/tokens/" in request.path:
+            return self._token_order(request, now)
         name, what = request.path.split("/orders/")[1].split("/")
         account = self.orders[name]
         body = msgspec.json.decode(request.body) if request.body else {}

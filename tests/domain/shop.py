@@ -5,10 +5,22 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
-from ordersaga.domain.model.events import Cause, Data, Event, Placed, decode_data
+from ordersaga.domain.model.events import (
+    AuthorizationAbandoned,
+    Cause,
+    CustomerTokenCancelled,
+    CustomerTokenRequested,
+    Data,
+    Event,
+    Payment,
+    Placed,
+    decode_data,
+    kind_of,
+)
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.outcomes import (
     Call,
@@ -31,6 +43,8 @@ START: Final = 1_700_000_000.0
 DAY: Final = 86_400.0
 HOUR: Final = 3_600.0
 KEY: Final = Key("default", "order", "536365")
+SUBSCRIPTION: Final = Key("default", "subscription", "536365")
+"""With the id of the order: ids of two kinds may coincide."""
 Json = dict[str, Any]
 _WRITES: Final = {
     "capture": ("captures", "captured_amount"),
@@ -46,6 +60,21 @@ _WRITES: Final = {
     "extend_authorization": ("extend-authorization-time", "amount"),
     "extend_due_date": ("extend-due-date", "amount"),
 }
+_PLACING: Final = frozenset({"create_order", "create_token_order"})
+_WITHOUT_KEY: Final = frozenset({"cancel_authorization", "create_customer_token", "cancel_customer_token"})
+_WITH_ID: Final = _PLACING | {"capture", "refund"}
+
+
+def _of_token(order: Order, data: Data | None) -> Request:
+    if isinstance(data, CustomerTokenCancelled):
+        token = order.details.customer_token if data.customer_token is UNSET else data.customer_token
+        return Request("PATCH", f"/tokens/{token}/status", '{"status":"CANCELLED"}')
+    asked = data.payment if isinstance(data, Placed) else data
+    assert isinstance(asked, CustomerTokenRequested | Payment)
+    given = asked.tokenize if isinstance(asked, Payment) else {"description": asked.description}
+    assert given is not UNSET
+    body = msgspec.json.encode({"description": given["description"]}).decode()
+    return Request("POST", f"/authorizations/{asked.authorization_token}/customer-token", body)
 
 
 class FakeTerms:
@@ -68,13 +97,23 @@ class FakeTerms:
 
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
         """Paths and amounts as Klarna has them."""
+        body: Json
+        if operation.type in {"create_customer_token", "cancel_customer_token"}:
+            return _of_token(order, data)
         if operation.type in {"create_order", "cancel_authorization"}:
+            if isinstance(data, AuthorizationAbandoned):
+                return Request("DELETE", f"/authorizations/{data.authorization_token}")
             assert isinstance(data, Placed)
             path = f"/authorizations/{data.payment.authorization_token}"
             if operation.type == "cancel_authorization":
                 return Request("DELETE", path)
-            body: Json = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
+            body = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
             return Request("POST", f"{path}/order", msgspec.json.encode(body).decode())
+        if operation.type == "create_token_order":
+            assert isinstance(data, Placed)
+            body = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
+            path = f"/tokens/{data.payment.customer_token}/order"
+            return Request("POST", path, msgspec.json.encode(body).decode(), operation.id)
         what, field = _WRITES[operation.type]
         body = {"reference": operation.id, field: operation.amount if operation.target is None else operation.target}
         path = f"/orders/{order.provider_order_id}/{what}"
@@ -83,7 +122,12 @@ class FakeTerms:
     def revocation(self, request: Request) -> Request:
         return Request("DELETE", request.path.removesuffix("/order"))
 
+    def reading(self, request: Request) -> Request:
+        return Request("GET", request.path.removesuffix("/status"))
+
     def key_seconds(self, operation: OperationType) -> float:
+        if operation in _WITHOUT_KEY:
+            return 0.0
         return 55 * 60.0 if operation == "create_order" else 23 * HOUR
 
     def keeps_reference(self, operation: OperationType) -> bool:
@@ -124,6 +168,18 @@ def order_of(*lines: Json, token: str = "token", **more: Any) -> Json:
     return {**given, "order_amount": sum(one["total_amount"] for one in lines), **more}
 
 
+def by_token(*lines: Json, token: str = "customer", **more: Any) -> Json:
+    """An order that is paid by a customer token."""
+    return {**order_of(*lines, **more), "payment": {"provider": "klarna", "customer_token": token}}
+
+
+def with_token(*lines: Json, token: str = "token", **more: Any) -> Json:
+    """An order with a customer token beside it."""
+    tokenize = {"description": "Tea club", "intended_use": "SUBSCRIPTION", "locale": "en-GB"}
+    payment = {"provider": "klarna", "authorization_token": token, "tokenize": tokenize}
+    return {**order_of(*lines, **more), "payment": payment}
+
+
 def part(given: str) -> Json:
     """`A`, `A:2` (two of it) or `A:2=80` (two of it, worth 80)."""
     match = re.fullmatch(r"(.+?)(?::(\d+))?(?:=(-?\d+))?", given)
@@ -135,7 +191,8 @@ def part(given: str) -> Json:
 def event(what: str, data: Json, ident: str, sent: float = START) -> Event:
     name = f"shop.order.{what}.v1"
     raw = msgspec.json.encode(data)
-    return Event(KEY.merchant, KEY.subject, Cause("/shop", ident, name, sent=sent), decode_data(name, raw), raw)
+    cause = Cause("/shop", ident, name, sent=sent)
+    return Event(KEY.merchant, KEY.subject, cause, decode_data(name, raw), raw, kind_of(name))
 
 
 def snapshot(order: Order, **more: Any) -> Snapshot:
@@ -158,12 +215,14 @@ def snapshot(order: Order, **more: Any) -> Snapshot:
 class Story:
     """One order's life. With `eager` the provider says yes to everything at once."""
 
-    def __init__(self, *lines: Json, eager: bool = True, rules: Rules | None = None, **more: Any) -> None:
+    def __init__(
+        self, *lines: Json, eager: bool = True, rules: Rules | None = None, key: Key = KEY, **more: Any
+    ) -> None:
         self.terms = FakeTerms()
         self.rules = rules or Rules({"klarna": self.terms}, create_repeats=6)
         self.now = START
         self.eager = eager
-        self.order = Order(KEY)
+        self.order = Order(key)
         self.outcomes: list[Outcome] = []
         self.entries: list[Entry] = []
         self.requests: dict[str, Request] = {}
@@ -221,8 +280,8 @@ class Story:
             self.answer(Succeeded(snapshot=snapshot(self.order)))
         else:
             kind = call.operation.type if isinstance(call, Send) else "revoked"
-            ident = f"{kind}-{self.count}" if kind in {"create_order", "capture", "refund"} else None
-            self.answer(Succeeded(ident, fraud_status="ACCEPTED" if kind == "create_order" else None))
+            ident = f"{kind}-{self.count}" if kind in _WITH_ID else None
+            self.answer(Succeeded(ident, fraud_status="ACCEPTED" if kind in _PLACING else None))
         return True
 
     def answer(self, result: Result | None, call: Call | Elapsed | None = None) -> list[Outcome]:

@@ -9,7 +9,7 @@ from ordersaga.domain.model.terms import Terms
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .life import Fault, Life
-from .shop import HOUR, FakeTerms, Json, fee, line, order_of, voucher
+from .shop import HOUR, FakeTerms, Json, by_token, fee, line, order_of, voucher, with_token
 
 Step = tuple[str, Any]
 
@@ -43,10 +43,11 @@ PARTS = st.lists(
     max_size=2,
 )
 PLACED = st.builds(
-    lambda lines, token, auto: order_of(*lines, token=token, auto_capture=auto),
+    lambda lines, token, auto, way: way(*lines, token=token, auto_capture=auto),
     lines_of_an_order(),
     st.sampled_from(["one", "one", "one", "two", "two", "pending-1", "pending-2", "reject-1"]),
     st.sampled_from([False, False, False, True]),
+    st.sampled_from([order_of, order_of, order_of, by_token, with_token]),
 )
 HANDLES = st.sampled_from(["1", "2", "3", "4"])
 SHIPPED = st.fixed_dictionaries(
@@ -62,6 +63,7 @@ AMENDED = st.builds(
     lambda lines: {"order_amount": sum(one["total_amount"] for one in lines), "order_lines": lines},
     lines_of_an_order(),
 )
+ABANDONED = st.fixed_dictionaries({"authorization_token": st.sampled_from(["one", "two", "three", "pending-1"])})
 
 
 def events() -> st.SearchStrategy[Step]:
@@ -74,16 +76,22 @@ def events() -> st.SearchStrategy[Step]:
         st.tuples(st.just("closed"), st.just({})),
         st.tuples(st.just("amended"), AMENDED),
         st.tuples(st.just("placed"), PLACED),
+        st.tuples(st.just("authorization_abandoned"), ABANDONED),
     )
 
 
+FAULTS = st.sampled_from(["none", "none", "none", *get_args(Fault)])
+WORK: st.SearchStrategy[Step] = st.one_of(
+    st.tuples(st.just("act"), FAULTS),
+    st.tuples(st.just("act"), FAULTS),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, 40.0, 400.0, HOUR, 12 * HOUR, 25 * HOUR])),
+)
+
+
 def steps() -> st.SearchStrategy[Step]:
-    faults = st.sampled_from(["none", "none", "none", *get_args(Fault)])
     return st.one_of(
         events(),
-        st.tuples(st.just("act"), faults),
-        st.tuples(st.just("act"), faults),
-        st.tuples(st.just("wait"), st.sampled_from([1.0, 40.0, 400.0, HOUR, 12 * HOUR, 25 * HOUR])),
+        WORK,
         st.tuples(st.just("decide"), st.sampled_from(["ACCEPTED", "ACCEPTED", "REJECTED"])),
     )
 

@@ -28,6 +28,9 @@ def truth(life: Life) -> Verdict:
             token = order.details.requests[operation.id].path.split("/")[-2]
             found = klarna.orders.get(f"order-{token}")
             return TookEffect(f"order-{token}") if found and not found.ended else NOT_THERE
+        case "create_token_order":
+            found = klarna.orders.get(f"order-{operation.id}")
+            return TookEffect(f"order-{operation.id}") if found and not found.ended else NOT_THERE
         case "take_over":
             return TryAgain() if not klarna.orders[order.provider_order_id or ""].ended else NOT_THERE
         case "cancel_authorization":

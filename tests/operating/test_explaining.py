@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from domain.shop import START, Story
+from domain.shop import START, SUBSCRIPTION, Story
 from domain.uncertain import A, lose, open_operation, stuck
 from ordersaga.domain.model.events import Cause
-from ordersaga.domain.model.order import Attention, Key, Order, Pending
+from ordersaga.domain.model.order import Attention, Key, Order, Pending, Status
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.explaining import Explanation, explain
 from ordersaga.store.reads import OrderView
@@ -91,3 +91,16 @@ def test_a_dead_letter_a_pause_and_a_late_order_are_told() -> None:
     assert "Replay or discard dead letter letter-1." in paused.to_do
     assert any("paused by grace" in sentence for sentence in paused.to_do)
     assert any("due for 600 s" in sentence for sentence in explained(order, due_at=START - 600).to_do)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("new", "No customer token is requested yet."),
+        ("active", "Its customer token can be used."),
+        ("cancelled", "Its customer token is cancelled."),
+        ("rejected", "No customer token was created."),
+    ],
+)
+def test_a_subscription_tells_of_its_customer_token(status: Status, sentence: str) -> None:
+    assert explained(Order(SUBSCRIPTION, status=status)).money == (sentence,)

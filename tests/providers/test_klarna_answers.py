@@ -49,9 +49,10 @@ ORDER: Final[dict[str, Any]] = {
 }
 
 WRITES: Final[tuple[OperationType, ...]] = (
-    "create_order", "cancel_authorization", "capture", "refund", "cancel", "release", "amend", "change_reference",
+    "create_order", "create_token_order", "cancel_authorization", "capture", "refund", "cancel", "release", "amend",
+    "change_reference", "create_customer_token", "cancel_customer_token",
 )  # fmt: skip
-PAYMENTS: Final = ("create_order", "cancel_authorization")
+PAYMENTS: Final = ("create_order", "cancel_authorization", "create_customer_token")
 ORDER_MANAGEMENT: Final[tuple[OperationType, ...]] = (
     "capture", "refund", "cancel", "release", "amend", "change_reference",
 )  # fmt: skip
@@ -67,7 +68,9 @@ def result_of(operation: OperationType, reply: Reply, now: float) -> Result:
 def good(operation: OperationType, status: int = 200) -> Answer:
     """A successful answer with all that it needs."""
     match operation:
-        case "create_order":
+        case "create_customer_token":
+            return Answer(status, {}, b'{"token_id":"t-1"}')
+        case "create_order" | "create_token_order":
             return Answer(status, {}, CREATED)
         case "capture":
             return Answer(status, {"capture-id": "c-9", "location": "/x/captures/c-8"})
@@ -85,7 +88,10 @@ def judge(operation: OperationType, status: int, body: bytes = ERROR, **headers:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-@pytest.mark.parametrize("operation", ["create_order", "capture", "refund", READ])
+@pytest.mark.parametrize(
+    "operation",
+    ["create_order", "create_token_order", "create_customer_token", "cancel_customer_token", "capture", "refund", READ],
+)
 def test_any_2xx_that_tells_what_it_must_is_success(operation: OperationType, status: int) -> None:
     assert isinstance(result_of(operation, good(operation, status), NOW), Succeeded)
 

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.model.events import Amended, Payment, ReferenceChanged, Returned, ReturnFee, Shipped
+from ordersaga.domain.model.events import (
+    Amended,
+    AuthorizationAbandoned,
+    Payment,
+    ReferenceChanged,
+    Returned,
+    ReturnFee,
+    Shipped,
+)
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Allocation, OperationType, Order, Request
 
@@ -76,6 +84,10 @@ def test_a_token_stays_one_segment_of_the_path() -> None:
     withdraw = Request("DELETE", f"/payments/v1/authorizations/{segment}")
     assert TERMS.revocation(create) == withdraw
     assert TERMS.freeze(order(), operation("cancel_authorization"), data) == withdraw
+    abandoned = AuthorizationAbandoned(authorization_token="a/b?c#d%é ~")
+    assert TERMS.freeze(order(), operation("cancel_authorization"), abandoned) == withdraw
+    assert TERMS.refusals(abandoned) == []
+    assert TERMS.refusals(AuthorizationAbandoned(authorization_token="..")) == ["$.authorization_token: not an id"]
 
 
 def test_capture_is_pinned() -> None:
@@ -202,7 +214,7 @@ def test_amend_whose_lines_differ_from_the_amount_sends_the_amount_alone() -> No
 def test_what_cannot_be_frozen_says_why() -> None:
     with pytest.raises(ValueError, match="no request to freeze"):
         TERMS.freeze(order(A), operation("take_over"), placed())
-    with pytest.raises(ValueError, match="'536365': create_order needs the placed event"):
+    with pytest.raises(ValueError, match="'536365': create_order needs its event"):
         TERMS.freeze(order(A), operation("create_order"), None)
     with pytest.raises(ValueError, match="'536365' has no Klarna order id"):
         TERMS.freeze(order(A, provider_order_id=None), operation("cancel"), None)

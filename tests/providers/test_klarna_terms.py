@@ -39,8 +39,8 @@ def test_supports_what_is_built() -> None:
     for payment in (
         Payment(provider="klarna", customer_token="c"),
         Payment(provider="klarna", checkout_order_id="c"),
-        Payment(
-            provider="klarna", authorization_token="t", tokenize={"description": "d", "intended_use": "SUBSCRIPTION"}
-        ),
     ):
         assert not TERMS.supports("create_order", placed(payment=payment))
+    tokenize = {"description": "d", "intended_use": "SUBSCRIPTION"}
+    beside = Payment(provider="klarna", authorization_token="t", tokenize=tokenize)
+    assert TERMS.supports("create_order", placed(payment=beside))

@@ -10,10 +10,9 @@ from ordersaga.bus import schemas
 from ordersaga.bus.data import InvalidData, decode
 from ordersaga.bus.envelope import Envelope, is_structured, open_envelope
 from ordersaga.bus.records import Record
-from ordersaga.domain.model.events import TYPES, Cause, Event
+from ordersaga.domain.model.events import TYPES, Cause, Event, kind_of
 
 LARGEST: Final = 1024 * 1024
-_SUBSCRIPTIONS: Final = "shop.order.customer_token_"
 
 Code = Literal[
     "invalid_envelope",  # an incomplete envelope, or headers that can't be decoded
@@ -75,7 +74,8 @@ def _read_data(record: Record, envelope: Envelope) -> ValidInput | InvalidInput:
     data = decode(envelope.type, envelope.data)
     if isinstance(data, InvalidData):
         return _refused(record, envelope, data.code, *data.messages)
-    event = Event(envelope.merchant, envelope.subject, _cause(record, envelope), data, envelope.data)
+    cause, kind = _cause(record, envelope), kind_of(envelope.type)
+    event = Event(envelope.merchant, envelope.subject, cause, data, envelope.data, kind)
     return ValidInput(event, _digest(envelope))
 
 
@@ -99,7 +99,7 @@ def _refused(record: Record, envelope: Envelope, code: Code, *messages: str) -> 
         code,
         messages,
         merchant=envelope.merchant,
-        kind="subscription" if envelope.type.startswith(_SUBSCRIPTIONS) else "order",
+        kind=kind_of(envelope.type),
         subject=envelope.subject,
         cause=_cause(record, envelope),
         digest=_digest(envelope),

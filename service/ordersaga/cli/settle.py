@@ -1,6 +1,6 @@
 """`ordersaga order settle`: settles a stuck operation by hand."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ordersaga.cli.output import CommandError, console
 
@@ -21,13 +21,14 @@ async def settle(
     reason: str | None = None,
     try_again: bool = False,
     merchant: str = "default",
+    kind: Literal["order", "subscription"] = "order",
 ) -> None:
     """Record the result of a stuck operation. Look it up at the provider first.
 
     Parameters
     ----------
     subject
-        The shop's order id.
+        The shop's order id, or the id of a subscription.
     operation_id
         As `order show` prints it.
     by
@@ -35,7 +36,7 @@ async def settle(
     took_effect
         The provider carried it out.
     provider_id
-        Its id at the provider: of the order, capture or refund. Other operations have none.
+        Its id at the provider: of the order, capture or refund, or the customer token. Other operations have none.
     had_no_effect
         The provider didn't carry it out: its event is rejected.
     reason
@@ -44,6 +45,8 @@ async def settle(
         Look for evidence once more.
     merchant
         The order's merchant.
+    kind
+        Whether the id is that of an order or of a subscription.
 
     """
     verdict = _verdict(took_effect, provider_id, had_no_effect, reason, try_again)
@@ -56,7 +59,7 @@ async def settle(
 
     async with opened_store_and_rulebook(settings) as (store, rulebook):
         settlement = ManualSettlement(store, settings.merchants.keys(), rulebook, settings.instance)
-        settled = await settlement.settle(Key(merchant, "order", subject), operation_id, verdict, by)
+        settled = await settlement.settle(Key(merchant, kind, subject), operation_id, verdict, by)
     console().print(_line(settled), highlight=False, markup=False)
 
 

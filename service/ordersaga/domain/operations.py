@@ -10,13 +10,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from ordersaga.domain.deciding import amending, cancelling, changing, findings, placing, returning, shipping
+from ordersaga.domain.deciding import (
+    abandoning,
+    amending,
+    cancelling,
+    changing,
+    findings,
+    placing,
+    returning,
+    shipping,
+    tokens,
+)
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.events import (
     AddressChanged,
     Amended,
+    AuthorizationAbandoned,
     Cancelled,
     Closed,
+    CustomerTokenCancelled,
+    CustomerTokenRequested,
     Data,
     DueDateExtensionRequested,
     ExtensionRequested,
@@ -35,6 +48,10 @@ Decide = Callable[[DecisionBuilder, Pending, Any], None]
 Succeed = Callable[[DecisionBuilder, Operation, Succeeded], None]
 Refuse = Callable[[DecisionBuilder, Operation, Refusal], None]
 
+_TOKENS: Final = "whether the provider made a customer token (its support can say, by time and authorization)"
+_INVOICE: Final = "whether the customer got the invoice"
+_ORDER: Final = "the order at the provider by its merchant reference"
+
 
 @dataclass(frozen=True, slots=True)
 class ByReading:
@@ -42,21 +59,44 @@ class ByReading:
 
     find: findings.Finder
     unaccounted: Callable[[Order, Snapshot], int] | None = None
+    look_up: str = _ORDER
 
 
 @dataclass(frozen=True, slots=True)
 class ByRepeating:
     """The same request gets the same answer while the provider remembers it; after that the authorization is withdrawn."""
 
+    look_up: str = _ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`."""
+
+    look_up: str
+
 
 @dataclass(frozen=True, slots=True)
 class NoEvidence:
-    """It can only be repeated, and then a person has to look. `gone_is_done`: a 404 to a repeat proves it."""
+    """It can only be repeated, and then a person has to look.
+
+    `gone_is_done`: a 404 to a repeat proves it. `once`: a repeat might do it again, so that a lost answer goes to a
+    person at once.
+    """
 
     gone_is_done: bool = False
+    once: bool = False
+    look_up: str = _ORDER
 
 
-Evidence = ByReading | ByRepeating | NoEvidence
+@dataclass(frozen=True, slots=True)
+class ByTokenRead:
+    """It ends by a read of the customer token alone: a success only says that it was accepted."""
+
+    look_up: str = "the customer token at the provider"
+
+
+Evidence = ByReading | ByRepeating | ByKey | ByTokenRead | NoEvidence
 _SHOWN: Final = ByReading(findings.find_change)
 
 
@@ -64,9 +104,11 @@ _SHOWN: Final = ByReading(findings.find_change)
 class OperationSpec:
     """One row.
 
-    `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its events don't wait for the
-    provider's review. `after_rejection`: its events are decided for an order that was rejected, too. `creates_id`: the provider gives what it makes an id. `only_reads`: it is a read, there is no
-    request to freeze. `adopts`: a read in its name takes the provider's order over.
+    `call_kind`: of its request. `outcomes`: those that can tell its success, the usual one first. `beside_review`: its
+    events don't wait for the provider's review. `after_rejection`: its events are decided for an order that was
+    rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider
+    gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read,
+    there is no request to freeze. `adopts`: a read in its name takes the provider's order over.
     """
 
     name: OperationType
@@ -79,7 +121,9 @@ class OperationSpec:
     moves_money: bool = True
     beside_review: bool = False
     after_rejection: bool = False
+    without_order: bool = False
     creates_id: bool = False
+    secret_id: bool = False
     only_reads: bool = False
     adopts: bool = False
 
@@ -117,11 +161,24 @@ _ROWS: Final = (
         adopts=True,  # when a person has named the order whose answer was lost
     ),
     OperationSpec(
+        name="create_token_order",
+        call_kind="placing",
+        succeed=placing.created,
+        refuse=placing.refused,
+        outcomes=("authorized", "captured", "review_pending"),
+        evidence=ByKey(look_up=_ORDER),
+        creates_id=True,
+        adopts=True,  # when a person has named the order whose answer was lost
+    ),
+    OperationSpec(
         name="cancel_authorization",
-        succeed=placing.authorization_cancelled,
-        refuse=placing.authorization_not_cancelled,
-        outcomes=("cancelled",),
+        decides={AuthorizationAbandoned: abandoning.decide},
+        succeed=abandoning.withdrawn,
+        refuse=abandoning.not_withdrawn,
+        outcomes=("cancelled", "abandoned"),
         evidence=NoEvidence(gone_is_done=True),  # nobody but us could have used the authorization
+        beside_review=True,
+        without_order=True,
     ),
     OperationSpec(
         name="take_over",
@@ -189,7 +246,7 @@ _ROWS: Final = (
         evidence=_SHOWN,
         moves_money=False,
     ),
-    _change("resend_invoice", InvoiceResendRequested, "invoice_resent", changing.decide_of_capture, NoEvidence()),
+    _change("resend_invoice", InvoiceResendRequested, "invoice_resent", changing.decide_of_capture, ByKey(_INVOICE)),
     OperationSpec(
         name="read_due_dates",
         call_kind="reading",
@@ -206,7 +263,7 @@ _ROWS: Final = (
         succeed=changing.due_date_extended,
         refuse=changing.refused,
         outcomes=("due_date_extended",),
-        evidence=NoEvidence(),
+        evidence=ByKey(look_up="the invoice's due date at the provider"),
         moves_money=False,
     ),
     OperationSpec(
@@ -218,6 +275,31 @@ _ROWS: Final = (
         evidence=ByReading(findings.find_extension),
         moves_money=False,
         beside_review=True,
+    ),
+    OperationSpec(
+        name="create_customer_token",
+        call_kind="placing",
+        decides={CustomerTokenRequested: tokens.decide_request},
+        succeed=tokens.created,
+        refuse=tokens.not_created,
+        outcomes=("customer_token_created",),
+        evidence=NoEvidence(once=True, look_up=_TOKENS),
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
+        creates_id=True,
+        secret_id=True,
+    ),
+    OperationSpec(
+        name="cancel_customer_token",
+        decides={CustomerTokenCancelled: tokens.decide_cancel},
+        succeed=tokens.cancelled,
+        refuse=changing.refused,
+        outcomes=("customer_token_cancelled",),
+        evidence=ByTokenRead(),
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
     ),
 )
 

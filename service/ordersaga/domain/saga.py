@@ -14,7 +14,7 @@ from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.results import Result, Retryable
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByReading, ByRepeating
+from ordersaga.domain.operations import ByReading, ByRepeating, ByTokenRead
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
@@ -113,12 +113,26 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
         return Wait(operation.due)
     spec = operations.spec_of(operation)
     if spec.only_reads or operation.stage == "read":
-        return Read(order.provider_order_id or "", operation)
+        return _read_of(order, operation, rules)
+    return _next_write(order, operation, now, rules)
+
+
+def _read_of(order: Order, operation: Operation, rules: Rules) -> Read:
+    if isinstance(operations.spec_of(operation).evidence, ByTokenRead):
+        reading = rules.terms[order.provider].reading(order.details.requests[operation.id])
+        return Read("", operation, reading)
+    return Read(order.provider_order_id or "", operation)
+
+
+def _next_write(order: Order, operation: Operation, now: float, rules: Rules) -> Next:
+    """`Elapsed`: it isn't made any more."""
+    if evidence.exhausted(order, operation, now, rules):
+        return Elapsed()
     request = order.details.requests[operation.id]
     forgotten = evidence.outlives_key(order, operation, now, rules)
-    match spec.evidence:
-        case ByReading() if forgotten or evidence.predates_restore(operation, rules):
-            return Read(order.provider_order_id or "", operation)
+    match operations.spec_of(operation).evidence:
+        case ByReading() | ByTokenRead() if forgotten or evidence.predates_restore(operation, rules):
+            return _read_of(order, operation, rules)
         case ByRepeating() if forgotten or operation.stage == "revoke":
             return Revoke(operation, rules.terms[order.provider].revocation(request))
         case _:
@@ -161,6 +175,7 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
     if isinstance(call, Elapsed) or result is None:
         if order.operations or order.has_attention(_OUR_FAULT):
             refreshing.warn_of_expiry(builder)
+        evidence.give_up(builder)
         return _advanced(builder)
     if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
         refreshing.warn_of_another(builder, other)
@@ -243,15 +258,13 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
         if isinstance(data, Placed):
             placing.refused_by_rules(builder, data)
         raise unfit
-    if not isinstance(data, Placed):
+    row = operations.DECIDED_BY[type(data)]
+    if not isinstance(data, Placed) and not row.without_order:
         if order.status == "new":
-            if builder.waited_out(pending, "order"):
-                raise Refused("order_unknown", "no placed order of this id came in time")
-            raise Hold("order", builder.rules.waits_order)
-        if order.status in _ENDED_BY_RULES and not (
-            order.refundable and operations.DECIDED_BY[type(data)].after_rejection
-        ):
-            raise Refused("order_rejected", "the order's placing was rejected")
+            builder.wait_for_order(pending)
+        if order.status in _ENDED_BY_RULES and not (order.refundable and row.after_rejection):
+            why = "authorization was abandoned" if order.status == "abandoned" else "placing was rejected"
+            raise Refused("order_rejected", f"the order's {why}")
     operations.decide(builder, pending, data)
 
 
@@ -259,8 +272,14 @@ def _unfit(builder: DecisionBuilder, data: Data) -> Refused | None:
     """Checks the amounts, then the provider's limits: what fails here fails in any state of the order."""
     if isinstance(data, Placed | Amended) and (inconsistencies := inconsistent_amounts(data)):
         return Refused("amounts_do_not_add_up", *inconsistencies)
-    provider = data.payment.provider if isinstance(data, Placed) else builder.order.provider
-    terms = builder.rules.terms.get(provider)
+    terms = builder.rules.terms.get(_provider_of(builder, data) or "")
     if terms is not None and (refusals := terms.refusals(data)):
         return Refused("not_acceptable_to_provider", *refusals)
     return None
+
+
+def _provider_of(builder: DecisionBuilder, data: Data) -> str | None:
+    if isinstance(data, Placed):
+        return data.payment.provider
+    row = operations.DECIDED_BY[type(data)]
+    return builder.able(row.name) if row.without_order else builder.order.provider

@@ -51,6 +51,10 @@ def _for_a_person(order: Order) -> bool:
 
 
 def _money(order: Order) -> Iterator[str]:
+    if order.key.kind == "subscription":
+        yield _CUSTOMER_TOKENS.get(order.status, "No customer token was created.")
+        yield from _lost(order)
+        return
     if order.captured_amount:
         refunded = f", and {_sum(order, order.refunded_amount)} of it is refunded" if order.refunded_amount else ""
         yield f"Money is taken: {_sum(order, order.captured_amount)} is captured{refunded}."
@@ -65,6 +69,17 @@ def _money(order: Order) -> Iterator[str]:
         yield "The order was rejected."
     elif order.accepted:
         yield "Nothing is left to capture."
+    yield from _lost(order)
+
+
+_CUSTOMER_TOKENS = {
+    "new": "No customer token is requested yet.",
+    "active": "Its customer token can be used.",
+    "cancelled": "Its customer token is cancelled.",
+}
+
+
+def _lost(order: Order) -> Iterator[str]:
     for operation in order.operations[:1]:
         if operation.unknown:
             yield f"A response was lost: {_name(order, operation)} may have taken effect."

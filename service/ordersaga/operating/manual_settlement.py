@@ -7,6 +7,7 @@ from msgspec import Struct
 from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Outcome
+from ordersaga.domain.operations import spec_of
 from ordersaga.domain.uncertainty.manual import ENDING, JOURNALLED, NotSettledError, TookEffect, Verdict
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.one_order import write_decision
@@ -51,7 +52,7 @@ class ManualSettlement:
                 raise NotSettledError(key, "a worker is processing it: try again in a minute")
             rules = self._rulebook.of(key.merchant)
             decision = saga.settle_manually(row.order, operation_id, verdict, by, clock.now, rules)
-            if isinstance(verdict, TookEffect) and verdict.provider_id is not None:
+            if isinstance(verdict, TookEffect) and verdict.provider_id is not None and not _is_secret(row.order):
                 await self._claim_id(tx, row.order, verdict.provider_id)
             await write_decision(tx, row, decision, clock, rules, self._instance, by)
         under_way = {operation.id for operation in decision.order.operations}
@@ -69,6 +70,10 @@ class ManualSettlement:
                 order.key, f"{provider_id!r} belongs to order {owner.subject!r}: look up the id of this order"
             )
         await tx.move_id(one)
+
+
+def _is_secret(order: Order) -> bool:
+    return spec_of(order.operations[0]).secret_id
 
 
 def _refuse_if_ended(key: Key, shown: OrderView | None, operation_id: str) -> None:

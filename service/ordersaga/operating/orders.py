@@ -35,11 +35,17 @@ async def find_order(store: Store, name: str, merchant: str | None, providers: S
     return found[0]
 
 
-async def show_order(store: Store, key: Key) -> OrderView:
-    """The order with its journal, without its details, which may be personal data. Raises OperatingError."""
+async def read_order(store: Store, key: Key) -> OrderView:
+    """The order with its journal and its details: to decide by, not to be shown. Raises OperatingError."""
     shown = await store.show_order(key)
     if shown is None:
         raise OperatingError(f"there is no {key.kind} {key.subject!r} of merchant {key.merchant!r}")
+    return shown
+
+
+async def show_order(store: Store, key: Key) -> OrderView:
+    """The order with its journal, without its details, which may be personal data. Raises OperatingError."""
+    shown = await read_order(store, key)
     return replace(shown, order=replace(shown.order, details=Details()))
 
 

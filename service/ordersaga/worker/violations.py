@@ -46,10 +46,11 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
     match call, result:
         case Send() | Revoke(), Succeeded():
             return True
-        case Send(), Rejected(conclusive=True):
-            return True
-        case Send(), Rejected(status=404):
-            return spec_of(operation).evidence == NoEvidence(gone_is_done=True)
+        case Send(), Rejected():
+            gone = result.status == 404 and spec_of(operation).evidence == NoEvidence(gone_is_done=True)
+            return result.conclusive or gone
+        case Read(), Succeeded(token_status=status) if status is not None:
+            return status == "cancelled" or operation.absent > 0
         case Read(), Succeeded(snapshot=snapshot) if snapshot is not None:
             adopted = spec_of(operation).adopts  # a person has named the order: it ends as a success only
             shown = adopted or isinstance(evidence.find(order, operation, snapshot, rules), Present)

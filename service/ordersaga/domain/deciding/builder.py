@@ -77,6 +77,19 @@ class DecisionBuilder:
     def journal(self, what: str, name: str, **fields: Any) -> None:
         self._entries.append(Entry(what, self.now, name, **fields))
 
+    def able(self, operation: OperationType) -> str | None:
+        """The provider of an event that names none: the one that has the order, else one that has the operation."""
+        known, given = self.order.provider, self.rules.terms
+        names = [known] if self.order.accepted else sorted(given)
+        return next((name for name in names if name in given and given[name].supports(operation)), None)
+
+    def turn_to_able(self, operation: OperationType) -> None:
+        """Raises Refused."""
+        provider = self.able(operation)
+        if provider is None:
+            raise Refused("unsupported_by_provider", f"no provider of this merchant has {operation}")
+        self.change(provider=provider)
+
     # events that wait
 
     def arrive(self, cause: Cause, data: Data, raw: bytes, *, first: bool = False, taken: bool = False) -> None:
@@ -139,6 +152,12 @@ class DecisionBuilder:
 
     def data_kept(self, operation: Operation) -> Data:
         return decode_data(operation.cause.type, self.order.details.waiting[operation.id])
+
+    def wait_for_order(self, pending: Pending) -> None:
+        """Raises Hold, and Refused once it has waited for long enough."""
+        if self.waited_out(pending, "order"):
+            raise Refused("order_unknown", f"no placed {self.order.key.kind} of this id came in time")
+        raise Hold("order", self.rules.waits_order)
 
     def wait_for_review(self) -> None:
         """Raises Hold while the provider reviews the order."""

@@ -23,12 +23,14 @@ from ordersaga.domain.model.order import (
 from ordersaga.domain.model.outcomes import OperationSummary
 from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
 
+BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
+_TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     order = builder.order
-    if not _starts_afresh(order):
+    if not starts_afresh(order):
         raise Refused("order_exists", f"order is {order.status}")
     _supported(builder, data)
     if pending.taken:
@@ -40,34 +42,46 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     if data.payment.order_id is not UNSET:
         builder.change(provider_order_id=data.payment.order_id)
         builder.begin_read(builder.plan("take_over", pending.cause, data.order_amount))
+    elif cancel is not None and data.payment.customer_token is not UNSET:
+        builder.drop(cancel)
+        builder.change(status="rejected", placed=None)
+        builder.emit("cancelled", cancel.cause)
+        builder.refuse(pending.cause, BEFORE)
     elif cancel is not None:
         builder.drop(cancel)
         operation = builder.plan("cancel_authorization", cancel.cause, data.order_amount, also=pending.cause)
         builder.begin(operation, data)
     else:
-        operation = builder.plan("create_order", pending.cause, data.order_amount, at_once=data.auto_capture)
+        if data.payment.tokenize is not UNSET:
+            builder.begin(builder.plan("create_customer_token", pending.cause, 0, step=_TOKEN_STEP), data)
+        operation = builder.plan(_way(data), pending.cause, data.order_amount, at_once=data.auto_capture)
         builder.begin(operation, data)
 
 
-def _starts_afresh(order: Order) -> bool:
+def starts_afresh(order: Order) -> bool:
     """Captured money keeps its order: it may have to be returned."""
     return order.status in _STARTS_AFRESH and not order.captured_amount
 
 
 def refused_by_rules(builder: DecisionBuilder, data: Placed) -> None:
     """The order is rejected before it began, unless an earlier `placed` was accepted."""
-    if _starts_afresh(builder.order):
+    if starts_afresh(builder.order):
         builder.change(status="rejected", provider=data.payment.provider)
 
 
 def _supported(builder: DecisionBuilder, data: Placed) -> None:
     provider = data.payment.provider
-    way: OperationType = "create_order" if data.payment.order_id is UNSET else "take_over"
     terms = builder.rules.terms.get(provider)
-    if terms is None or not terms.supports(way, data):
+    if terms is None or not terms.supports(_way(data), data):
         refused_by_rules(builder, data)
         what = f"has no account with {provider}" if terms is None else f"can't pay this way with {provider}"
         raise Refused("unsupported_by_provider", f"this merchant {what}")
+
+
+def _way(data: Placed) -> OperationType:
+    if data.payment.order_id is not UNSET:
+        return "take_over"
+    return "create_order" if data.payment.customer_token is UNSET else "create_token_order"
 
 
 def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
@@ -173,23 +187,6 @@ def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) ->
 
 def read_only(_builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
     raise AssertionError(f"{operation.type} {operation.id} is a read: it ends by what the read shows")
-
-
-def authorization_cancelled(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
-    """The authorization ended before an order was made of it: this `placed` counts as rejected."""
-    builder.change(status="rejected", placed=None)
-    builder.emit("cancelled", operation.cause, operation=summary_of(operation, None, operation.amount))
-    if operation.also:
-        refusal = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
-        builder.refuse(operation.also, refusal)
-
-
-def authorization_not_cancelled(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """The provider knows no unused authorization of this token; no order was made here either."""
-    builder.change(status="rejected", placed=None)
-    builder.refuse(operation.cause, refusal, operation=operation)
-    if operation.also:
-        builder.refuse(operation.also, Refusal("cancelled_before_authorized", ("the shop cancelled the order first",)))
 
 
 def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> None:

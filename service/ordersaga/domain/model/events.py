@@ -188,6 +188,31 @@ class DueDateExtensionRequested(Data, frozen=True, kw_only=True):
     number_of_days: Integer
 
 
+class AuthorizationAbandoned(Data, frozen=True, kw_only=True):
+    authorization_token: Id
+
+
+class CustomerTokenRequested(Data, frozen=True, kw_only=True):
+    authorization_token: Id
+    purchase_country: Country
+    purchase_currency: Currency
+    locale: str
+    description: str
+    intended_use: str
+    customer: Given | UnsetType = UNSET
+    billing_address: Given | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        check_fields(self.customer, CustomerFields)
+        check_fields(self.billing_address, AddressFields)
+
+
+class CustomerTokenCancelled(Data, frozen=True, kw_only=True):
+    """No token: the one that was created for this subscription."""
+
+    customer_token: Id | UnsetType = UNSET
+
+
 TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.placed.v1": Placed,
     "shop.order.shipped.v1": Shipped,
@@ -201,6 +226,9 @@ TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.authorization_extension_requested.v1": ExtensionRequested,
     "shop.order.invoice_resend_requested.v1": InvoiceResendRequested,
     "shop.order.due_date_extension_requested.v1": DueDateExtensionRequested,
+    "shop.order.authorization_abandoned.v1": AuthorizationAbandoned,
+    "shop.order.customer_token_requested.v1": CustomerTokenRequested,
+    "shop.order.customer_token_cancelled.v1": CustomerTokenCancelled,
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(data) for name, data in TYPES.items()}
 
@@ -208,6 +236,11 @@ _DECODERS: Final = {name: msgspec.json.Decoder(data) for name, data in TYPES.ite
 def decode_data(event_type: str, data: bytes | msgspec.Raw) -> Data:
     """The typed data of a known event type. Raises KeyError (unknown type) or msgspec.MsgspecError (with a JSON path)."""
     return _DECODERS[event_type].decode(data)
+
+
+def kind_of(event_type: str) -> Literal["order", "subscription"]:
+    """Of what the event's subject is."""
+    return "subscription" if event_type.startswith("shop.order.customer_token_") else "order"
 
 
 class Cause(Struct, frozen=True, omit_defaults=True):

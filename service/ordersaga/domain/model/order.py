@@ -10,7 +10,9 @@ from ordersaga.domain.model.fields import OrderLine
 Status = Literal[
     "new", "checkout", "pending_payment", "pending_review", "authorized", "part_captured", "captured",
     "cancelled", "expired", "rejected", "abandoned",
+    "active",
 ]  # fmt: skip
+"""`active`: of a subscription, whose customer token can be used; it is also new, rejected or cancelled."""
 OperationType = str  # the name of a row of `domain.operations`
 Stage = Literal["send", "read", "revoke", "stuck"]
 
@@ -151,6 +153,7 @@ class Details(Struct, frozen=True, omit_defaults=True):
     lines: tuple[OrderLine, ...] = ()  # as placed or last amended
     requests: dict[str, Request] = {}  # operation id -> frozen request
     waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
+    customer_token: str = ""  # of a subscription: the last that was created
 
 
 class UnknownFields(Struct, frozen=True):

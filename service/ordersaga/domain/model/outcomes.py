@@ -82,10 +82,11 @@ class Send(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """Read the order at the provider: evidence for `operation`, else a refresh."""
+    """Read the order at the provider: evidence for `operation`, else a refresh. `request`: reads something else of it."""
 
     provider_order_id: str
     operation: Operation | None = None
+    request: Request | None = None
 
 
 class Revoke(Struct, frozen=True):

@@ -42,14 +42,18 @@ class Snapshot(Struct, frozen=True):
     facts: dict[str, Any] = {}  # what changes without money set, under the provider's names; "": not set
 
 
+TokenStatus = Literal["active", "suspended", "cancelled"]
+
+
 class Succeeded(Struct, frozen=True):
     """The call took effect (or is a recognised replay of what did). `provider_id`: order, capture or refund id."""
 
     provider_id: str | None = None
     correlation_id: str | None = None
     fraud_status: str | None = None  # of a created order
-    result: dict[str, Any] = {}  # what the shop needs: redirect_url, payment_method, options, …
-    snapshot: Snapshot | None = None  # of a read
+    result: dict[str, Any] = {}  # what the shop needs: redirect_url, payment_method, customer_token, options, …
+    snapshot: Snapshot | None = None  # of a read of the order
+    token_status: TokenStatus | None = None  # of a read of a customer token
 
 
 class Rejected(Struct, frozen=True):
@@ -63,6 +67,7 @@ class Rejected(Struct, frozen=True):
     correlation_id: str | None = None
     status: int | None = None
     conclusive: bool = False
+    advice: str | None = None  # what the shop may do
 
 
 class Retryable(Struct, frozen=True):

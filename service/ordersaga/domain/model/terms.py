@@ -38,6 +38,10 @@ class Terms(Protocol):
         """Of a create_order's frozen request: the one that withdraws its authorization."""
         ...
 
+    def reading(self, request: Request) -> Request:
+        """Of the frozen request of a change to a customer token: the one that reads the token."""
+        ...
+
     def key_seconds(self, operation: OperationType) -> float:
         """How long a repeat of the same request is trusted to be recognised, from the first send."""
         ...

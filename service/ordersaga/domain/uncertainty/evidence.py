@@ -8,14 +8,13 @@ from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.deciding.findings import Finding, Present
 from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Elapsed, Send
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, TokenStatus, Unknown
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByReading, spec_of
+from ordersaga.domain.operations import ByKey, ByReading, NoEvidence, spec_of
 
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
 )
-_LOOK_UP = "look the order up at the provider by its merchant reference, then use `ordersaga order settle`"
 
 
 def mark_uncertain(order: Order, since: float, until: float) -> Order:
@@ -51,8 +50,27 @@ def begun(order: Order, call: Call | Elapsed, since: float | None) -> Order:
 
 def predates_restore(operation: Operation, rules: Rules) -> bool:
     """A database that was restored from a backup may have lost the record that this was sent."""
-    asked = min(operation.cause.sent or operation.opened, operation.opened)
-    return rules.restored_at > 0 and max(asked, operation.looked_up) <= rules.restored_at
+    return rules.restored_at > 0 and max(_asked(operation), operation.looked_up) <= rules.restored_at
+
+
+def _asked(operation: Operation) -> float:
+    """It was not sent before."""
+    return min(operation.cause.sent or operation.opened, operation.opened)
+
+
+def exhausted(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
+    """It may have been sent, a repeat might not be recognised as one, and no read would show it: a person has to look."""
+    restored = predates_restore(operation, rules)
+    if not (operation.unknown or restored):
+        return False
+    match spec_of(operation).evidence:
+        case NoEvidence(once=once):
+            return once
+        case ByKey():
+            since = _asked(operation) if restored else operation.first_sent or operation.opened
+            return now + rules.call_deadline > since + rules.terms[order.provider].key_seconds(operation.type)
+        case _:
+            return False
 
 
 def outlives_key(order: Order, operation: Operation, now: float, rules: Rules) -> bool:
@@ -76,14 +94,34 @@ def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Suc
     match result:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
             return _judge_snapshot(builder, operation, snapshot)
+        case Succeeded(token_status=status) if status is not None:
+            return _judge_token(builder, operation, status)
         case Retryable() | Unknown() | Succeeded():
             again = replace(operation, attempts=operation.attempts + 1)
             builder.replace_current(replace(again, due=builder.backoff(again)))
+        case Rejected() if not operation.unknown and operation.refused is not None:
+            return operation.refused
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
             escalate(builder, operation, Refusal(code, messages, correlation_id))
         case _:
             assert_never(result)
     return None
+
+
+def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenStatus) -> Succeeded | Refusal | None:
+    """A cancellation that was accepted takes effect some time later; one that was refused may have been made before."""
+    if status == "cancelled":
+        return Succeeded()
+    refused = operation.refused
+    if refused is None or operation.unknown or predates_restore(operation, builder.rules):
+        if builder.now < (operation.last_sent or operation.opened) + builder.rules.absent_after:
+            again = replace(operation, attempts=operation.attempts + 1)
+            builder.replace_current(replace(again, due=builder.backoff(again)))
+            return None
+        refused = _absent(builder, operation, None)
+    if refused is None:
+        return None
+    return replace(refused, messages=(*refused.messages, f"the provider shows the token as {status}"))
 
 
 def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Succeeded | Refusal | None:
@@ -100,15 +138,15 @@ def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapsh
             assert_never(finding)
 
 
-def _unaccounted(order: Order, operation: Operation, seen: Snapshot) -> bool:
+def _unaccounted(order: Order, operation: Operation, seen: Snapshot | None) -> bool:
     """Do the provider's sums hold as much money as this moves that neither its list nor ours accounts for?"""
     evidence = spec_of(operation).evidence
-    if not isinstance(evidence, ByReading) or evidence.unaccounted is None:
+    if not isinstance(evidence, ByReading) or evidence.unaccounted is None or seen is None:
         return False
     return evidence.unaccounted(order, seen) >= operation.amount
 
 
-def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Refusal | None:
+def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot | None) -> Refusal | None:
     """Counts only when read twice, both late enough after the last send, and when no sum contradicts it."""
     sent = operation.last_sent or operation.opened
     if predates_restore(operation, builder.rules):
@@ -128,8 +166,19 @@ def _absent(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> R
     return None
 
 
+def give_up(builder: DecisionBuilder) -> None:
+    """Escalates the order's operation if it is exhausted."""
+    order = builder.order
+    operation = order.operations[0] if order.operations else None
+    if operation is None or operation.stage == "stuck" or operation.due > builder.now:
+        return
+    if operation.stage != "read" and exhausted(order, operation, builder.now, builder.rules):
+        escalate(builder, replace(operation, unknown=True), operation.refused)
+
+
 def escalate(builder: DecisionBuilder, operation: Operation, refusal: Refusal | None) -> None:
     """No more evidence can be had: a person has to look. The operation stays open and is never sent again by itself."""
     stuck = replace(operation, stage="stuck", attention=True)
     builder.replace_current(stuck)
-    builder.raise_attention(stuck, "answer_lost", _LOOK_UP, refusal)
+    look_up = spec_of(operation).evidence.look_up
+    builder.raise_attention(stuck, "answer_lost", f"look up {look_up}, then use `ordersaga order settle`", refusal)

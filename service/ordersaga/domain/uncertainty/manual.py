@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.order import Key, Operation, Order, Refusal
 from ordersaga.domain.model.results import Succeeded
-from ordersaga.domain.operations import ByReading, spec_of
+from ordersaga.domain.operations import ByReading, ByTokenRead, spec_of
 from ordersaga.domain.uncertainty import settling
 
 CODE: Final = "settled_by_hand"
@@ -125,7 +125,7 @@ def _check_id(order: Order, operation: Operation, provider_id: str | None) -> No
         raise NotSettledError(order.key, f"{what} needs the id that the provider gave it: look it up there")
     elif not _ID.fullmatch(provider_id):
         raise NotSettledError(order.key, f"{provider_id!r} can't be an id of the provider: copy it from there")
-    elif provider_id in order.provider_ids:
+    elif provider_id in order.provider_ids and not (spec.adopts and provider_id == order.provider_order_id):
         raise NotSettledError(order.key, f"{provider_id!r} is another operation's: look up the id of {what}")
 
 
@@ -156,7 +156,7 @@ def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
     stuck_since = attention.since if attention else now
     return replace(
         again,
-        stage="read" if isinstance(spec.evidence, ByReading) else "send",
+        stage="read" if isinstance(spec.evidence, ByReading | ByTokenRead) else "send",
         unknown=True,
         first_sent=operation.first_sent or operation.opened,
         last_sent=max(operation.last_sent or stuck_since, stuck_since),
@@ -166,5 +166,6 @@ def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
 def _note(
     builder: DecisionBuilder, verdict: str, operation: Operation, by: str, provider_id: str | None = None
 ) -> None:
-    what = f"{operation.type} {provider_id or ''}".rstrip()
+    shown = "" if spec_of(operation).secret_id else provider_id or ""
+    what = f"{operation.type} {shown}".rstrip()
     builder.journal(JOURNALLED, verdict, operation_id=operation.id, amount=operation.amount, note=f"{what}, by {by}")

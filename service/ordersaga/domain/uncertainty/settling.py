@@ -10,7 +10,7 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
-from ordersaga.domain.operations import ByReading, ByRepeating, NoEvidence, spec_of
+from ordersaga.domain.operations import ByKey, ByReading, ByRepeating, ByTokenRead, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 
 
@@ -36,10 +36,12 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
         last_sent=builder.now,
     )
     match result:
+        case Succeeded() if isinstance(spec_of(operation).evidence, ByTokenRead):
+            builder.replace_current(replace(operation, stage="read", due=builder.now))
         case Succeeded():
             succeed(builder, operation, result)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
-            refusal = Refusal(code, messages, correlation_id)
+            refusal = Refusal(code, messages, correlation_id, result.advice)
             if result.conclusive:
                 fail(builder, operation, refusal)
             else:
@@ -57,6 +59,9 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
 
 def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, status: int | None) -> None:
     """A refusal ends the operation, unless it may be the repeat of what succeeded: then only evidence does."""
+    if isinstance(spec_of(operation).evidence, ByTokenRead):
+        builder.replace_current(replace(operation, refused=refusal, stage="read", due=builder.now))
+        return
     if not operation.unknown and not evidence.predates_restore(operation, builder.rules):
         fail(builder, operation, refusal)
         return
@@ -68,7 +73,7 @@ def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, s
             builder.replace_current(replace(uncertain, stage="read"))
         case NoEvidence(gone_is_done=True) if status == 404:
             succeed(builder, operation, Succeeded())
-        case NoEvidence():
+        case NoEvidence() | ByKey() | ByTokenRead():
             evidence.escalate(builder, uncertain, refusal)
 
 
@@ -77,7 +82,10 @@ def _uncertain(builder: DecisionBuilder, operation: Operation) -> None:
     stage, lost = operation.stage, operation.lost + 1
     if isinstance(spec_of(operation).evidence, ByRepeating) and lost > builder.rules.create_repeats:
         stage = "revoke"
-    builder.replace_current(replace(operation, unknown=True, lost=lost, stage=stage, due=builder.backoff(operation)))
+    uncertain = replace(operation, unknown=True, lost=lost, stage=stage, due=builder.backoff(operation))
+    builder.replace_current(uncertain)
+    if evidence.exhausted(builder.order, uncertain, builder.now, builder.rules):
+        evidence.escalate(builder, uncertain, None)
 
 
 def _settle_read(builder: DecisionBuilder, operation: Operation, result: Result) -> None:

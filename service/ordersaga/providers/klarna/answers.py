@@ -74,7 +74,9 @@ def _answered(operation: KlarnaOperation, answer: Answer, now: float) -> Result:
         case "rejected":
             code = _code(answer, error)
             conclusive = (answer.status, code) in operation.conclusive
-            return Rejected(code, _messages(error), correlation_id, answer.status, conclusive)
+            return Rejected(
+                code, _messages(error), correlation_id, answer.status, conclusive, operation.advice.get(code)
+            )
         case "unauthorized":
             return Retryable("unauthorized", None, correlation_id, answer.status)
         case "too_many_requests":

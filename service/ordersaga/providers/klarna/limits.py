@@ -18,6 +18,7 @@ MOST_MESSAGES: Final = 100
 _MOST_AMOUNT: Final = 200_000_000
 _MAY_BE_NEGATIVE: Final = frozenset({"discount", "gift_card", "store_credit"})
 COUNTRY: Final = re.compile("[A-Za-z]{2}")
+LOCALE: Final = re.compile("[A-Za-z]{2}(?:-[A-Za-z]{2})*")
 _INTERVALS: Final = frozenset({"DAY", "WEEK", "MONTH", "YEAR"})
 _ADDRESS: Final = {
     "title": 20,

@@ -46,6 +46,8 @@ class KlarnaOperation:
 
     `freeze`: None for a read; `read`: of something else than the whole order. `limits`: by event, what Klarna wouldn't take of its data. `conflict`: what a 409 means.
     `conclusive`: status and code of refusals which prove that no earlier attempt succeeded. `key_seconds`: how long a repeat is trusted to be recognised, from the first send; 0: it has no key.
+    `ways`: of an operation that `placed` asks for, which fields of `payment` name it, each set of them.
+    `advice`: by the code of a refusal, what the shop may do.
     `shows`: of a change without money, whether a read shows what its request asked for. `notified`: the request, asking for
     notifications at an address of ours.
     """
@@ -60,6 +62,8 @@ class KlarnaOperation:
     key_seconds: float = ORDER_MANAGEMENT_KEY
     shows: Callable[[Request, Snapshot], bool | None] | None = None
     notified: Callable[[Request, str], Request] | None = None
+    ways: tuple[frozenset[str], ...] = ()
+    advice: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reads(self) -> bool:

@@ -5,14 +5,15 @@ from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from ordersaga.domain.model.events import Data, Placed
+from ordersaga.domain.model.events import AuthorizationAbandoned, CustomerTokenRequested, Data, Placed
 from ordersaga.domain.model.order import Operation, Order, Request
 
 Json = dict[str, Any]
 
 _AUTHORIZATIONS: Final = "/payments/v1/authorizations"
+_CUSTOMER_TOKENS: Final = "/customer-token/v1/tokens"
 _ORDERS: Final = "/ordermanagement/v1/orders"
 
 
@@ -43,13 +44,19 @@ def given(data: Struct, names: Iterable[str]) -> Json:
 
 
 def authorization_path(order: Order, operation: Operation, data: Data | None) -> str:
-    """Of the authorization that the `placed` event came with."""
-    token = data.payment.authorization_token if isinstance(data, Placed) else UNSET
+    """Of the authorization that the event came with."""
+    token: str | UnsetType = UNSET
+    if isinstance(data, Placed):
+        token = data.payment.authorization_token
+    elif isinstance(data, AuthorizationAbandoned | CustomerTokenRequested):
+        token = data.authorization_token
     if token is UNSET:
-        raise ValueError(
-            f"order {order.key.subject!r}: {operation.type} needs the placed event with its authorization token"
-        )
+        raise ValueError(f"order {order.key.subject!r}: {operation.type} needs its event, with an authorization token")
     return f"{_AUTHORIZATIONS}/{quote(token, safe='')}"
+
+
+def customer_token_path(token: str) -> str:
+    return f"{_CUSTOMER_TOKENS}/{quote(token, safe='')}"
 
 
 def order_path(provider_order_id: str) -> str:

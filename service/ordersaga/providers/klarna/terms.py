@@ -9,7 +9,7 @@ from ordersaga.domain.model.events import Data, Placed
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Snapshot
 from ordersaga.providers.klarna import limits
-from ordersaga.providers.klarna.operations import create_order
+from ordersaga.providers.klarna.operations import cancel_customer_token, create_order
 from ordersaga.providers.klarna.operations.table import LIMITS, OPERATIONS
 
 _DAY: Final = 86_400
@@ -30,17 +30,13 @@ class KlarnaTerms(Struct, frozen=True):
     notified_at: Callable[[Key, str], str] | None = None
 
     def refusals(self, data: Data) -> list[str]:
-        check = LIMITS.get(type(data))
-        return [] if check is None else limits.first(check(data))
+        return limits.first(message for check in LIMITS.get(type(data), ()) for message in check(data))
 
     def supports(self, operation: OperationType, data: Placed | None = None) -> bool:
-        """Of `placed`: by a plain authorization token, or an order that the shop has made."""
         if data is None:
             return operation in OPERATIONS
-        ways = [way for way in _WAYS if getattr(data.payment, way) is not UNSET]
-        return data.payment.provider == "klarna" and ways == [
-            "order_id" if OPERATIONS[operation].reads else "authorization_token"
-        ]
+        way = frozenset(name for name in _WAYS if getattr(data.payment, name) is not UNSET)
+        return data.payment.provider == "klarna" and way in OPERATIONS[operation].ways
 
     def reduction(self, order: Order, *, to_nothing: bool) -> OperationType:
         """A part is taken off by telling Klarna what is left."""
@@ -59,6 +55,9 @@ class KlarnaTerms(Struct, frozen=True):
 
     def revocation(self, request: Request) -> Request:
         return create_order.revocation(request)
+
+    def reading(self, request: Request) -> Request:
+        return cancel_customer_token.reading(request)
 
     def key_seconds(self, operation: OperationType) -> float:
         return OPERATIONS[operation].key_seconds

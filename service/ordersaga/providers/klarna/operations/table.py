@@ -11,10 +11,13 @@ from ordersaga.providers.klarna.operations.add_tracking import ADD_TRACKING, REC
 from ordersaga.providers.klarna.operations.amend import AMEND
 from ordersaga.providers.klarna.operations.cancel import CANCEL
 from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
+from ordersaga.providers.klarna.operations.cancel_customer_token import CANCEL_CUSTOMER_TOKEN
 from ordersaga.providers.klarna.operations.capture import CAPTURE
 from ordersaga.providers.klarna.operations.change_address import CHANGE_ADDRESS
 from ordersaga.providers.klarna.operations.change_reference import CHANGE_REFERENCE
+from ordersaga.providers.klarna.operations.create_customer_token import CREATE_CUSTOMER_TOKEN
 from ordersaga.providers.klarna.operations.create_order import CREATE_ORDER
+from ordersaga.providers.klarna.operations.create_token_order import CREATE_TOKEN_ORDER
 from ordersaga.providers.klarna.operations.extend_authorization import EXTEND_AUTHORIZATION
 from ordersaga.providers.klarna.operations.extend_due_date import EXTEND_DUE_DATE, READ_DUE_DATES
 from ordersaga.providers.klarna.operations.refund import REFUND
@@ -24,6 +27,7 @@ from ordersaga.providers.klarna.operations.take_over import TAKE_OVER
 
 _ROWS: Final = (
     CREATE_ORDER,
+    CREATE_TOKEN_ORDER,
     CANCEL_AUTHORIZATION,
     TAKE_OVER,
     CAPTURE,
@@ -39,9 +43,12 @@ _ROWS: Final = (
     EXTEND_AUTHORIZATION,
     READ_DUE_DATES,
     EXTEND_DUE_DATE,
+    CREATE_CUSTOMER_TOKEN,
+    CANCEL_CUSTOMER_TOKEN,
 )
 
 OPERATIONS: Final[Mapping[OperationType, KlarnaOperation]] = {row.name: row for row in _ROWS}
-LIMITS: Final[Mapping[type[Data], Callable[[Any], Messages]]] = {
-    event: limits for row in _ROWS for event, limits in row.limits.items()
+LIMITS: Final[Mapping[type[Data], tuple[Callable[[Any], Messages], ...]]] = {
+    event: tuple(row.limits[event] for row in _ROWS if event in row.limits) for row in _ROWS for event in row.limits
 }
+"""By event: those of each operation that it may ask for."""

@@ -18,4 +18,6 @@ def _success(answer: Answer, correlation_id: str | None) -> Result:
     return Succeeded(correlation_id=correlation_id, snapshot=books.snapshot(answer.body))
 
 
-TAKE_OVER: Final = KlarnaOperation(name="take_over", freeze=None, success=_success, key_seconds=0.0)
+TAKE_OVER: Final = KlarnaOperation(
+    name="take_over", freeze=None, success=_success, key_seconds=0.0, ways=(frozenset({"order_id"}),)
+)

@@ -1,0 +1,154 @@
+"""A subscription's customer token is made once, and never twice by us."""
+
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.domain.model.order import Details
+from ordersaga.domain.model.outcomes import Elapsed, Rest, Send
+from ordersaga.domain.model.results import Rejected, Retryable, Succeeded
+from ordersaga.domain.uncertainty.evidence import mark_uncertain
+from ordersaga.domain.uncertainty.manual import HadNoEffect, NotSettledError, TookEffect, TryAgain
+
+from .shop import event, lively
+from .subscriptions import CREATED, REQUESTED, active, cancelling, requesting, seen, settled
+from .uncertain import LOST, told
+
+
+def test_the_events_are_of_a_subscription() -> None:
+    assert event("customer_token_requested", REQUESTED, "e").kind == "subscription"
+    assert event("customer_token_cancelled", {}, "e").kind == "subscription"
+    assert event("closed", {}, "e").kind == "order"
+
+
+def test_a_token_is_made_and_told() -> None:
+    story = requesting()
+    call = story.next()
+    assert isinstance(call, Send)
+    assert (call.request.method, call.request.path, call.request.key) == (
+        "POST",
+        "/authorizations/token/customer-token",
+        None,
+    )
+    (outcome,) = settled(story, CREATED)
+    assert (outcome.what, outcome.final, outcome.books, outcome.provider) == (
+        "customer_token_created",
+        True,
+        None,
+        "klarna",
+    )
+    assert outcome.result == {"customer_token": "chargeable", "redirect_url": "https://pay"}
+    assert outcome.operation is not None
+    assert (outcome.operation.type, outcome.operation.provider_id, outcome.operation.amount) == (
+        "create_customer_token",
+        None,
+        None,
+    )
+    assert (story.order.status, story.next()) == ("active", Rest())
+
+
+def test_the_token_is_kept_in_the_details_alone() -> None:
+    story = active()
+    assert story.order.details.customer_token == "chargeable"
+    assert "chargeable" not in f"{story.entries} {replace(story.order, details=Details())}"
+    cancelling(story)
+    assert "chargeable" not in f"{story.entries} {replace(story.order, details=Details())}"
+
+
+def test_a_refused_token_may_be_requested_again() -> None:
+    story = requesting()
+    (outcome,) = story.answer(Rejected("INVALID_OPERATION", ("intent buy",), "corr", 403, advice="authorize again"))
+    assert outcome.refusal is not None
+    assert (outcome.what, outcome.final, outcome.refusal.code, outcome.refusal.advice) == (
+        "rejected",
+        True,
+        "INVALID_OPERATION",
+        "authorize again",
+    )
+    assert story.order.status == "rejected"
+    requesting(story)
+    assert told(story.answer(CREATED)) == ("customer_token_created", True, None)
+
+
+def test_a_subscription_has_one_token_at_a_time() -> None:
+    story = active()
+    (outcome,) = story.tell("customer_token_requested", REQUESTED)
+    assert told([outcome]) == ("rejected", True, "order_exists")
+    assert outcome.refusal is not None
+    assert "another subscription" in (outcome.refusal.advice or "")
+
+
+def test_after_its_token_was_cancelled_it_may_get_another() -> None:
+    story = cancelling()
+    story.answer(Succeeded())
+    seen(story, "cancelled")
+    requesting(story)
+    story.answer(Succeeded(result={"customer_token": "second"}))
+    assert (story.order.status, story.order.details.customer_token) == ("active", "second")
+
+
+def test_a_lost_creation_is_never_sent_again() -> None:
+    story = requesting()
+    (outcome,) = settled(story, LOST)
+    assert told([outcome]) == ("attention_required", False, "answer_lost")
+    assert outcome.refusal is not None
+    assert "whether the provider made a customer token" in (outcome.refusal.advice or "")
+    assert story.waits_for_a_person()
+    assert lively(story.order, story.now, story.rules)
+
+
+def test_a_creation_under_an_expired_lease_is_never_sent_again() -> None:
+    story = requesting()
+    story.order = mark_uncertain(story.order, story.now, story.now + 30)
+    story.wait(60)
+    assert story.next() == Elapsed()
+    assert [told([one]) for one in story.pass_time(0)] == [("attention_required", False, "answer_lost")]
+    assert story.waits_for_a_person()
+
+
+def test_a_late_answer_still_ends_it() -> None:
+    story = requesting()
+    call = story.next()
+    assert isinstance(call, Send)
+    story.answer(LOST)
+    assert told(story.answer(CREATED, call)) == ("customer_token_created", True, None)
+    assert story.order.attentions == ()
+
+
+def test_after_a_restore_a_creation_goes_to_a_person() -> None:
+    story = requesting()
+    story.rules = replace(story.rules, restored_at=story.now + 1)
+    story.wait(2)
+    assert story.next() == Elapsed()
+    assert [one.what for one in story.pass_time(0)] == ["attention_required"]
+
+
+def test_what_was_turned_away_is_sent_again() -> None:
+    story = requesting()
+    assert story.answer(Retryable("down")) == []
+    story.wait()
+    assert told(story.answer(CREATED)) == ("customer_token_created", True, None)
+
+
+def test_a_person_enters_the_token_which_the_journal_does_not_show() -> None:
+    story = requesting()
+    story.answer(LOST)
+    with pytest.raises(NotSettledError, match="needs the id"):
+        story.say(TookEffect())
+    (outcome,) = story.say(TookEffect("chargeable"))
+    assert (outcome.what, outcome.result) == ("customer_token_created", {"customer_token": "chargeable"})
+    assert story.order.details.customer_token == "chargeable"
+    assert "chargeable" not in f"{story.entries}"
+
+
+def test_a_person_finds_no_token() -> None:
+    story = requesting()
+    story.answer(LOST)
+    assert told(story.say(HadNoEffect("none was made"))) == ("rejected", True, "settled_by_hand")
+
+
+def test_looking_again_for_a_creation_sends_nothing() -> None:
+    story = requesting()
+    story.answer(LOST)
+    story.say(TryAgain())
+    assert story.next() == Elapsed()
+    assert [one.what for one in story.pass_time(0)] == ["attention_required"]
