@@ -26,9 +26,6 @@ NEEDS: Final = {
         frozenset({"shop.order.checkout_started.v1", "shop.order.checkout_updated.v1"}),
         {"provider": "klarna", "checkout_order_id": "a-checkout-order"},
     ),
-    "customer token": Need(payment={"provider": "klarna", "customer_token": "a-customer-token"}),
-    "extension": Need(frozenset({"shop.order.authorization_extension_requested.v1"})),
-    "tracking": Need(frozenset({"shop.order.tracking_added.v1"})),
 }
 
 NOT_BUILT: Final = {
@@ -39,11 +36,9 @@ NOT_BUILT: Final = {
     "38-mollie-klarna-declines-change": ("Mollie",),
     "39-mollie-recurring-without-customer": ("Mollie",),
     "41-mollie-completed-once": ("Mollie",),
-    "42-mollie-tracking-later": ("Mollie", "tracking"),
+    "42-mollie-tracking-later": ("Mollie",),
     "43-checkout-acknowledged-once": ("Checkout",),
     "45-checkout-recurring-token": ("Checkout",),
     "46-checkout-read-only": ("Checkout",),
-    "47-backorder-extended": ("extension",),
-    "49-virtual-renewal-by-token": ("customer token",),
 }
 """By the name of the file."""

@@ -74,7 +74,7 @@ class Run:
     def _values(self, subject: str | None = None) -> dict[str, str]:
         """Of the names in texts."""
         ids = {name: self.id_of(name) for name in self._event_names()}
-        order = {} if subject is None else {"order": subject}
+        order = {"token": f"sbx-{self.case.no}"} if subject is None else {"order": subject, "token": f"sbx-{subject}"}
         return ids | {name: name for name in self.subjects} | order
 
     # results
@@ -186,6 +186,9 @@ class Run:
             case {"wait_outcome": wanted, **rest} if not rest:
                 check_fields(wanted, "event", "type")
                 await self._until(lambda: self._without_outcome(wanted["event"], wanted["type"]), "no such outcome")
+            case {"clock": seconds, **rest} if not rest:
+                await self._until(lambda: self._without_final([*self.places]), "no final outcome")
+                await asyncio.to_thread(self.play.sandbox.control, "clock", "POST", {"advance": seconds})
             case {"replay": wanted, **rest} if not rest:
                 check_fields(wanted, "event", "data")
                 await self._replay(wanted["event"], wanted["data"])

@@ -22,7 +22,7 @@ UNREADABLE_EXPECTATIONS: list[Json] = [
     {"either": {"event": "e1", "outcomes": [], "else": []}},
 ]
 UNREADABLE_EVENTS: list[Json] = [
-    {"do": {"clock": 1}},
+    {"do": {"weather": 1}},
     {"do": {"wait_finals": [], "and": "dance"}},
     {"do": {"wait_outcome": {"event": "e1"}}},
     {"do": {"replay": {"event": "e1"}}},
