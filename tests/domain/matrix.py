@@ -57,6 +57,10 @@ WAITS: Final = {
 }
 
 
+def items(text: str) -> list[str]:
+    return [one.strip() for one in text.split(";") if one.strip()]
+
+
 @dataclass(frozen=True)
 class Row:
     """`states`, `calls` and `waits` are lists separated by semicolons. `besides`: the final outcome of `placed`.

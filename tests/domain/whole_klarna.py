@@ -53,13 +53,14 @@ def _short(request: Request) -> str:
 
 
 class WholeKlarna(Klarna):
-    """`allows`: what isn't documented. `calls`: of each event, by its id."""
+    """`allows`: what isn't documented. `calls`: of each event, by its id. `called`: by operation."""
 
     def __init__(self, *, allows: bool = True) -> None:
         super().__init__()
         self.allows = allows
         self.asked: set[str] = set()
         self.calls: dict[str, list[str]] = {}
+        self.called: dict[str, set[str]] = {}
         self.orders["theirs"] = Account(100, "ACCEPTED", START + 28 * DAY, auto=False, remaining=100)
         self.tokens["gone"] = no("NOT_FOUND", 404)
         self.customer_tokens["another"] = "active"
@@ -69,6 +70,7 @@ class WholeKlarna(Klarna):
         request = self._request(call)
         if operation is not None:
             self.calls.setdefault(operation.cause.id, []).append(_short(request))
+            self.called.setdefault(operation.type, set()).add(_short(request))
         if isinstance(call, Read) and _resource(request)[1] == _OPTIONS:
             return self._refusal(request) or Succeeded(result=_OFFERED)
         return super().call(call, now)
