@@ -12,7 +12,7 @@ from ordersaga.domain.model.outcomes import Wait
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .life import Life
-from .matrix import A, Table
+from .matrix_rows import A, Table
 from .shop import KEY, SUBSCRIPTION, order_of, part
 from .subscriptions import REQUESTED
 from .whole_klarna import WholeKlarna

@@ -9,7 +9,9 @@ import pytest
 from ordersaga.domain.model.events import TYPES, kind_of
 
 from .cells import WAYS, WAYS_OF_SUBSCRIPTIONS, Cell, ended, ways_of
-from .matrix import ORDERS, STATES, SUBSCRIPTION_STATES, SUBSCRIPTIONS, TABLES, WAITS, Row, Table, items
+from .matrix import ORDERS, TABLES
+from .matrix_of_changes import SUBSCRIPTIONS
+from .matrix_rows import STATES, SUBSCRIPTION_STATES, WAITS, Row, Table, items
 
 
 def cells() -> Iterator[Any]:
