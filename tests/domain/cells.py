@@ -138,6 +138,14 @@ def placing(cell: Cell) -> None:
     cell.tell("placed", order_of(A, token="one"))
 
 
+def lost_create(fault: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        placing(cell)
+        cell.act(fault)
+
+    return way
+
+
 def unknown(fault: Any) -> Callable[[Cell], None]:
     def way(cell: Cell) -> None:
         placed(cell)
@@ -165,7 +173,7 @@ ABANDONED: Final = {"authorization_token": "one"}
 WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
     "new": (nothing,),
     "early": (nothing,),
-    "placing": (placing,),
+    "placing": (placing, lost_create("lost before"), lost_create("lost after"), lost_create("away")),
     "in review": (in_review,),
     "in review, refused": (in_review,),
     "authorized": (placed,),

@@ -12,7 +12,7 @@ A: Final = line("A", 4, 25)
 STATES: Final = {
     "new": "nothing of the order came, and its `placed` doesn't come in time",
     "early": "nothing of the order came yet; its `placed` follows",
-    "placing": "the call for its `placed` is under way",
+    "placing": "the call for its `placed` is under way, or its response was lost",
     "in review": "`pending_review`; the review then accepts",
     "in review, refused": "`pending_review`; the review then refuses",
     "authorized": "nothing was captured",

@@ -132,9 +132,9 @@ def test_an_authorization_is_cancelled_once(client: Any) -> None:
     assert create(client, "sbx-1").status_code == 404
 
 
-def tokenize(client: Any, token: str) -> Any:
+def tokenize(client: Any, token: str, description: str = "Tea club") -> Any:
     body = shared.CustomerTokenCreationRequest(
-        description="Tea club",
+        description=description,
         intended_use=shared.CustomerTokenCreationRequestIntendedUseEnum.SUBSCRIPTION,
         locale="en-GB",
         purchase_country="GB",
@@ -149,6 +149,14 @@ def test_a_customer_token_is_created(client: Any) -> None:
     answer = tokenize(client, "sbx-1")
     assert answer.status_code == 200
     assert answer.customer_token_creation_response.token_id
+
+
+def test_a_customer_token_without_a_description_is_a_bad_value(client: Any) -> None:
+    answer = tokenize(client, "sbx-1", "")
+    assert answer.status_code == 400
+    assert answer.error_v2.error_code == "BAD_VALUE"
+    assert answer.error_v2.error_messages
+    assert answer.error_v2.correlation_id
 
 
 def test_a_customer_token_of_an_authorization_to_buy_is_refused(client: Any) -> None:
