@@ -11,8 +11,9 @@ README: Final = ROOT / "README.md"
 OPERATORS: Final = ROOT / "docs" / "operators.md"
 EVIDENCE: Final = ROOT / "docs" / "evidence.md"
 CONTRIBUTORS: Final = ROOT / "docs" / "contributors.md"
+PROVIDERS: Final = ROOT / "docs" / "providers.md"
 SETTINGS: Final = ROOT / "docs" / "settings.md"
-OURS: Final = (README, OPERATORS, EVIDENCE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
+OURS: Final = (README, OPERATORS, EVIDENCE, PROVIDERS, CONTRIBUTORS, ROOT / "CHANGELOG.md")
 ALL: Final = tuple(
     sorted(
         {

@@ -1,0 +1,142 @@
+"""Tables of the documents that are made of tables in the code: `PYTHONPATH=service:tests .venv/bin/python -m docs.printed`.
+
+Each stands between `<!-- name -->` and `<!-- end of name -->`.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Final, assert_never
+
+from domain.matrix import TABLES
+from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, WAITS, Row, Table, items
+from ordersaga.domain.operations import (
+    OPERATIONS,
+    ByKey,
+    ByReading,
+    ByRepeating,
+    ByTokenRead,
+    Evidence,
+    NoEvidence,
+    OperationSpec,
+)
+from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
+
+from .documents import EVIDENCE, PROVIDERS
+
+_OUTCOMES: Final = frozenset(outcome for row in OPERATIONS.values() for outcome in row.outcomes)
+
+
+def code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _table(head: str, rows: Iterator[list[str]]) -> str:
+    columns = [one.strip() for one in head.split("|")]
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(
+        "| " + " | ".join(cells) + " |" if cells[0] != "---" else "|---" * len(cells) + "|" for cells in lines
+    )
+
+
+# the matrix
+
+
+def states() -> str:
+    return _table("the order | is", ([code(name), about] for name, about in STATES.items()))
+
+
+def states_of_subscriptions() -> str:
+    return _table("the subscription | is", ([code(name), about] for name, about in SUBSCRIPTION_STATES.items()))
+
+
+def matrix() -> str:
+    return "\n\n".join(_of_event(event, list(tables)) for event, tables in groupby(TABLES, lambda table: table.event))
+
+
+def _of_event(event: str, tables: list[Table]) -> str:
+    parts = [f"### {event}"]
+    for table in tables:
+        if table.about:
+            parts.append(
+                f"{table.about[0].upper()}{table.about[1:]}:" if table.about[0] != "`" else f"With {table.about}:"
+            )
+        parts.append(_table("when | waits for | calls | outcome", map(_cells, table.rows)))
+    return "\n\n".join(parts)
+
+
+def _cells(row: Row) -> list[str]:
+    when = ", ".join(code(state) for state in items(row.states))
+    waits = ", then ".join(WAITS[one] for one in items(row.waits))
+    calls = ", ".join(code(call) for call in items(row.calls))
+    outcome = ", or ".join(_outcome(one) for one in row.outcomes)
+    besides = f"; of `placed`: {_outcome(row.besides)}" if row.besides else ""
+    return [when, waits, calls, outcome + besides]
+
+
+def _outcome(outcome: str) -> str:
+    return code(outcome) if outcome in _OUTCOMES else f"`rejected` {code(outcome)}"
+
+
+# evidence
+
+
+def evidence() -> str:
+    rows = ([code(name), _evidence(row), _key(row)] for name, row in OPERATIONS.items())
+    return _table("operation | what resolves a lost response | its key or token is trusted for", rows)
+
+
+def _evidence(row: OperationSpec) -> str:
+    if row.only_reads:
+        return "nothing to resolve: a read is made again"
+    return _told(row.evidence)
+
+
+def _told(evidence: Evidence) -> str:
+    match evidence:
+        case ByReading():
+            return "a retry with its key, then a read of the order"
+        case ByRepeating():
+            return "a retry of the same request, then the cancellation of the authorization"
+        case ByKey(look_up=look_up):
+            return f"a retry with its key, then an operator, who looks up {look_up}"
+        case ByTokenRead():
+            return "a read of the customer token"
+        case NoEvidence(once=True, look_up=look_up):
+            return f"an operator at once, who looks up {look_up}"
+        case NoEvidence(gone_is_done=gone_is_done):
+            return "a retry; a 404 to it proves it" if gone_is_done else "a retry, then an operator"
+        case _:
+            assert_never(evidence)
+
+
+def _key(row: OperationSpec) -> str:
+    seconds = KLARNA[row.name].key_seconds if row.name in KLARNA else 0
+    if not seconds:
+        return ""
+    return f"{seconds / 3600:.0f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
+
+
+PRINTED: Final[tuple[tuple[Path, str, Callable[[], str]], ...]] = (
+    (PROVIDERS, "states", states),
+    (PROVIDERS, "states of subscriptions", states_of_subscriptions),
+    (PROVIDERS, "matrix", matrix),
+    (EVIDENCE, "operations", evidence),
+)
+
+
+def ends_of(name: str) -> tuple[str, str]:
+    return f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+
+
+def main() -> None:
+    for document, name, made in PRINTED:
+        start, end = ends_of(name)
+        text = document.read_text()
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        document.write_text(f"{before}{start}{made()}{end}{after}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""Leads an order into each state of the matrix, and tells it one event there."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from ordersaga.domain import saga
+from ordersaga.domain.model.events import Cause
+from ordersaga.domain.model.order import Order, Refusal
+from ordersaga.domain.model.outcomes import Wait
+from ordersaga.providers.klarna.terms import KlarnaTerms
+
+from .life import Life
+from .matrix_rows import A, Table
+from .shop import KEY, SUBSCRIPTION, order_of, part
+from .subscriptions import REQUESTED
+from .whole_klarna import WholeKlarna
+
+_PART: Final = {"shipment_id": "s1", "order_lines": [part("A:1")]}
+_LETTER: Final = "letter-1"
+
+
+class Cell(Life):
+    """One event in one state."""
+
+    klarna: WholeKlarna
+
+    def __init__(self, table: Table, *, allows: bool = True) -> None:
+        self.ident = ""
+        self.waited: list[str] = []
+        super().__init__(KlarnaTerms(), SUBSCRIPTION if table.subscription else KEY)
+        self.klarna = WholeKlarna(allows=allows)
+
+    def rest(self) -> None:
+        while self.act():
+            pass
+
+    def did(self, what: str, **data: Any) -> None:
+        """An event of before, carried out."""
+        self.tell(what, data)
+        self.rest()
+
+    def arrives(self, table: Table) -> None:
+        self.ident = f"e{len(self.inputs)}"
+        self.tell(table.event, table.data)
+
+    def until_final(self) -> None:
+        for _ in range(100):
+            self.rest()
+            if self.ident in self.finals:
+                return
+            following = saga.next_call(self.order, self.now, self.rules)
+            assert isinstance(following, Wait), following
+            self.wait(following.until - self.now)
+        raise AssertionError("no final outcome")
+
+    def discard(self) -> None:
+        cause = Cause("/shop", "bad", "shop.order.shipped.v1")
+        self.told.append(cause.id)
+        refusal = Refusal("invalid_event")
+        self._take(saga.refuse_for_good(self.order, cause, refusal, self.now, self.rules, unblocks=_LETTER))
+
+    def block(self) -> None:
+        self._change(replace(self.order, blocked=_LETTER))
+
+    def outcome_of(self, ident: str) -> str:
+        """The code, of one that is rejected."""
+        (outcome,) = [one for one in self.outcomes if one.final and one.cause is not None and one.cause.id == ident]
+        return outcome.what if outcome.refusal is None else outcome.refusal.code
+
+    def _change(self, order: Order) -> None:
+        super()._change(order)
+        for pending in order.pending:
+            if pending.cause.id == self.ident and [pending.waits_for] != self.waited[-1:]:
+                self.waited.append(pending.waits_for)
+
+
+def placed(cell: Cell, token: str = "one", **more: Any) -> None:
+    cell.did("placed", **order_of(A, token=token, **more))
+
+
+def part_captured(cell: Cell) -> None:
+    placed(cell)
+    cell.did("shipped", **_PART)
+
+
+def captured(cell: Cell) -> None:
+    placed(cell)
+    cell.did("shipped", shipment_id="s1")
+
+
+def captured_in_two(cell: Cell) -> None:
+    part_captured(cell)
+    cell.did("shipped", shipment_id="s2")
+
+
+def then(before: Callable[[Cell], None], what: str, **data: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        before(cell)
+        cell.did(what, **data)
+
+    return way
+
+
+def in_review(cell: Cell) -> None:
+    placed(cell, "pending-1")
+
+
+def refused_by_review(cell: Cell) -> None:
+    in_review(cell)
+    cell.klarna.decide("REJECTED")
+    cell.wait(3_600.0)
+    cell.rest()
+
+
+def past_expiry(before: Callable[[Cell], None]) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        before(cell)
+        cell.act_until_rest()
+
+    return way
+
+
+def cancelled_there(cell: Cell) -> None:
+    placed(cell)
+    account = cell.klarna.orders["order-one"]
+    account.ended, account.remaining = "cancelled", 0
+    cell.act_until_rest()
+
+
+def closed_there(cell: Cell) -> None:
+    captured(cell)
+    cell.klarna.orders["order-one"].ended = "closed"
+
+
+def placing(cell: Cell) -> None:
+    cell.tell("placed", order_of(A, token="one"))
+
+
+def lost_create(fault: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        placing(cell)
+        cell.act(fault)
+
+    return way
+
+
+def unknown(fault: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        placed(cell)
+        cell.tell("shipped", _PART)
+        cell.act(fault)
+
+    return way
+
+
+def blocked(cell: Cell) -> None:
+    placed(cell)
+    cell.block()
+
+
+def cancelled_before(cell: Cell) -> None:
+    cell.did("cancelled")
+    placed(cell)
+
+
+def nothing(_cell: Cell) -> None:
+    pass
+
+
+ABANDONED: Final = {"authorization_token": "one"}
+WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
+    "new": (nothing,),
+    "early": (nothing,),
+    "placing": (placing, lost_create("lost before"), lost_create("lost after"), lost_create("away")),
+    "in review": (in_review,),
+    "in review, refused": (in_review,),
+    "authorized": (placed,),
+    "part captured": (part_captured,),
+    "captured": (captured, captured_in_two),
+    "captured at once": (lambda cell: placed(cell, auto_capture=True),),
+    "refunded": (then(captured, "returned"), then(captured_in_two, "returned")),
+    "released": (then(part_captured, "closed"), then(part_captured, "cancelled")),
+    "lapsed": (past_expiry(part_captured),),
+    "closed there": (closed_there,),
+    "cancelled": (
+        then(placed, "cancelled"),
+        then(placed, "closed"),
+        then(placed, "cancelled", order_lines=[{"reference": "A"}]),
+        then(in_review, "cancelled"),
+        cancelled_there,
+    ),
+    "expired": (past_expiry(placed),),
+    "rejected": (
+        lambda cell: placed(cell, "reject-1"),
+        lambda cell: placed(cell, order_amount=99),
+        refused_by_review,
+        cancelled_before,
+    ),
+    "abandoned": (lambda cell: cell.did("authorization_abandoned", **ABANDONED),),
+    "unknown": (unknown("lost before"), unknown("lost after"), unknown("crashed before"), unknown("crashed after")),
+    "blocked": (blocked,),
+}
+
+
+def active(cell: Cell) -> None:
+    cell.did("customer_token_requested", **{**REQUESTED, "authorization_token": "one"})
+
+
+def active_and_blocked(cell: Cell) -> None:
+    active(cell)
+    cell.block()
+
+
+def no_token(cell: Cell) -> None:
+    cell.did("customer_token_requested", **{**REQUESTED, "authorization_token": "reject-1"})
+
+
+def requesting(cell: Cell) -> None:
+    cell.tell("customer_token_requested", {**REQUESTED, "authorization_token": "one"})
+
+
+def cancelling(fault: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        active(cell)
+        cell.tell("customer_token_cancelled", {})
+        cell.act(fault)
+
+    return way
+
+
+WAYS_OF_SUBSCRIPTIONS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
+    "new": (nothing,),
+    "early": (nothing,),
+    "requesting": (requesting,),
+    "active": (active,),
+    "cancelled": (then(active, "customer_token_cancelled"),),
+    "rejected": (no_token,),
+    "unknown": (cancelling("lost before"), cancelling("lost after")),
+    "blocked": (active_and_blocked,),
+}
+
+
+def follows(cell: Cell, state: str, *, subscription: bool) -> None:
+    """What happens after the event came."""
+    match state:
+        case "early" if subscription:
+            requesting(cell)
+        case "early":
+            placing(cell)
+        case "in review" | "in review, refused":
+            cell.rest()
+            cell.klarna.decide("ACCEPTED" if state == "in review" else "REJECTED")
+        case "blocked":
+            cell.discard()
+        case _:
+            pass
+
+
+def ways_of(table: Table, state: str) -> tuple[Callable[[Cell], None], ...]:
+    return (WAYS_OF_SUBSCRIPTIONS if table.subscription else WAYS)[state]
+
+
+def ended(table: Table, state: str, way: Callable[[Cell], None], *, allows: bool = True) -> Cell:
+    """The event came in that state and has its final outcome."""
+    cell = Cell(table, allows=allows)
+    way(cell)
+    cell.arrives(table)
+    follows(cell, state, subscription=table.subscription)
+    cell.until_final()
+    return cell
