@@ -102,12 +102,12 @@ def test_a_refusal_of_the_first_attempt_is_one(refusal: Rejected) -> None:
     assert told(abandoning().answer(refusal)) == ("rejected", True, refusal.code)
 
 
-def test_a_lost_answer_is_repeated_and_an_authorization_that_is_gone_by_then_was_withdrawn() -> None:
+def test_a_lost_answer_is_repeated_and_an_authorization_that_is_gone_by_then_may_have_been_used_by_others() -> None:
     story = abandoning()
     for _ in range(3):
         lose(story)
         story.wait()
-    assert told(story.answer(GONE)) == ("abandoned", True, None)
+    assert told(story.answer(GONE)) == ("attention_required", False, "answer_lost")
 
 
 def test_another_refusal_after_a_lost_answer_goes_to_a_person() -> None:
@@ -123,14 +123,14 @@ def test_a_call_under_an_expired_lease_may_have_withdrawn_it() -> None:
     story.order = mark_uncertain(story.order, story.now, story.now + 30)
     story.wait(60)
     assert isinstance(story.next(), Send)
-    assert told(story.answer(GONE)) == ("abandoned", True, None)
+    assert told(story.answer(GONE)) == ("attention_required", False, "answer_lost")
 
 
-def test_after_a_restore_an_authorization_that_is_gone_was_withdrawn() -> None:
+def test_after_a_restore_an_authorization_that_is_gone_may_have_been_used_by_others() -> None:
     story = abandoning()
     story.rules = replace(story.rules, restored_at=story.now + 1)
     story.wait(HOUR)
-    assert told(story.answer(GONE)) == ("abandoned", True, None)
+    assert told(story.answer(GONE)) == ("attention_required", False, "answer_lost")
 
 
 def test_what_was_turned_away_is_tried_again() -> None:

@@ -276,11 +276,43 @@ def test_a_refused_extension_that_nobody_asked_for_is_told_to_a_person() -> None
     assert story.order.operations == ()
 
 
-def test_events_go_on_after_an_extension_that_nobody_asked_for() -> None:
+def test_an_extension_that_nobody_asked_for_gives_way_to_an_event() -> None:
     story = about_to_expire()
+    extension = story.next()
+    assert isinstance(extension, Send)
+    story.answer(Unknown("lost"))
     assert story.shipped("A:1") == []
-    story.answer(Succeeded())
+    assert story.operation.type == "capture"
+    assert story.answer(Succeeded(), extension) == [], "its answer comes too late: a read shows what came of it"
     assert [one.what for one in story.answer(Succeeded("capture-9"))] == ["captured"]
+    assert isinstance(story.next(), Read)
+    assert story.order.expires_at is not None
+    assert story.seen(expires_at=story.order.expires_at + 20 * DAY) == []
+    assert story.order.operations == ()
+
+
+@pytest.mark.parametrize("answer", [Retryable("busy", 1.0), Unknown("lost")])
+def test_an_extension_that_does_not_get_through_is_told_to_a_person_in_the_end(answer: Retryable | Unknown) -> None:
+    story = about_to_expire()
+    told_: list[str] = []
+    for _ in range(5):
+        if isinstance(story.next(), Wait):
+            story.wait()
+        told_ += [one.what for one in story.answer(answer)]
+    assert told_ == ["attention_required"]
+    assert story.order.has_attention("authorization_expires")
+    assert story.order.operations == ()
+    assert isinstance(story.next(), Wait), "it isn't extended again by itself"
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_a_short_period_is_extended_once_for_each_read(days: int) -> None:
+    story = about_to_expire()
+    expiry = story.terms.expiry
+    story.terms.expiry = lambda now: now + days * DAY  # type: ignore[method-assign]  # another merchant's
+    assert [one.what for one in story.answer(Succeeded())] == ["extended"]
+    assert isinstance(story.next(), Wait)
+    story.terms.expiry = expiry  # type: ignore[method-assign]  # as before
 
 
 def test_it_is_extended_again_and_again() -> None:

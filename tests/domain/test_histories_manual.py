@@ -34,7 +34,9 @@ def truth(life: Life) -> Verdict:
         case "take_over":
             return TryAgain() if not klarna.orders[order.provider_order_id or ""].ended else NOT_THERE
         case "cancel_authorization":
-            return TryAgain()
+            token = order.details.requests[operation.id].path.split("/")[-1]
+            withdrawn = token in klarna.tokens and f"order-{token}" not in klarna.orders
+            return TookEffect() if withdrawn else TryAgain() if operation.also else NOT_THERE
         case _:
             done = any(one.endswith(operation.id) for one in klarna.effects)
             return TookEffect() if done else NOT_THERE

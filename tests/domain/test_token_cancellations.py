@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordersaga.domain.model.outcomes import Outcome, Rest, Send, Wait
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, TokenStatus
+from ordersaga.domain.model.results import Rejected, Retryable, Succeeded, TokenStatus
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
 from ordersaga.domain.uncertainty.manual import TookEffect
 
@@ -114,11 +114,25 @@ def test_a_call_under_an_expired_lease_is_read() -> None:
     assert told(seen(story, "cancelled")) == ("customer_token_cancelled", True, None)
 
 
-@pytest.mark.parametrize("first", [LOST, Succeeded()])
-def test_what_never_took_effect_is_sent_again(first: Result) -> None:
+def test_what_was_accepted_is_read_until_it_takes_effect_however_long_that_takes() -> None:
+    story = cancelling()
+    story.answer(Succeeded())
+    told_: list[Outcome] = []
+    while story.now < 1_700_000_000 + 2 * 3600:
+        if isinstance(story.next(), Wait):
+            story.wait()
+            continue
+        told_ += seen(story, "active")
+    assert [one.what for one in told_] == ["attention_required"], "it takes too long, and goes on"
+    while isinstance(story.next(), Wait):
+        story.wait()
+    assert told(seen(story, "cancelled")) == ("customer_token_cancelled", True, None)
+
+
+def test_what_never_took_effect_is_sent_again() -> None:
     story = cancelling()
     sent = story.next()
-    story.answer(first)
+    story.answer(LOST)
     begun, reads = story.now, 0
     while not isinstance(story.next(), Send):
         if isinstance(story.next(), Wait):

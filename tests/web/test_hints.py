@@ -325,16 +325,15 @@ async def test_without_the_operation_s_own_id_nothing_is_handed_over(database: s
         assert await row(database) == before
 
 
-async def test_an_order_that_does_not_agree_is_not_taken_over(database: str) -> None:
+async def test_an_order_that_does_not_agree_is_not_taken_over_and_the_create_goes_on(database: str) -> None:
     async with roles(database, rules=SLOW) as r:
         operation, name = await lost(r)
         r.fake.klarna.orders[name].amount = r.fake.klarna.orders[name].remaining = 7
         await r.store.hint([NewHint("default", "klarna", name, key(), operation)])
         await claimed(r)
         order = await r.order()
-        assert (order.status, order.provider_order_id) == ("new", None)
-        assert order.has_attention("answer_lost")
-        assert [one.stage for one in order.operations] == ["stuck"]
+        assert (order.status, order.provider_order_id, order.attentions) == ("new", None, ())
+        assert [(one.stage, one.unknown) for one in order.operations] == [("send", True)]
 
 
 async def test_what_nobody_lost_is_not_replaced(database: str) -> None:
@@ -359,16 +358,27 @@ async def test_only_an_operation_whose_answer_was_lost_takes_the_order_that_was_
 
 
 async def test_a_stuck_operation_whose_order_is_named_needs_no_person_any_more(database: str) -> None:
-    async with roles(database, rules=SLOW | {"create_repeats": 0}) as r:
+    async with roles(database, rules={"create_repeats": 0}) as r:
         operation, name = await lost(r)
         r.fake.on_call = gives(Rejected("NOT_FOUND", (), None, 404))
+        r.start_claiming()
+        await until_async(lambda: has_attention(r))
         await r.store.hint([NewHint("default", "klarna", "invented", key(), operation)])
-        await claimed(r)
+        await until(lambda: r.fake.made[-1] == "Read create_order")
+        await settled(r)
         r.fake.on_call = None
         order = await r.order()
         assert (order.operations[0].stage, order.has_attention("answer_lost")) == ("stuck", True)
         assert await r.store.hint([NewHint("default", "klarna", name, key(), operation)]) == [True]
-        await claimed(r)
+        await until_async(lambda: is_authorized(r))
         order = await r.order()
         assert (order.status, order.provider_order_id, order.attentions) == ("authorized", name, ())
-        assert await r.outcome_types() == ["attention_required", "authorized"]
+        assert await r.outcome_types() == ["attention_required", "attention_required", "authorized"]
+
+
+async def has_attention(r: Roles) -> bool:
+    return (await r.order()).has_attention("answer_lost")
+
+
+async def is_authorized(r: Roles) -> bool:
+    return (await r.order()).status == "authorized"

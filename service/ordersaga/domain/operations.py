@@ -80,7 +80,7 @@ class ByKey:
 class NoEvidence:
     """It can only be repeated, and then a person has to look.
 
-    `gone_is_done`: a 404 to a repeat proves it. `once`: a repeat might do it again, so that a lost answer goes to a
+    `gone_is_done`: a 404 to a repeat proves it, if the `placed` that names what is gone is here (`Operation.also`). `once`: a repeat might do it again, so that a lost answer goes to a
     person at once.
     """
 

@@ -212,6 +212,8 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 
     `arrived`: the last of those that wait has just come, and is refused where it is one too many.
     """
+    if arrived:
+        builder.yield_own()
     while _decide_one(builder):
         pass
     if arrived and builder.too_many_wait():

@@ -47,7 +47,9 @@ class Notifications:
         self._collector = collector
 
     def app(self) -> Starlette:
-        return Starlette(routes=[Route(PATH, self._notified, methods=["POST"])])
+        app = Starlette(routes=[Route(PATH, self._notified, methods=["POST"])])
+        app.router.redirect_slashes = False
+        return app
 
     async def _notified(self, request: Request) -> Response:
         path = request.path_params

@@ -1,17 +1,21 @@
 """Serves an ASGI app on a port of its own, within the running event loop."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _GRACE: Final = 2
 """Seconds that requests in progress get at the stop."""
 _MOST_AT_ONCE: Final = 1_000
-"""Connections; more are answered with 503."""
+"""Connections; of more, the oldest one that has sent no request is closed."""
+_PATIENCE: Final = 10.0
+"""Seconds until a connection has sent the first request whole, headers and all."""
 
 
 def listen(port: int, host: str = "0.0.0.0") -> socket.socket:  # noqa: S104 - it is read from other machines
@@ -26,6 +30,33 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Protocol(H11Protocol):
+    """Closes connections that send no whole request, after a while or when there are too many."""
+
+    _open: ClassVar[dict["_Protocol", None]] = {}  # the oldest first
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        super().connection_made(transport)
+        self._open[self] = None
+        if len(self._open) > _MOST_AT_ONCE:
+            next((one for one in self._open if one.is_silent), self).transport.abort()
+        self.loop.call_later(_PATIENCE, self._close_if_silent)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.pop(self, None)
+        super().connection_lost(exc)
+
+    @property
+    def is_silent(self) -> bool:
+        """It has sent no whole request head yet."""
+        cycle: object = self.cycle
+        return cycle is None
+
+    def _close_if_silent(self) -> None:
+        if self.is_silent and not self.transport.is_closing():
+            self.transport.abort()
+
+
 class Server:
     """h11 parses: it bounds the size of the request line and the headers."""
 
@@ -33,7 +64,7 @@ class Server:
         self._listener = listener
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=_Protocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -41,7 +72,6 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_MOST_AT_ONCE,
             timeout_graceful_shutdown=_GRACE,
         )
         self._server = _Server(config)

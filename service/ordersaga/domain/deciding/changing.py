@@ -121,7 +121,9 @@ def changed(outcome: str, builder: DecisionBuilder, operation: Operation, _resul
 
 def extended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
     """The authorization lasts for another period, which a later read corrects."""
-    builder.change(expires_at=builder.terms.expiry(builder.now), expiry_read=False)
+    expires_at = builder.terms.expiry(builder.now)
+    near = expires_at - builder.now <= builder.rules.expiry_warning
+    builder.change(expires_at=expires_at, expiry_read=near)
     builder.clear_attention("authorization_expires")
     builder.emit("extended", operation.cause, operation=summary_of(operation, None))
 
@@ -133,10 +135,12 @@ def refused_unasked(builder: DecisionBuilder, operation: Operation, refusal: Ref
 
 def not_extended(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
     """If no event asked for it, a person is told before the authorization ends."""
-    if operation.cause.type:
+    if not operation.is_own:
         refused(builder, operation, refusal)
         return
-    advice = f"the provider refused to extend the authorization ({refusal.code}): capture or cancel before it expires"
+    if builder.order.has_attention("authorization_expires"):
+        return
+    advice = f"the authorization wasn't extended ({refusal.code}): capture or cancel before it expires"
     builder.raise_attention(None, "authorization_expires", advice, refusal)
 
 

@@ -54,9 +54,10 @@ def find_change(order: Order, operation: Operation, seen: Snapshot, terms: Terms
 
 def find_extension(_order: Order, operation: Operation, seen: Snapshot, terms: Terms) -> Finding:
     """The authorization lasts as long as one that is extended when the request was first sent."""
-    if seen.expires_at is None or operation.first_sent is None:
+    if seen.expires_at is None:
         return "ambiguous"
-    return Present(None) if seen.expires_at >= terms.expiry(operation.first_sent) else "absent"
+    asked = operation.first_sent or operation.cause.sent or operation.opened
+    return Present(None) if seen.expires_at >= terms.expiry(asked) else "absent"
 
 
 def _find_movement(

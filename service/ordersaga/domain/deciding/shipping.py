@@ -44,7 +44,12 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
 def _record(builder: DecisionBuilder, pending: Pending, data: Shipped, handle: str) -> None:
     """Of an order whose money was taken at once: what the provider may know of the shipment is passed on."""
     captures = builder.order.captures
-    if data.shipping_info is UNSET or not captures or not builder.terms.supports("record_shipment"):
+    if (
+        data.shipping_info is UNSET
+        or not data.shipping_info
+        or not captures
+        or not builder.terms.supports("record_shipment")
+    ):
         builder.emit("shipment_recorded", pending.cause)
         return
     operation = builder.plan("record_shipment", pending.cause, 0, handle=handle, capture_id=captures[0].id)

@@ -124,6 +124,13 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     attention: bool = False  # an attention was raised
     lost: int = 0  # answers that were lost since the first send
     newly_named: tuple[int, ...] = ()  # positions of lines that no event had named before
+    accepted: bool = False  # the provider accepted it, and it takes effect later
+    before_hint: Stage | None = None  # where it goes on if the order that a notification named isn't its own
+
+    @property
+    def is_own(self) -> bool:
+        """No event asks for it."""
+        return not self.cause.type
 
 
 class Pending(Struct, frozen=True, omit_defaults=True):

@@ -12,7 +12,7 @@ def owed(order: Order) -> Iterator[Cause]:
     for pending in order.pending:
         yield pending.cause
     for operation in order.operations:
-        if operation.cause.type:
+        if not operation.is_own:
             yield operation.cause
         if operation.also is not None:
             yield operation.also

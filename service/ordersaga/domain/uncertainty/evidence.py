@@ -113,6 +113,10 @@ def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenSt
     if status == "cancelled":
         return Succeeded()
     refused = operation.refused
+    if operation.accepted:  # it is never sent again: it takes effect, however long that takes
+        again = replace(operation, attempts=operation.attempts + 1)
+        builder.replace_current(replace(again, due=builder.backoff(again)))
+        return None
     if refused is None or operation.unknown or predates_restore(operation, builder.rules):
         if builder.now < (operation.last_sent or operation.opened) + builder.rules.absent_after:
             again = replace(operation, attempts=operation.attempts + 1)
@@ -178,6 +182,10 @@ def give_up(builder: DecisionBuilder) -> None:
 
 def escalate(builder: DecisionBuilder, operation: Operation, refusal: Refusal | None) -> None:
     """No more evidence can be had: a person has to look. The operation stays open and is never sent again by itself."""
+    if operation.is_own:
+        builder.retire(operation)
+        spec_of(operation).refuse(builder, operation, refusal or Refusal("no_answer"))
+        return
     stuck = replace(operation, stage="stuck", attention=True)
     builder.replace_current(stuck)
     look_up = spec_of(operation).evidence.look_up

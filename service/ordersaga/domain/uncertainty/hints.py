@@ -25,7 +25,8 @@ def with_hint(order: Order, hint: Hint) -> Order:
     operation = order.operations[0] if order.operations else None
     if operation is None or hint.provider_id is None or operation.id != hint.operation_id or not _is_lost(operation):
         return order
-    named = replace(operation, stage="read", due=min(operation.due, hint.at), attention=False)
+    before = operation.before_hint or operation.stage
+    named = replace(operation, stage="read", due=min(operation.due, hint.at), attention=False, before_hint=before)
     return replace(
         order,
         provider_order_id=hint.provider_id,

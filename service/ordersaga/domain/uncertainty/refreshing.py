@@ -23,6 +23,8 @@ def warning_due(order: Order, rules: Rules) -> float | None:
     """When somebody is to be warned of the expiry, whatever else keeps the order from being read (I9); None: no need."""
     if order.expires_at is None or order.status not in _OPEN or order.has_attention(_EXPIRES):
         return None
+    if order.operations and order.operations[0].is_own:  # the extension itself
+        return None
     return order.expires_at - rules.expiry_warning
 
 
@@ -182,7 +184,8 @@ def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
     near = expires_at - builder.now <= builder.rules.expiry_warning
     past = expires_at <= builder.now
     builder.change(expiry_read=near, refresh=builder.now + _PAST_EXPIRY if past else None)
-    if near and agree and not past and builder.terms.extends and builder.terms.supports("extend_authorization"):
+    extends = builder.terms.extends and builder.terms.supports("extend_authorization")
+    if near and agree and not past and extends and not builder.order.has_attention(_EXPIRES):
         cause = own_cause(f"extension of {expires_at:.0f}")
         builder.begin(builder.plan("extend_authorization", cause, 0), None)
     elif near and agree:

@@ -1,6 +1,6 @@
 """Applies the answer to a call to its operation."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -12,6 +12,9 @@ from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.operations import ByKey, ByReading, ByRepeating, ByTokenRead, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
+
+_OWN_ATTEMPTS: Final = 5
+"""Of an operation that no event asks for, before a person is told instead."""
 
 
 def settled(builder: DecisionBuilder, call: Call, current: Operation, result: Result) -> None:
@@ -35,9 +38,12 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
         first_sent=before.first_sent or builder.now - builder.rules.call_deadline,
         last_sent=builder.now,
     )
+    if operation.is_own and not isinstance(result, Succeeded) and operation.attempts >= _OWN_ATTEMPTS:
+        fail(builder, operation, Refusal("no_answer", ("the provider didn't do it in some attempts",)))
+        return
     match result:
         case Succeeded() if isinstance(spec_of(operation).evidence, ByTokenRead):
-            builder.replace_current(replace(operation, stage="read", due=builder.now))
+            builder.replace_current(replace(operation, stage="read", accepted=True, due=builder.now))
         case Succeeded():
             succeed(builder, operation, result)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
@@ -71,7 +77,7 @@ def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, s
             builder.replace_current(replace(uncertain, stage="revoke"))
         case ByReading():
             builder.replace_current(replace(uncertain, stage="read"))
-        case NoEvidence(gone_is_done=True) if status == 404:
+        case NoEvidence(gone_is_done=True) if status == 404 and operation.also is not None:
             succeed(builder, operation, Succeeded())
         case NoEvidence() | ByKey() | ByTokenRead():
             evidence.escalate(builder, uncertain, refusal)
@@ -155,8 +161,13 @@ def _not_taken_over(builder: DecisionBuilder, operation: Operation, refusal: Ref
     """An order that we created isn't rejected because of what a read shows: money may have been captured."""
     if builder.order.accepted:
         evidence.escalate(builder, operation, refusal)
+    elif operation.before_hint is not None and operation.before_hint != "stuck":
+        builder.change(provider_order_id=None)  # the notification named another order, or it has ended: it goes on
+        builder.replace_current(
+            replace(operation, stage=operation.before_hint, before_hint=None, due=builder.backoff(operation))
+        )
     elif not spec_of(operation).only_reads:
-        builder.change(provider_order_id=None)  # the person named another order
+        builder.change(provider_order_id=None)  # another order was named
         evidence.escalate(builder, operation, refusal)
     else:
         builder.retire(operation)

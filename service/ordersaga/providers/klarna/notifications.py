@@ -34,7 +34,7 @@ def order_id_of(what: str, body: bytes, query: Mapping[str, str]) -> str | None:
     if what != "push":
         try:
             named = _body.decode(body).order_id
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise ValueError("the body isn't a JSON object like Klarna's") from error
     named = named or query.get(PUSH_ORDER) or query.get(ORDER)
     if named is None or named == PLACEHOLDER:
