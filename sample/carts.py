@@ -28,14 +28,19 @@ CUSTOMERS = [
 ]
 
 
-def cart(invoice: Invoice, currency: str, token: str, rng: Random) -> Json:
+def merchant_of(invoice: Invoice) -> str:
+    foreign = COUNTRIES.get(invoice.country, "GB") != "GB"
+    return "gifts" if foreign or int(invoice.number) % 12 == 0 else "default"
+
+
+def cart(invoice: Invoice, currency: str, payment: Json, rng: Random) -> Json:
     """The order as the shop places it, with the optional fields that only some orders have."""
     country = COUNTRIES.get(invoice.country, "GB")
     lines = [_line(item, country) for item in invoice.items]
     if all(line["total_amount"] >= 0 and line["quantity"] > 0 for line in lines):
         _touch_up(lines, rng)
     data: Json = {
-        "payment": {"provider": "klarna", "authorization_token": token},
+        "payment": payment,
         "purchase_country": country,
         "purchase_currency": currency,
         "order_amount": sum(line["total_amount"] for line in lines),
@@ -100,9 +105,9 @@ def _extras(lines: list[Json], country: str, rng: Random) -> Json:
             line["total_tax_amount"] = tax_of(line["total_amount"], line["tax_rate"])
         extras["order_tax_amount"] = sum(line["total_tax_amount"] for line in lines)
     if rng.random() < 0.15:
-        extras["billing_address"] = _address(country, rng)
+        extras["billing_address"] = address(country, rng)
         if rng.random() < 0.3:
-            extras["shipping_address"] = _address(country, rng)
+            extras["shipping_address"] = address(country, rng)
     if rng.random() < 0.1:
         extras["merchant_reference2"] = f"web-{rng.randrange(10000)}"
     if rng.random() < 0.03:
@@ -112,7 +117,7 @@ def _extras(lines: list[Json], country: str, rng: Random) -> Json:
     return extras
 
 
-def _address(country: str, rng: Random) -> Json:
+def address(country: str, rng: Random) -> Json:
     given, family, street, postcode, city = rng.choice(CUSTOMERS)
     return {
         "given_name": given, "family_name": family, "email": f"{given.lower()}@example.com",

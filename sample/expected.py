@@ -4,16 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sample.oracle import History, Outcome, Reading, replay
+from sample.oracle import History, Key, Outcome, Reading, replay
 
 Json = dict[str, Any]
 
 
-def expected(reading: Reading, kinds: dict[tuple[str, str], str]) -> Json:
-    """`expected.json` for what was read; `kinds` names each order's history."""
+def expected(reading: Reading, kinds: dict[Key, str]) -> Json:
+    """`expected.json` for what was read; `kinds` names the history of each order and subscription."""
     histories = {key: replay(events) for key, events in reading.events.items()}
     for event in reading.invalid:
-        history = histories.setdefault((event.merchant, event.subject), History())
+        history = histories.setdefault(event.key, History())
         history.outcomes[event.id] = Outcome("rejected", code="invalid_event", final=False)
     final = [outcome for history in histories.values() for outcome in history.outcomes.values() if outcome.final]
     return {
@@ -33,10 +33,10 @@ def _count(names: Iterable[str]) -> Json:
     return dict(sorted(Counter(names).items()))
 
 
-def _money(histories: dict[tuple[str, str], History]) -> Json:
+def _money(histories: dict[Key, History]) -> Json:
     """What was authorized as placed, and what became of it, in minor units."""
     money: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for (merchant, _), history in sorted(histories.items()):
+    for (merchant, *_), history in sorted(histories.items()):
         if history.order is None:
             continue
         placed = next(o.amount or 0 for o in history.outcomes.values() if o.type == "authorized")
@@ -47,7 +47,7 @@ def _money(histories: dict[tuple[str, str], History]) -> Json:
     return {merchant: {currency: dict(sums) for currency, sums in by.items()} for merchant, by in money.items()}
 
 
-def _order(key: tuple[str, str], history: History, kind: str) -> Json:
+def _order(key: Key, history: History, kind: str) -> Json:
     order = history.order
     books: Json = dict.fromkeys(("currency", "order_amount", "captured", "released", "refunded", "status"))
     if order:
@@ -60,7 +60,8 @@ def _order(key: tuple[str, str], history: History, kind: str) -> Json:
             "status": order.status,
         }
     events = {event_id: _outcome(outcome) for event_id, outcome in history.outcomes.items()}
-    return {"merchant": key[0], "subject": key[1], "history": kind, **books, "events": events}
+    merchant, aggregate, subject = key
+    return {"merchant": merchant, "kind": aggregate, "subject": subject, "history": kind, **books, "events": events}
 
 
 def _outcome(outcome: Outcome) -> Json:

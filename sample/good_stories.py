@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from sample.carts import RETURN_FEE_MARKETS, tax_of
-from sample.stories import Story, goods, named, split_lines, split_quantities
+from sample.stories import Story, goods, named, split_lines, split_quantities, token_of
 
 Json = dict[str, Any]
 Tale = Callable[[Story], None]
@@ -193,7 +193,7 @@ def _other(lines: list[Json]) -> None:
 
 def reviewed(story: Story) -> None:
     """The provider reviews first; what ships waits for its decision."""
-    story.cart["payment"]["authorization_token"] = f"sbx-pending-{story.merchant}-{story.subject}"
+    story.cart["payment"][token_of(story.cart)] = f"sbx-pending-{story.merchant}-{story.subject}"
     whole(story)
 
 

@@ -4,31 +4,38 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from sample.carts import COUNTRIES, EURO, cart
+from sample.carts import COUNTRIES, EURO, cart, merchant_of
+from sample.changes import add_changes
 from sample.good_stories import GOOD, Tale, may_have_fee, returned_with_fee, whole
 from sample.noise import in_other_forms, noise
 from sample.odd_stories import ODD, placed_only
+from sample.oracle import Key
 from sample.orders import Invoice
 from sample.returns import add_returns
-from sample.stories import Step, Story, goods
+from sample.stories import Step, Story, goods, pays_with
+from sample.subscribers import Subscribers
 from sample.timing import same_whatever_the_timing
+from sample.token_stories import NEEDS_AUTHORIZATION, OF_ORDERS, may_be_tokenized
 
 Json = dict[str, Any]
 MOST_LINES = 40
 GIANTS = 8
-TALES: dict[str, tuple[int, Tale]] = GOOD | ODD
+LEAST_TO_SPLIT = 1000
+TALES: dict[str, tuple[int, Tale]] = GOOD | ODD | OF_ORDERS
 
 
-def library(invoices: list[Invoice], seed: int) -> tuple[list[Json], dict[tuple[str, str], str]]:
-    """The records to publish, and the kind of each order's story."""
+def library(invoices: list[Invoice], seed: int) -> tuple[list[Json], dict[Key, str]]:
+    """The records to publish, and the kind of the story of each order and subscription."""
     rng = Random(seed)  # noqa: S311 - made-up histories, not secrets
     chosen = _choose([invoice for invoice in invoices if not invoice.is_credit])
-    stories = _with_ids_of_others([_story(invoice, seed) for invoice in chosen], rng)
-    owners = {f"{_merchant(invoice)}/{invoice.number}": invoice.customer for invoice in chosen}
+    subscribers = Subscribers(chosen, rng)
+    stories = _with_ids_of_others([_story(invoice, subscribers, seed) for invoice in chosen], rng)
+    owners = {f"{merchant_of(invoice)}/{invoice.number}": invoice.customer for invoice in chosen}
     stories += add_returns(stories, owners, [invoice for invoice in invoices if invoice.is_credit], rng)
+    stories += subscribers.stories(seed)
+    kinds = {story.events()[0].key: story.kind for story in stories}
     in_other_forms(stories, rng)
     extra = noise(stories, rng)
-    kinds = {(story.merchant, story.subject): story.kind for story in stories}
     return _published([step for story in stories for step in story.steps], extra), kinds
 
 
@@ -48,36 +55,45 @@ def _is_tidy(invoice: Invoice) -> bool:
     return all(item.quantity > 0 and item.name for item in invoice.items)
 
 
-def _merchant(invoice: Invoice) -> str:
-    foreign = COUNTRIES.get(invoice.country, "GB") != "GB"
-    return "gifts" if foreign or int(invoice.number) % 12 == 0 else "default"
-
-
-def _story(invoice: Invoice, seed: int) -> Story:
+def _story(invoice: Invoice, subscribers: Subscribers, seed: int) -> Story:
     rng = Random(f"{seed}/{invoice.number}")  # noqa: S311 - made-up histories, not secrets
-    merchant = _merchant(invoice)
+    merchant = merchant_of(invoice)
     country = COUNTRIES.get(invoice.country, "GB")
     currency = "EUR" if merchant == "gifts" and country in EURO else "GBP"
-    order = cart(invoice, currency, f"sbx-{merchant}-{invoice.number}", rng)
+    order = cart(invoice, currency, pays_with("authorization_token", f"sbx-{merchant}-{invoice.number}"), rng)
+    if _is_simple(invoice) and order["order_amount"] >= LEAST_TO_SPLIT:
+        order["payment"] = subscribers.payment(invoice) or order["payment"]
     tale = _tale(invoice, order, rng)
     for attempt in (tale, whole):
         story = Story(merchant, invoice.number, attempt.__name__, deepcopy(order), invoice.time, rng)
         attempt(story)
         if same_whatever_the_timing(story.events()):
             break
+    add_changes(story)
     return story
+
+
+def _is_simple(invoice: Invoice) -> bool:
+    return _is_tidy(invoice) and len(invoice.items) <= MOST_LINES
 
 
 def _tale(invoice: Invoice, order: Json, rng: Random) -> Tale:
     if not _is_tidy(invoice) or len(invoice.items) > 1000:
         return placed_only
-    if len(goods(order)) < 2 or order["order_amount"] < 1000:
+    if len(goods(order)) < 2 or order["order_amount"] < LEAST_TO_SPLIT:
         return whole
     if len(invoice.items) > MOST_LINES:
         return rng.choice([whole, GOOD["by_lines"][1]])
     if may_have_fee(order) and rng.random() < 0.25:
         return returned_with_fee
-    return rng.choices([tale for _, tale in TALES.values()], [weight for weight, _ in TALES.values()])[0]
+    fitting = [(weight, tale) for name, (weight, tale) in TALES.items() if _may_tell(name, order)]
+    return rng.choices([tale for _, tale in fitting], [weight for weight, _ in fitting])[0]
+
+
+def _may_tell(name: str, order: Json) -> bool:
+    if name in NEEDS_AUTHORIZATION and "authorization_token" not in order["payment"]:
+        return False
+    return name != "tokenized" or may_be_tokenized(order)
 
 
 def _with_ids_of_others(stories: list[Story], rng: Random) -> list[Story]:
@@ -89,6 +105,8 @@ def _with_ids_of_others(stories: list[Story], rng: Random) -> list[Story]:
         for step in story.steps:
             step.event["id"] = step.event["id"].replace(story.subject, taken, 1)
             step.event["subject"] = taken
+            if "shipment_id" in step.event["data"]:
+                step.event["data"]["shipment_id"] = step.event["data"]["shipment_id"].replace(story.subject, taken, 1)
         story.subject = taken
     return stories
 

@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from sample.good_stories import HOUR, Tale, whole
-from sample.stories import Story, goods, named, split_lines, split_quantities
+from sample.stories import Story, goods, named, pays_with, split_lines, split_quantities, token_of
 
 Json = dict[str, Any]
 
@@ -16,18 +16,19 @@ def placed_only(story: Story) -> None:
 def refused(story: Story) -> None:
     """The provider refuses; what follows is rejected; sometimes the customer tries again with success."""
     good = deepcopy(story.cart)
-    story.cart["payment"]["authorization_token"] = f"sbx-reject-{story.merchant}-{story.subject}"
+    token = f"sbx-reject-{story.merchant}-{story.subject}"
+    story.cart["payment"] = pays_with("authorization_token", token)
     whole(story)
     story.complete = False
     if story.rng.random() < 0.5:
-        good["payment"]["authorization_token"] += "-2"
+        good["payment"][token_of(good)] += "-2"
         story.tell("placed", good, hours=HOUR)
 
 
 def placed_twice(story: Story) -> None:
     story.place()
     again = deepcopy(story.cart)
-    again["payment"]["authorization_token"] += "-2"
+    again["payment"][token_of(again)] += "-2"
     story.tell("placed", again, hours=HOUR)
     story.ship()
     story.complete = True
@@ -132,7 +133,7 @@ def sums_wrong(story: Story) -> None:
     story.ship()
     if story.rng.random() < 0.6:
         good = deepcopy(story.cart)
-        good["payment"]["authorization_token"] += "-2"
+        good["payment"][token_of(good)] += "-2"
         story.tell("placed", good, hours=HOUR)
         story.ship()
 

@@ -12,11 +12,14 @@ from typing import Any
 
 from sample.oracle_checks import adds_up, fits_schema, klarna_takes, what_of
 from sample.oracle_order import Order, Waits
-from sample.oracle_parts import Rejected
+from sample.oracle_parts import Rejected, Unsaid
 
+from sample import oracle_changes as change_rules
 from sample import oracle_order as order_rules
 
 Json = dict[str, Any]
+Key = tuple[str, str, str]
+"""Merchant, `order` or `subscription`, subject."""
 MERCHANTS = {"default", "gifts"}
 STRUCTURED = "application/cloudevents+json"
 
@@ -32,6 +35,12 @@ class Event:
     subject: str
     data: Any
 
+    @property
+    def key(self) -> Key:
+        """A subscription's id may be an order's as well."""
+        tokens = {"customer_token_requested", "customer_token_cancelled"}
+        return self.merchant, "subscription" if what_of(self.type) in tokens else "order", self.subject
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -45,10 +54,11 @@ class Outcome:
 
 @dataclass(slots=True)
 class History:
-    """What came of one order: `order` is None as long as none was accepted."""
+    """What came of one order: `order` is None as long as none was accepted. Of a subscription: whether it has a token."""
 
     order: Order | None = None
     refused: bool = False
+    has_token: bool = False
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
@@ -56,7 +66,7 @@ class History:
 class Reading:
     """What became of the records as such, before any order is looked at."""
 
-    events: defaultdict[tuple[str, str], list[Event]] = field(default_factory=lambda: defaultdict(list))
+    events: defaultdict[Key, list[Event]] = field(default_factory=lambda: defaultdict(list))
     invalid: list[Event] = field(default_factory=list)
     dead_letters: list[str] = field(default_factory=list)
     records: int = 0
@@ -65,16 +75,22 @@ class Reading:
 
 
 def replay(events: Iterable[Event]) -> History:
-    """The end of one order whose valid, distinct events come in this order."""
+    """The end of one order, or one subscription, whose valid, distinct events come in this order."""
     history, waiting = History(), list[Event]()
     for event in events:
         waiting.append(event)
         while any(_decide(history, waiting, e) for e in list(waiting)):
             pass
     for event in waiting:
-        code = "order_unknown" if history.order is None else "over_refund"
-        history.outcomes[event.id] = Outcome("rejected", code=code)
+        history.outcomes[event.id] = Outcome("rejected", code=_in_vain(history, event))
     return history
+
+
+def _in_vain(history: History, event: Event) -> str:
+    """The code of what waits until its deadline."""
+    if history.order is None:
+        return "order_unknown"
+    return "over_refund" if what_of(event.type) == "returned" else "shipment_unknown"
 
 
 def _decide(history: History, waiting: list[Event], event: Event) -> bool:
@@ -85,6 +101,12 @@ def _decide(history: History, waiting: list[Event], event: Event) -> bool:
     try:
         if what == "placed":
             history.outcomes[event.id] = _place(history, waiting, event)
+        elif what == "authorization_abandoned":
+            history.outcomes[event.id] = _abandon(history, event)
+        elif what == "customer_token_requested":
+            history.outcomes[event.id] = _tokenize(history, event)
+        elif what == "customer_token_cancelled" and (history.has_token or "customer_token" in event.data):
+            history.outcomes[event.id] = _end_token(history, event)
         elif history.refused:
             history.outcomes[event.id] = Outcome("rejected", code="order_rejected")
         elif history.order is None:
@@ -121,7 +143,49 @@ def _objection(data: Json) -> str | None:
         return "amounts_do_not_add_up"
     if not klarna_takes(data):
         return "not_acceptable_to_provider"
-    return "REJECTED" if data["payment"]["authorization_token"].startswith("sbx-reject-") else None
+    return _refusal(data["payment"])
+
+
+CUSTOMER_TOKENS = {
+    "sbx-suspended-": "TOKEN_SUSPENDED",
+    "sbx-canceled-": "TOKEN_CANCELED",
+    "sbx-failing-": "PAYMENT_METHOD_FAILED",
+    "sbx-unavailable-": "UNAVAILABLE_PAYMENT_METHOD",
+}
+
+
+def _refusal(payment: Json) -> str | None:
+    """By what the token begins with."""
+    if "customer_token" in payment:
+        begins = (code for start, code in CUSTOMER_TOKENS.items() if payment["customer_token"].startswith(start))
+        return next(begins, None)
+    return "REJECTED" if payment["authorization_token"].startswith("sbx-reject-") else None
+
+
+def _abandon(history: History, event: Event) -> Outcome:
+    if history.order is not None or history.outcomes:
+        raise Unsaid("abandoning the authorization of an order that was placed before")
+    if _refusal(event.data):
+        raise Unsaid("abandoning an authorization that the provider refuses")
+    return Outcome("abandoned")
+
+
+def _tokenize(history: History, event: Event) -> Outcome:
+    if history.outcomes:
+        raise Unsaid("a second token of a subscription")
+    token = event.data["authorization_token"]
+    history.refused = token.startswith(("sbx-reject-", "sbx-buy-"))
+    if history.refused:
+        raise Rejected("REJECTED" if token.startswith("sbx-reject-") else "INVALID_OPERATION")
+    history.has_token = True
+    return Outcome("customer_token_created")
+
+
+def _end_token(history: History, event: Event) -> Outcome:
+    if "customer_token_cancelled" in {outcome.type for outcome in history.outcomes.values()}:
+        raise Unsaid("cancelling another token, or a token again")
+    history.has_token = history.has_token and "customer_token" in event.data
+    return Outcome("customer_token_cancelled")
 
 
 def _act(history: History, order: Order, what: str, event: Event) -> Outcome:
@@ -134,11 +198,13 @@ def _act(history: History, order: Order, what: str, event: Event) -> Outcome:
         outcome = Outcome(*order_rules.cancel(after, event.data))
     elif what == "closed":
         outcome = Outcome(*order_rules.close(after))
-    else:
+    elif what == "amended":
         code = _objection({"payment": {"authorization_token": ""}, **event.data})
         if code:
             raise Rejected(code)
         outcome = Outcome("amended", order_rules.amend(after, event.data))
+    else:
+        outcome = Outcome(change_rules.change(after, what, event.data))
     history.order = after
     return outcome
 
@@ -173,7 +239,7 @@ def _sort_in(reading: Reading, event: Event) -> None:
         reading.dead_letters.append("invalid_event")
         reading.invalid.append(event)
     else:
-        reading.events[event.merchant, event.subject].append(event)
+        reading.events[event.key].append(event)
 
 
 def _event(record: Json) -> Event | None:

@@ -70,8 +70,22 @@ def _is_part_lines(value: object) -> bool:
     return _is_lines(value, lambda line: _fits(line, {"reference": _is_text}, optional))
 
 
+def _is_tokenize(value: object) -> bool:
+    return _fits(value, {"description": _is_text, "intended_use": _is_text}, {"locale": _is_text})
+
+
 def _is_payment(value: object) -> bool:
-    return _fits(value, {"provider": lambda p: p == "klarna", "authorization_token": _is_text}, {})
+    klarna: dict[str, Check] = {"provider": lambda p: p == "klarna"}
+    by_token = _fits(value, klarna | {"customer_token": _is_name}, {})
+    return by_token or _fits(value, klarna | {"authorization_token": _is_text}, {"tokenize": _is_tokenize})
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_shipping_info(value: object) -> bool:
+    return _is_lines(value, _is_object)
 
 
 def _is_fee(value: object) -> bool:
@@ -90,7 +104,7 @@ SCHEMAS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
         {},
         {
             "shipment_id": _is_text, "order_lines": _is_part_lines, "captured_amount": _not_negative,
-            "description": _is_text,
+            "description": _is_text, "shipping_info": _is_shipping_info,
         },
     ),
     "returned": (
@@ -103,6 +117,21 @@ SCHEMAS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "cancelled": ({}, {"reason": _is_text, "order_lines": _is_part_lines}),
     "closed": ({}, {"reason": _is_text}),
     "amended": ({"order_amount": _not_negative, "order_lines": _is_order_lines}, {"description": _is_text}),
+    "tracking_added": ({"shipping_info": _is_shipping_info}, {"shipment_id": _is_name}),
+    "address_changed": ({"shipping_address": _is_object}, {}),
+    "reference_changed": ({}, {"merchant_reference1": _is_text, "merchant_reference2": _is_text}),
+    "authorization_extension_requested": ({}, {}),
+    "invoice_resend_requested": ({"shipment_id": _is_name}, {}),
+    "due_date_extension_requested": ({"shipment_id": _is_name, "number_of_days": _is_int}, {}),
+    "authorization_abandoned": ({"authorization_token": _is_name}, {}),
+    "customer_token_requested": (
+        {
+            "authorization_token": _is_name, "purchase_country": _is_text, "purchase_currency": _is_text,
+            "locale": _is_text, "description": _is_text, "intended_use": _is_text,
+        },
+        {"customer": _is_object, "billing_address": _is_object},
+    ),
+    "customer_token_cancelled": ({}, {"customer_token": _is_name}),
 }  # fmt: skip
 
 

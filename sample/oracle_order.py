@@ -53,6 +53,8 @@ class Order:
     shipped: bool = False
     cancelled: bool = False
     ids: AbstractSet[tuple[str, str]] = field(default_factory=frozenset)
+    shipments: dict[str, int] = field(default_factory=dict)
+    """What each shipment captured."""
 
     @property
     def remaining(self) -> int:
@@ -79,7 +81,7 @@ def place(data: Json) -> Order:
 
 
 def copy_order(order: Order) -> Order:
-    return replace(order, lines=copy_of(order.lines))
+    return replace(order, lines=copy_of(order.lines), shipments=dict(order.shipments))
 
 
 def _once(order: Order, what: str, given: str) -> None:
@@ -94,7 +96,8 @@ def _sum(parts: list[Part]) -> int:
 
 def ship(order: Order, data: Json, event_id: str) -> int:
     """Rules 1, 4, 5 and 6 for `shipped`; the amount captured."""
-    _once(order, "shipment", data.get("shipment_id", event_id))
+    shipment = data.get("shipment_id", event_id)
+    _once(order, "shipment", shipment)
     if data.get("order_lines") is not None:
         amount = _ship_lines(order, data)
     elif data.get("captured_amount") is not None:
@@ -105,6 +108,7 @@ def ship(order: Order, data: Json, event_id: str) -> int:
         amount = _ship_rest(order)
     order.captured += amount
     order.captures += 1 if amount else 0
+    order.shipments[shipment] = amount
     order.shipped = True
     return amount
 

@@ -21,7 +21,7 @@ class Step:
 
 @dataclass(slots=True)
 class Story:
-    """`complete`: every line was shipped by line, so that returns of goods can be told."""
+    """`complete`: every line was shipped by line, so that returns of goods can be told. `prefix`: of its event ids."""
 
     merchant: str
     subject: str
@@ -30,6 +30,7 @@ class Story:
     start: datetime
     rng: Random
     complete: bool = False
+    prefix: str = ""
     steps: list[Step] = field(default_factory=list)
 
     def tell(self, what: str, data: Json, *, hours: float = 0, early: bool = False) -> None:
@@ -37,10 +38,14 @@ class Story:
         last = self.steps[-1].at if self.steps else self.start
         happened = last + timedelta(hours=hours, seconds=self.rng.randrange(1, 600) if hours else 0)
         at = last + timedelta(seconds=1) if early else happened
+        self.steps.append(Step(at, self.event(what, data, happened)))
+
+    def event(self, what: str, data: Json, happened: datetime) -> Json:
+        """The next event, by its id."""
         number = len(self.steps) + 1
-        event = {
+        return {
             "specversion": "1.0",
-            "id": f"{self.subject}-{number}",
+            "id": f"{self.prefix}{self.subject}-{number}",
             "source": "/shop",
             "type": f"shop.order.{what}.v1",
             "subject": self.subject,
@@ -49,7 +54,6 @@ class Story:
             "datacontenttype": "application/json",
             "data": data,
         }
-        self.steps.append(Step(at, event))
 
     def place(self, *, early: bool = False) -> None:
         self.tell("placed", self.cart, early=early)
@@ -59,6 +63,16 @@ class Story:
 
     def events(self) -> list[Event]:
         return [as_event(step.event) for step in self.steps]
+
+
+def pays_with(token: str, value: str) -> Json:
+    """`token`: `authorization_token` or `customer_token`."""
+    return {"provider": "klarna", token: value}
+
+
+def token_of(cart: Json) -> str:
+    """Which of the two."""
+    return "customer_token" if "customer_token" in cart["payment"] else "authorization_token"
 
 
 def as_event(event: Json) -> Event:

@@ -81,15 +81,18 @@ def of_outcomes(books: Books) -> Money:
         operation = outcome.data.get("operation")
         if operation and outcome.what in {"captured", "refunded"}:
             sums[outcome.merchant][outcome.what] += operation["amount"]
-    for (merchant, _), outcome in books.last_of_each().items():
+    for (merchant, *_), outcome in books.last_of_each().items():
         sums[merchant]["authorized still"] += outcome.data["order"]["remaining_authorized_amount"]
     return {merchant: dict(columns) for merchant, columns in sums.items()}
 
 
 def doubled(effects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """References of authorizations, captures and refunds that took effect more than once (I1)."""
+    """References of authorizations, captures and refunds that took effect more than once (I1).
+
+    An authorization token makes one order; a customer token many, each with the order's reference.
+    """
     counts = Counter(
-        (effect["account"], effect["kind"], effect["token"] if effect["kind"] == "authorize" else effect["reference"])
+        (effect["account"], effect["kind"], effect["reference"] or effect["token"])
         for effect in effects
         if effect["kind"] in {"authorize", "capture", "refund"}
     )
@@ -126,7 +129,7 @@ def _final_problem(books: Books, event: EventKey, wanted: Mapping[str, Any]) -> 
 
 
 def _order_problem(order: Mapping[str, Any], last: Mapping[OrderKey, Told]) -> str | None:
-    outcome = last.get((order["merchant"], order["subject"]))
+    outcome = last.get((order["merchant"], order["kind"], order["subject"]))
     if order["order_amount"] is None:
         return f"order {order['subject']}: has outcomes with amounts, though it was never accepted" if outcome else None
     if outcome is None:

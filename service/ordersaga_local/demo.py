@@ -17,9 +17,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ordersaga_local import accounts
+from ordersaga_local.notifying import Reviews, disturbed, of_reviews, web_settings
 from ordersaga_local.outcomes import Books, following
 from ordersaga_local.parts import Parts
-from ordersaga_local.process import MissingPartError, PartFailedError
+from ordersaga_local.process import MissingPartError, PartFailedError, free_port
 from ordersaga_local.stage import Process, Sandbox, Stage, environment_with, stage
 
 SAMPLE = Path("sample/events.ndjson.gz")
@@ -32,7 +33,7 @@ _SIGNAL_EXIT_CODE = 128
 SETTINGS = {
     "ORDERSAGA_WAITS__ORDER": "30",
     "ORDERSAGA_WAITS__SHIPMENT": "30",
-    "ORDERSAGA_REVIEW_POLL": "1",
+    "ORDERSAGA_REVIEW_POLL": "15",
     "ORDERSAGA_LEASE": "10",
     "ORDERSAGA_BACKOFF__FIRST": "0.2",
     "ORDERSAGA_INTAKE__SESSION_TIMEOUT": "10",
@@ -58,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parts: Parts, options: argparse.Namespace, console: Console) -> int:
-    with stage(parts, settings=dict(SETTINGS)) as (run, sandbox):
-        service = run.service()
+    port = free_port()
+    with stage(parts, settings=SETTINGS | web_settings(port)) as (run, sandbox):
+        service = run.service(ORDERSAGA_WEB__PORT=str(port))
         console.print(f"Sandbox of the provider at {sandbox.url}; service started, pid {service.pid}", highlight=False)
+        console.print(f"Notifications of the provider are taken at http://127.0.0.1:{port}", highlight=False)
         if options.without_sample:
             _print_access(run, console)
             _keep_running(service, console)
@@ -105,7 +108,7 @@ def _print_access(run: Stage, console: Console) -> None:
 
 async def _publish_sample(run: Stage, sandbox: Sandbox, service: Process, rate: float, console: Console) -> bool:
     expected = accounts.Expected.load(EXPECTED)
-    async with following(run.kafka, run.orders_topic, run.outcomes_topic) as books:
+    async with following(run.kafka, run.orders_topic, run.outcomes_topic) as books, disturbed(sandbox):
         started = time.monotonic()
         options = ["--rate", str(rate)] if rate else []
         with (run.folder / "publish.log").open("wb") as log:
@@ -125,7 +128,12 @@ async def _publish_sample(run: Stage, sandbox: Sandbox, service: Process, rate: 
                 await publisher.wait()
         seconds = time.monotonic() - started
         effects = await asyncio.to_thread(sandbox.effects)
-    return _print_summary(run, expected, books, effects, seconds, console)
+        reviews = of_reviews(await asyncio.to_thread(sandbox.deliveries), effects, books)
+    dead_letters = Counter(dead_letter["code"] for dead_letter in _dead_letters(run))
+    _print_facts(expected, books, dead_letters, reviews, seconds, console)
+    columns = expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(books)
+    found = problems(expected, books, effects, dead_letters) + reviews.problems()
+    return _print_verdict(_print_money(columns, console), found, console)
 
 
 async def _wait_for_outcomes(expected: accounts.Expected, books: Books, service: Process, console: Console) -> bool:
@@ -152,21 +160,25 @@ async def _wait_for_outcomes(expected: accounts.Expected, books: Books, service:
     return True
 
 
-def _print_summary(
-    run: Stage,
+def _print_facts(
     expected: accounts.Expected,
     books: Books,
-    effects: list[dict[str, Any]],
+    dead_letters: Counter[str],
+    reviews: Reviews,
     seconds: float,
     console: Console,
-) -> bool:
-    dead_letters = Counter(dead_letter["code"] for dead_letter in _dead_letters(run))
+) -> None:
     facts = Table("what", "count", title="What came of it", title_justify="left")
-    facts.add_row("events in", str(expected.whole["events"]))
+    facts.add_row("events in", str(expected.whole["events"]), end_section=True)
     for what, count in sorted(books.by_type.items()):
         facts.add_row(f"outcome {what}", str(count))
+    facts.add_section()
     for code, count in sorted(dead_letters.items()):
         facts.add_row(f"dead letter {code}", str(count))
+    facts.add_section()
+    for row in reviews.rows():
+        facts.add_row(*row)
+    facts.add_section()
     facts.add_row("events a second", f"{expected.whole['events'] / seconds:.0f}")
     waited = [latency for latency in books.latencies if latency >= 0]
     if len(waited) > 1:
@@ -174,9 +186,10 @@ def _print_summary(
         facts.add_row("event to final outcome, p50", f"{cuts[49] * 1000:.0f} ms")
         facts.add_row("event to final outcome, p99", f"{cuts[98] * 1000:.0f} ms")
     console.print(facts)
-    columns = expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(books)
-    agrees = _print_money(columns, console)
-    found = problems(expected, books, effects, dead_letters)
+
+
+def _print_verdict(agrees: bool, found: list[str], console: Console) -> bool:
+    """`agrees`: the three columns of money. Whether all is well."""
     for line in found[:20]:
         console.print(f"[red]{line}", highlight=False)
     if agrees and not found:

@@ -14,8 +14,8 @@ from ordersaga_local.admin import partitions_of
 
 EventKey = tuple[str, str, str]
 """Merchant, source, event id."""
-OrderKey = tuple[str, str]
-"""Merchant, order id."""
+OrderKey = tuple[str, str, str]
+"""Merchant, kind (order or subscription), id."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Told:
 
     @property
     def order_key(self) -> OrderKey:
-        return self.merchant, self.order
+        return self.merchant, self.kind, self.order
 
     @property
     def position(self) -> tuple[int, int]:
@@ -55,7 +55,7 @@ class Books:
     by_type: Counter[str] = field(default_factory=Counter)
     published_at: dict[EventKey, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
-    _last: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    _last: dict[OrderKey, tuple[int, int]] = field(default_factory=dict)
     _payloads: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, outcome: Told, payload: bytes) -> None:
@@ -73,7 +73,7 @@ class Books:
 
     def _check_position(self, outcome: Told) -> None:
         """Within an epoch there are no gaps. A higher epoch begins with the sequence after any that was published before."""
-        key = (outcome.merchant, outcome.kind, outcome.order)
+        key = outcome.order_key
         epoch, sequence = self._last.get(key, (0, 0))
         follows = outcome.sequence == sequence + 1 if outcome.epoch == epoch else outcome.sequence <= sequence + 1
         if outcome.epoch < epoch or not follows:

@@ -149,6 +149,10 @@ class Sandbox(Process):
         """The request log, after that `seq`."""
         return self._pages("requests", "requests", after)
 
+    def deliveries(self, after: int = 0) -> list[dict[str, Any]]:
+        """What was sent to the merchant, or is to be, after that `seq`."""
+        return self._pages("deliveries", "deliveries", after)
+
     def _pages(self, path: str, name: str, after: int = 0) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while page := self.control(f"{path}?after={after}&limit=5000")[name]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sample.oracle import Event, read, replay
 
-from ordersaga.domain.model.outcomes import Send, Wait
-from ordersaga.domain.model.results import Rejected, Succeeded
+from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.outcomes import Read, Revoke, Send, Wait
+from ordersaga.domain.model.results import Rejected, Result, Succeeded
 from ordersaga.domain.model.terms import Rules
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
@@ -20,23 +21,54 @@ MOVES = {"captured", "refunded", "released", "lines_cancelled"}
 Ends = dict[str, tuple[str, str | None, int | None]]
 
 
+REFUSALS = {
+    "sbx-reject-": "REJECTED",
+    "sbx-buy-": "INVALID_OPERATION",
+    "sbx-suspended-": "TOKEN_SUSPENDED",
+    "sbx-canceled-": "TOKEN_CANCELED",
+    "sbx-failing-": "PAYMENT_METHOD_FAILED",
+    "sbx-unavailable-": "UNAVAILABLE_PAYMENT_METHOD",
+}
+WITH_TOKEN = {"create_order", "create_token_order", "create_customer_token"}
+DUE_DATES = [{"number_of_days": days, "amount": 0} for days in (14, 30, 60)]
+
+
 def provider_answers(story: Story) -> None:
-    """As the sandbox does: by what the authorization token begins with."""
-    while isinstance(call := story.next(), Send) and call.operation.type == "create_order":
-        if "/sbx-reject-" in call.request.path:
-            story.answer(Rejected("REJECTED", status=403))
-        elif "/sbx-pending-" in call.request.path:
-            story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    """As the sandbox does: by what the token begins with."""
+    while isinstance(call := story.next(), Send | Read | Revoke):
+        answer = _told(call) if isinstance(call, Send) else _read(call)
+        if answer is None:
+            story.yes()
+            continue
+        story.answer(answer)
+        if isinstance(answer, Succeeded) and answer.fraud_status == "PENDING" and not story.order.operations:
             story.wait()
             story.seen(fraud_status="ACCEPTED")
-        else:
-            story.yes()
-    if story.yes():
-        provider_answers(story)
+
+
+def _told(call: Send) -> Result | None:
+    """None: any success will do."""
+    if call.operation.type not in WITH_TOKEN:
+        return None
+    for start, code in REFUSALS.items():
+        if f"/{start}" in call.request.path:
+            return Rejected(code, status=403)
+    if call.operation.type == "create_customer_token":
+        return Succeeded(result={"customer_token": "made"})
+    return Succeeded("order-1", fraud_status="PENDING") if "/sbx-pending-" in call.request.path else None
+
+
+def _read(call: Read | Revoke) -> Result | None:
+    if call.operation is not None and call.operation.type == "read_due_dates":
+        return Succeeded(result={"options": DUE_DATES})
+    if call.operation is not None and call.operation.type == "cancel_customer_token":
+        return Succeeded(token_status="cancelled")
+    return None
 
 
 def lived(events: list[Event]) -> Story:
-    story = Story(eager=False, rules=Rules({"klarna": KlarnaTerms()}))
+    merchant, kind, subject = events[0].key
+    story = Story(eager=False, rules=Rules({"klarna": KlarnaTerms()}), key=Key(merchant, kind, subject))
     for event in events:
         story.tell(event.type.split(".")[2], event.data, event.id)
         provider_answers(story)
@@ -62,6 +94,7 @@ def test_every_event_of_the_sample_ends_as_the_oracle_says() -> None:
     records = [json.loads(line) for line in gzip.decompress(EVENTS.read_bytes()).splitlines()]
     histories = list(read(records).events.values())[::ONE_IN]
     assert len(histories) > 100
+    assert {events[0].key[1] for events in histories} == {"order", "subscription"}
     for events in histories:
         story, expected = lived(events), replay(events)
         ends = {

@@ -79,6 +79,14 @@ def test_it_is_rejected_at_once_when_nothing_more_can_ship(what: str) -> None:
     assert told(ask(story, what)) == ("rejected", True, "shipment_unknown")
 
 
+def test_tracking_of_an_order_worth_nothing_waits_for_its_shipment() -> None:
+    story = Story(line("free", 1, 0))
+    assert ask(story, "tracking_added") == []
+    assert [one.waits_for for one in story.order.pending] == ["shipment"]
+    shipped(story, "free:1")
+    assert (story.outcomes[-1].what, story.outcomes[-1].final) == ("tracking_added", True)
+
+
 def test_tracking_without_a_shipment_is_of_the_order() -> None:
     story = Story(A)
     ask(story, "tracking_added", None)

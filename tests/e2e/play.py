@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,8 @@ from ordersaga_local.stage import Process, Sandbox, Stage, stage
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
+PROVIDER = {"pending_decision": "ACCEPTED", "pending_decision_after": 1, "token_cancel_seconds": 0.2}
+"""Switches of the sandbox for the sample: the provider decides soon."""
 CREATE = "/payments/v1/authorizations/{authorization_token}/order"
 CAPTURES = "/ordermanagement/v1/orders/{order_id}/captures"
 LEASE = 2.0
@@ -213,8 +215,8 @@ def _sample() -> tuple[list[Json], Json]:
         return [json.loads(line) for line in lines], json.load(file)
 
 
-def slice_of_sample(each: int) -> tuple[list[Json], accounts.Expected]:
-    """The complete histories of the first `each` orders of every label, in the order of the sample."""
+def slice_of_sample(each: int, without: Collection[str] = ()) -> tuple[list[Json], accounts.Expected]:
+    """The complete histories of the first `each` orders of every label but some, in the order of the sample."""
     lines, whole = _sample()
     counts: Counter[str] = Counter()
     subjects: set[str] = set()
@@ -222,6 +224,7 @@ def slice_of_sample(each: int) -> tuple[list[Json], accounts.Expected]:
         counts[order["history"]] += 1
         if counts[order["history"]] <= each:
             subjects.add(order["subject"])
+    subjects -= {order["subject"] for order in whole["orders"] if order["history"] in without}
     chosen = [line for line in lines if _subject(line) in subjects]
     orders = [order for order in whole["orders"] if order["subject"] in subjects]
     return chosen, accounts.Expected({"events": len(chosen), "dead_letters": _dead_letters(chosen), "orders": orders})

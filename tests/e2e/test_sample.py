@@ -11,9 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ordersaga_local.process import free_port
 
 from .conftest import Opening
-from .play import ROOT, slice_of_sample
-
-REVIEW = {"pending_decision": "ACCEPTED", "pending_decision_after": 1}
+from .play import PROVIDER, ROOT, slice_of_sample
 
 
 def broken_promises(port: int) -> dict[str, float]:
@@ -30,7 +28,7 @@ async def test_histories_of_every_kind_end_as_worked_out_and_every_penny_is_acco
     events, expected = slice_of_sample(8)
     port = free_port()
     async with opened() as play:
-        play.sandbox.control("switches", "PUT", REVIEW)
+        play.sandbox.control("switches", "PUT", PROVIDER)
         play.service(ORDERSAGA_METRICS_PORT=str(port))
         await play.publish(events)
         await play.ended(len(expected.events(final=True)))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ordersaga_local import accounts
 from ordersaga_local.outcomes import Books, Told
 
 Position = tuple[int, int]
@@ -56,3 +57,29 @@ def test_orders_and_subscriptions_are_counted_apart() -> None:
 def test_the_newest_outcome_is_that_of_the_highest_epoch() -> None:
     [newest] = books_of((1, 1), (1, 2), (1, 3), (2, 2)).last_of_each().values()
     assert newest.position == (2, 2)
+
+
+def test_an_order_and_a_subscription_of_one_id_are_two() -> None:
+    books = books_of((1, 1))
+    add(books, (1, 1), kind="subscription")
+    assert set(books.last_of_each()) == {("default", "order", "1"), ("default", "subscription", "1")}
+
+
+def authorized(token: str, reference: str | None) -> dict[str, str | None]:
+    return {"account": "default", "kind": "authorize", "token": token, "reference": reference}
+
+
+@pytest.mark.parametrize(
+    ("effects", "doubled"),
+    [
+        ([authorized("sbx-1", None), authorized("sbx-2", None)], []),
+        ([authorized("sbx-1", None), authorized("sbx-1", None)], ["default authorize sbx-1"]),
+        ([authorized("customer", "536365"), authorized("customer", "536366")], []),
+        ([authorized("customer", "536365"), authorized("customer", "536365")], ["default authorize 536365"]),
+    ],
+    ids=["two authorizations", "one used twice", "two orders by a customer token", "one order made twice"],
+)
+def test_an_authorization_makes_one_order_and_a_customer_token_one_for_each_reference(
+    effects: list[dict[str, str | None]], doubled: list[str]
+) -> None:
+    assert accounts.doubled(effects) == doubled

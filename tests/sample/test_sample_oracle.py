@@ -232,3 +232,82 @@ def test_the_same_id_is_dropped_and_with_other_content_a_dead_letter() -> None:
     event = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "shop.order.closed.v1", "subject": "o"}
     reading = read([event | {"data": {}}, event | {"data": {}, "time": "t"}, event | {"data": {"reason": "x"}}])
     assert (reading.distinct, reading.duplicates, reading.dead_letters) == (1, 1, ["id_reused"])
+
+
+INFO = {"shipping_info": [{"tracking_number": "1"}]}
+ONE = placed(line("A", 2, 50))
+
+
+def test_tracking_waits_for_its_shipment_and_one_that_never_comes_is_unknown() -> None:
+    of_s1 = {"shipment_id": "S1", **INFO}
+    shipped = ("shipped", {"shipment_id": "S1", **part("A", 1)})
+    assert ends(("placed", ONE), ("tracking_added", of_s1), shipped)[1] == ("tracking_added", None)
+    assert ends(("placed", ONE), shipped, ("tracking_added", of_s1))[2] == ("tracking_added", None)
+    assert ends(("placed", ONE), ("tracking_added", INFO))[1] == ("tracking_added", None)
+    assert ends(("placed", ONE), shipped, ("tracking_added", {**INFO, "shipment_id": "S2"}))[2] == (
+        "rejected",
+        "shipment_unknown",
+    )
+
+
+def test_a_shipment_without_an_id_has_that_of_its_event() -> None:
+    assert ends(("placed", ONE), ("shipped", {}), ("invoice_resend_requested", {"shipment_id": "1"}))[2] == (
+        "invoice_resent",
+        None,
+    )
+
+
+@pytest.mark.parametrize(("days", "end"), [(30, "due_date_extended"), (21, "rejected")])
+def test_a_due_date_moves_by_what_the_provider_offers(days: int, end: str) -> None:
+    asked = {"shipment_id": "1", "number_of_days": days}
+    assert ends(("placed", ONE), ("shipped", {}), ("due_date_extension_requested", asked))[2][0] == end
+
+
+def test_changes_leave_the_books_alone() -> None:
+    changes: list[tuple[str, Json]] = [
+        ("address_changed", {"shipping_address": {"city": "Sampleton"}}),
+        ("reference_changed", {"merchant_reference1": "r"}),
+        ("authorization_extension_requested", {}),
+    ]
+    history = told(("placed", ONE), *changes)
+    assert [history.outcomes[i].type for i in "123"] == ["address_changed", "reference_changed", "extended"]
+    assert history.order is not None
+    assert (history.order.remaining, history.order.status) == (100, "authorized")
+    with pytest.raises(Unsaid):
+        told(("placed", ONE), ("shipped", {}), changes[0])
+
+
+def test_an_authorization_that_was_abandoned_makes_room_for_another() -> None:
+    assert ends(("authorization_abandoned", {"authorization_token": "sbx-0"}), ("placed", ONE)) == [
+        ("abandoned", None),
+        ("authorized", 100),
+    ]
+    with pytest.raises(Unsaid):
+        told(("placed", ONE), ("authorization_abandoned", {"authorization_token": "sbx-1"}))
+
+
+@pytest.mark.parametrize(
+    ("token", "end"),
+    [("sbx-1", ("authorized", 100)), ("sbx-suspended-1", ("rejected", "TOKEN_SUSPENDED"))],
+)
+def test_a_customer_token_pays_or_is_refused(token: str, end: tuple[str, int | str]) -> None:
+    payment = {"provider": "klarna", "customer_token": token}
+    assert ends(("placed", ONE | {"payment": payment})) == [end]
+
+
+def test_a_subscription_ends_by_its_token() -> None:
+    asked = ("customer_token_requested", {"authorization_token": "sbx-1"})
+    refused = ("customer_token_requested", {"authorization_token": "sbx-buy-1"})
+    cancelled: tuple[str, Json] = ("customer_token_cancelled", {})
+    assert ends(asked, cancelled) == [("customer_token_created", None), ("customer_token_cancelled", None)]
+    assert ends(cancelled, asked) == [("customer_token_cancelled", None), ("customer_token_created", None)]
+    assert ends(refused, cancelled) == [("rejected", "INVALID_OPERATION"), ("rejected", "order_rejected")]
+    assert ends(cancelled) == [("rejected", "order_unknown")]
+    assert ends(("customer_token_cancelled", {"customer_token": "sbx-9"})) == [("customer_token_cancelled", None)]
+
+
+def test_a_subscription_is_another_aggregate_than_the_order_of_its_id() -> None:
+    event = {"specversion": "1.0", "source": "/shop", "subject": "o", "data": {}}
+    whats = ("closed", "customer_token_cancelled")
+    reading = read([event | {"id": what, "type": f"shop.order.{what}.v1"} for what in whats])
+    assert set(reading.events) == {("default", "order", "o"), ("default", "subscription", "o")}

@@ -112,7 +112,8 @@ def _taken_at_once(order: Order) -> str | None:
 
 
 def _may_ship(order: Order) -> bool:
-    return bool(order.remaining) or order.at_once or order.status == "pending_review"
+    """An order worth 0 is authorized until it ships."""
+    return bool(order.remaining) or order.at_once or order.status in {"pending_review", "authorized"}
 
 
 def changed(outcome: str, builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
