@@ -22,10 +22,6 @@ class Need:
 
 NEEDS: Final = {
     "Mollie": Need(payment={"provider": "mollie", "method": "klarna", "redirect_url": "https://shop.example/thanks"}),
-    "Checkout": Need(
-        frozenset({"shop.order.checkout_started.v1", "shop.order.checkout_updated.v1"}),
-        {"provider": "klarna", "checkout_order_id": "a-checkout-order"},
-    ),
     "customer token": Need(payment={"provider": "klarna", "customer_token": "a-customer-token"}),
     "extension": Need(frozenset({"shop.order.authorization_extension_requested.v1"})),
     "tracking": Need(frozenset({"shop.order.tracking_added.v1"})),
@@ -40,9 +36,6 @@ NOT_BUILT: Final = {
     "39-mollie-recurring-without-customer": ("Mollie",),
     "41-mollie-completed-once": ("Mollie",),
     "42-mollie-tracking-later": ("Mollie", "tracking"),
-    "43-checkout-acknowledged-once": ("Checkout",),
-    "45-checkout-recurring-token": ("Checkout",),
-    "46-checkout-read-only": ("Checkout",),
     "47-backorder-extended": ("extension",),
     "49-virtual-renewal-by-token": ("customer token",),
 }
