@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ordersaga.domain.model.outcomes import Read, Send, Wait
-from ordersaga.domain.model.results import Rejected, Retryable
+from ordersaga.domain.model.results import CaptureSeen, Rejected, Retryable
 from ordersaga.domain.uncertainty import manual
 
 from .checkouts import (
@@ -137,6 +137,21 @@ def test_a_placed_before_the_customer_has_completed_it_waits() -> None:
     assert what(sent(story, "set_references")) == ["authorized"]
 
 
+def test_a_customer_who_takes_hours_worries_nobody_and_costs_few_reads() -> None:
+    story = in_checkout()
+    story.shipped()
+    by_checkout(story)
+    begun, reads = story.now, 0
+    while story.now < begun + 20 * HOUR:
+        assert read_checkout(story, complete=False) == []
+        reads += 1
+        story.wait()
+    assert reads < 70
+    assert not story.order.attentions
+    (waiting,) = story.order.pending
+    assert waiting.deadline is None or waiting.deadline <= story.now + 24 * HOUR
+
+
 def test_a_review_is_told_and_then_its_decision() -> None:
     story = in_checkout()
     story.wait()
@@ -160,6 +175,21 @@ def test_a_review_that_no_placed_waits_for_is_decided_too() -> None:
     story.wait()
     assert what(story.seen(fraud_status="ACCEPTED")) == ["authorized"]
     assert story.order.status == "authorized"
+
+
+def test_money_that_was_taken_with_the_purchase_is_ours_too() -> None:
+    story = in_checkout(options={"auto_capture": True})
+    story.wait()
+    read_checkout(story)
+    taken = (CaptureSeen("capture-9", 100),)
+    read_order(story, status="captured", captured_amount=100, remaining_amount=0, captures=taken)
+    sent(story, "acknowledge")
+    (outcome,) = sent(story, "set_references")
+    assert (outcome.what, outcome.result) == ("checkout_completed", {"capture_id": "capture-9"})
+    assert outcome.books is not None
+    assert (outcome.books.status, outcome.books.captured_amount) == ("captured", 100)
+    assert told(by_checkout(story)) == ("captured", True, None)
+    assert what(story.shipped()) == ["shipment_recorded"]
 
 
 @pytest.mark.parametrize("differing", [{"order_amount": 90, "remaining_amount": 90}, {"currency": "NOK"}])

@@ -104,6 +104,8 @@ def test_a_placed_that_names_it_needs_neither_amount_nor_lines() -> None:
     assert TERMS.refusals(data) == []
     dots = placed(payment=Payment(provider="klarna", checkout_order_id=".."))
     assert TERMS.refusals(dots) == ["$.payment.checkout_order_id: not an id"]
+    long = placed(payment=Payment(provider="klarna", checkout_order_id="k"), merchant_reference2="x" * 256)
+    assert TERMS.refusals(long) == ["$.merchant_reference2: 256 characters, at most 255"]
 
 
 # limits

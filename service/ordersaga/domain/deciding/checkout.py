@@ -209,8 +209,8 @@ def read(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> N
     if seen is not None and seen.complete:
         builder.change(creation=replace(operation, amount=seen.order_amount))
         _confirm(builder, operation.cause, operation.target, seen)
-    else:
-        _again(builder, operation)
+    else:  # the provider answers: what is slow is the customer
+        _again(builder, replace(operation, opened=builder.now))
 
 
 def not_found(builder: DecisionBuilder, operation: Operation) -> None:
@@ -220,7 +220,7 @@ def not_found(builder: DecisionBuilder, operation: Operation) -> None:
 
 def _again(builder: DecisionBuilder, operation: Operation) -> None:
     order, rules = builder.order, builder.rules
-    step = min(rules.backoff * 2.0 ** min(operation.attempts, 30), rules.checkout_poll_most)
+    step = min(rules.backoff * 2.0 ** min(operation.attempts, 30), rules.checkout_poll_most, rules.attention_after / 2)
     due = builder.now + step * (0.5 + 0.5 * jitter(operation.id, operation.attempts))
     builder.change(operations=(replace(operation, due=due), *order.operations))
 

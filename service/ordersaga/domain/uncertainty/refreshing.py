@@ -87,6 +87,7 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
             checkout.looked(builder, seen)
         case Rejected(status=404) if builder.order.status == "checkout":
             builder.change(refresh=None, unread=None, reads_failed=0)
+            builder.clear_attention(_UNREADABLE)
             checkout.gone(builder)
         case Succeeded() | Retryable() | Unknown():
             since, failed = builder.order.unread or builder.now, builder.order.reads_failed

@@ -5,6 +5,8 @@ The recurring token stands in the Checkout order alone.
 
 from typing import Final
 
+from msgspec import UNSET
+
 from ordersaga.domain.model.events import Placed
 from ordersaga.domain.model.order import Operation, Request
 from ordersaga.domain.model.results import Result, Succeeded
@@ -24,7 +26,12 @@ def _confirmed(answer: Answer, correlation_id: str | None) -> Result:
 
 
 def _limits(data: Placed) -> Messages:
+    if data.payment.checkout_order_id is UNSET:
+        return
     yield from limits.path_segment("$.payment.checkout_order_id", data.payment.checkout_order_id)
+    yield from limits.order_lines(data.order_lines)
+    yield from limits.text("$.merchant_reference1", data.merchant_reference1, 255)
+    yield from limits.text("$.merchant_reference2", data.merchant_reference2, 255)
 
 
 COMPLETE_CHECKOUT: Final = KlarnaOperation(
