@@ -11,6 +11,8 @@ from ordersaga_local.outcomes import Told
 from .files import Json, UnknownFormError, check_fields
 from .runner import Run
 
+_COUNTED: Final = frozenset({"acknowledge", "references"})
+"""Effects without an amount: how often they happened."""
 _EFFECT: Final = re.compile(r"(capture|refund|cancel|release|update)(_sum|_count)?")
 _OPTIONAL: Final = frozenset({"code", "amount", "operations", "order"})
 
@@ -27,8 +29,10 @@ async def problems_of(run: Run) -> list[str]:
 
 def _effects(run: Run) -> Effects:
     effects: dict[str, list[Json]] = {}
-    for effect in run.play.sandbox.effects():
-        effects.setdefault(effect["merchant_reference1"], []).append(effect)
+    found = run.play.sandbox.effects()
+    last = {effect["order_id"]: effect["merchant_reference1"] for effect in found}
+    for effect in found:
+        effects.setdefault(effect["merchant_reference1"] or last[effect["order_id"]], []).append(effect)
     return effects
 
 
@@ -115,12 +119,23 @@ def _dead_letters_at_least(run: Run, form: Json) -> list[str]:
     ]
 
 
+def _cause_null(run: Run, form: Json) -> list[str]:
+    """One such outcome that no event caused, with this in its result."""
+    check_fields(form, "type", "result_has")
+    of_case = [told for told in run.play.books.seen.values() if told.order in run.subjects]
+    found = [told for told in of_case if told.what == form["type"] and told.data["cause"] is None]
+    if len(found) == 1 and found[0].data["result"].get(form["result_has"]):
+        return []
+    return [f"outcomes {form['type']} without a cause: {[told.data['result'] for told in found]}, expected {form}"]
+
+
 FORMS: Final[dict[str, Callable[[Run, Json], list[str]]]] = {
     "not_final": _not_final,
     "message": _message,
     "one_of": _one_of,
     "either": _either,
     "dead_letters_at_least": _dead_letters_at_least,
+    "cause_null": _cause_null,
 }
 
 
@@ -141,6 +156,10 @@ def _ledger(subject: str, effects: list[Json], form: Json) -> list[str]:
     """`capture`: the amounts, in order; `capture_sum` and `capture_count`: of these amounts."""
     problems = []
     for name, wanted in form.items():
+        if name in _COUNTED:
+            count = sum(one["kind"] == name for one in effects)
+            problems += [] if count == wanted else [f"{subject}: {name} {count} times in the ledger, expected {wanted}"]
+            continue
         effect = _EFFECT.fullmatch(name)
         if effect is None:
             raise UnknownFormError(f"effects of {subject}: {name}")

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-
 
 from e2e.play import Play, playing, until
 from ordersaga_local import parts
+from ordersaga_local.process import free_port
 
 from .runner import SERVICES
 
@@ -46,8 +47,10 @@ async def shared(kafka: parts.Kafka, postgres: parts.Postgres, migrated: str) ->
     await admin.start()
     await admin.create_topics([NewTopic(f"shop.orders.{run}", 8, 1, topic_configs=_ANY_TIME)])
     await admin.close()
-    async with playing(parts.Parts(kafka, postgres), migrated, run=run) as play:
-        services = [play.service(name) for name in SERVICES]
+    port = str(free_port())
+    web = {"ORDERSAGA_WEB__SECRETS": "s" * 32, "ORDERSAGA_WEB__BASE_URL": f"http://127.0.0.1:{port}"}
+    async with playing(parts.Parts(kafka, postgres), migrated, web, run=run) as play:
+        services = [play.service(SERVICES[0], ORDERSAGA_WEB__PORT=port), *map(play.service, SERVICES[1:])]
         await until(lambda: all(_READING in one.text() for one in services), 30, "not both services read")
         async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=5) as producer:
             yield Shared(play, producer)

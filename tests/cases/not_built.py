@@ -22,10 +22,6 @@ class Need:
 
 NEEDS: Final = {
     "Mollie": Need(payment={"provider": "mollie", "method": "klarna", "redirect_url": "https://shop.example/thanks"}),
-    "Checkout": Need(
-        frozenset({"shop.order.checkout_started.v1", "shop.order.checkout_updated.v1"}),
-        {"provider": "klarna", "checkout_order_id": "a-checkout-order"},
-    ),
 }
 
 NOT_BUILT: Final = {
@@ -37,8 +33,5 @@ NOT_BUILT: Final = {
     "39-mollie-recurring-without-customer": ("Mollie",),
     "41-mollie-completed-once": ("Mollie",),
     "42-mollie-tracking-later": ("Mollie",),
-    "43-checkout-acknowledged-once": ("Checkout",),
-    "45-checkout-recurring-token": ("Checkout",),
-    "46-checkout-read-only": ("Checkout",),
 }
 """By the name of the file."""

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ship
 from e2e.play import Play, record
 from ordersaga_local.outcomes import Told
 
+from .checkout import Checkout
 from .files import Case, Json, UnknownFormError, check_fields, fill_in
 
 SERVICES: Final = ("service", "another")
@@ -51,6 +52,7 @@ class Run:
     raw_places: list[Place] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     problems_before: frozenset[str] = frozenset()
+    checkout: Checkout | None = None
     _sending: list[Sending] = field(default_factory=list)
 
     # names
@@ -75,7 +77,8 @@ class Run:
         """Of the names in texts."""
         ids = {name: self.id_of(name) for name in self._event_names()}
         order = {"token": f"sbx-{self.case.no}"} if subject is None else {"order": subject, "token": f"sbx-{subject}"}
-        return ids | {name: name for name in self.subjects} | order
+        checkout = {} if self.checkout is None else {"checkout": self.checkout.id}
+        return ids | {name: name for name in self.subjects} | order | checkout
 
     # results
 
@@ -108,6 +111,8 @@ class Run:
     async def complete(self) -> None:
         """Returns when every event has its final outcome or is an open dead letter, and nothing is in progress."""
         self.problems_before = frozenset(await self._stage_problems())
+        if "{checkout}" in json.dumps(self.case.events):
+            self.checkout = await asyncio.to_thread(Checkout.completed, self.play)
         for entry in self.case.events:
             match entry:
                 case {"specversion": _}:
@@ -192,8 +197,21 @@ class Run:
             case {"replay": wanted, **rest} if not rest:
                 check_fields(wanted, "event", "data")
                 await self._replay(wanted["event"], wanted["data"])
+            case {"customer": "completes", **rest} if not rest:
+                await self._customer_completes()
+            case {"push": {"times": int(times), **others}, **rest} if not rest and not others:
+                assert self.checkout is not None, "the case has no Checkout order"
+                await asyncio.to_thread(self.checkout.push, times)
             case _:
                 raise UnknownFormError(json.dumps({"do": step}))
+
+    async def _customer_completes(self) -> None:
+        """The Checkout order that the last event has started."""
+        event = [*self.places][-1]
+        await self._until(lambda: self._without_outcome(event, "checkout_created"), "not started")
+        (told,) = self.finals(event)
+        self.checkout = Checkout(self.play, told.data["provider_order_id"])
+        await asyncio.to_thread(self.checkout.complete)
 
     async def _without_final(self, events: Sequence[str]) -> list[str]:
         return [event for event in events if not self.finals(event)]

@@ -53,6 +53,8 @@ WRONG_EXPECTATIONS: list[Json] = [
     {"effects": {"R2": {"refund": [1]}}},
     {"effects": {"R2": {"release_sum": 1}}},
     {"effects": {"nobody": {"cancel_count": 1}}},
+    {"effects": {"R2": {"acknowledge": 1}}},
+    {"cause_null": {"type": "checkout_completed", "result_has": "customer_token"}},
 ]
 RIGHT_EXPECTATIONS: list[Json] = [
     {"event": "e2", "final": "captured", "amount": 1000, "operations": 1000, "order": {"status": "captured"}},

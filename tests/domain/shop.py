@@ -5,18 +5,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
 from ordersaga.domain.model.events import (
     AuthorizationAbandoned,
     Cause,
-    CustomerTokenCancelled,
-    CustomerTokenRequested,
     Data,
     Event,
-    Payment,
     Placed,
     decode_data,
     kind_of,
@@ -39,6 +35,8 @@ from ordersaga.domain.model.results import Result, Snapshot, Succeeded
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.uncertainty import manual, refreshing
 
+from .frozen import OF_CHECKOUT, OTHERS
+
 START: Final = 1_700_000_000.0
 DAY: Final = 86_400.0
 HOUR: Final = 3_600.0
@@ -59,22 +57,14 @@ _WRITES: Final = {
     "resend_invoice": ("trigger-send-out", "amount"),
     "extend_authorization": ("extend-authorization-time", "amount"),
     "extend_due_date": ("extend-due-date", "amount"),
+    "acknowledge": ("acknowledge", "amount"),
+    "set_references": ("merchant-references", "amount"),
 }
 _PLACING: Final = frozenset({"create_order", "create_token_order"})
-_WITHOUT_KEY: Final = frozenset({"cancel_authorization", "create_customer_token", "cancel_customer_token"})
+_WITHOUT_KEY: Final = frozenset(
+    {"cancel_authorization", "create_customer_token", "cancel_customer_token", *OF_CHECKOUT}
+)
 _WITH_ID: Final = _PLACING | {"capture", "refund"}
-
-
-def _of_token(order: Order, data: Data | None) -> Request:
-    if isinstance(data, CustomerTokenCancelled):
-        token = order.details.customer_token if data.customer_token is UNSET else data.customer_token
-        return Request("PATCH", f"/tokens/{token}/status", '{"status":"CANCELLED"}')
-    asked = data.payment if isinstance(data, Placed) else data
-    assert isinstance(asked, CustomerTokenRequested | Payment)
-    given = asked.tokenize if isinstance(asked, Payment) else {"description": asked.description}
-    assert given is not UNSET
-    body = msgspec.json.encode({"description": given["description"]}).decode()
-    return Request("POST", f"/authorizations/{asked.authorization_token}/customer-token", body)
 
 
 class FakeTerms:
@@ -98,8 +88,8 @@ class FakeTerms:
     def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
         """Paths and amounts as Klarna has them."""
         body: Json
-        if operation.type in {"create_customer_token", "cancel_customer_token"}:
-            return _of_token(order, data)
+        if (freeze := OTHERS.get(operation.type)) is not None:
+            return freeze(order, operation, data)
         if operation.type in {"create_order", "cancel_authorization"}:
             if isinstance(data, AuthorizationAbandoned):
                 return Request("DELETE", f"/authorizations/{data.authorization_token}")

@@ -14,7 +14,7 @@ from ordersaga.domain.deciding import findings
 from ordersaga.domain.model.events import TYPES, Cause, decode_data
 from ordersaga.domain.model.order import Allocation, Capture, Operation
 from ordersaga.domain.model.results import CaptureSeen
-from ordersaga.domain.operations import DECIDED_BY, OPERATIONS, ByReading, ByTokenRead, NoEvidence
+from ordersaga.domain.operations import DECIDED_BY, OPERATIONS, ByCheckoutRead, ByReading, ByTokenRead, NoEvidence
 from ordersaga.domain.uncertainty import evidence
 from ordersaga.providers.klarna.operations.table import LIMITS
 from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
@@ -85,7 +85,7 @@ def test_a_row_of_klarna_keeps_what_the_domain_says_of_the_operation(name: str) 
     ours, theirs = OPERATIONS[name], KLARNA[name]
     assert theirs.name == name
     assert theirs.reads is ours.only_reads
-    keyless = isinstance(ours.evidence, NoEvidence | ByTokenRead)
+    keyless = isinstance(ours.evidence, NoEvidence | ByTokenRead | ByCheckoutRead)
     assert (theirs.key_seconds == 0) is keyless
     shown = isinstance(ours.evidence, ByReading) and ours.evidence.find is findings.find_change
     assert (theirs.shows is not None) is (shown or (ours.adopts and not ours.only_reads))

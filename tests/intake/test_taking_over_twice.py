@@ -2,16 +2,20 @@
 
 from typing import Any
 
+import pytest
+
 from ordersaga.bus.records import Record
 from ordersaga.domain.model.outcomes import Call, Read
 from ordersaga.domain.model.results import Result, Snapshot, Succeeded
 from roles_harness import Roles, Shop, roles
 
 
-def taken_over(shop: Shop, subject: str, order_id: str, amount: int = 3000, **more: Any) -> Record:
+def taken_over(
+    shop: Shop, subject: str, order_id: str, amount: int = 3000, way: str = "order_id", **more: Any
+) -> Record:
     line = {"name": "Lantern", "reference": "A", "quantity": 3, "unit_price": 1000, "total_amount": amount}
     data = {
-        "payment": {"provider": "klarna", "order_id": order_id},
+        "payment": {"provider": "klarna", way: order_id},
         "purchase_country": "GB",
         "purchase_currency": "GBP",
         "order_amount": amount,
@@ -32,13 +36,14 @@ async def code(r: Roles, subject: str) -> str | None:
     return last["error"]["code"] if last.get("error") else None
 
 
-async def test_a_second_take_over_is_rejected_without_a_call(database: str) -> None:
+@pytest.mark.parametrize("way", ["order_id", "checkout_order_id"])
+async def test_a_second_take_over_is_rejected_without_a_call(database: str, way: str) -> None:
     async with roles(database) as r:
         shop, r.fake.on_call = Shop(), known
         await r.take(taken_over(shop, "first", "order-9"))
         await r.until_idle()
         calls = len(r.fake.calls)
-        await r.take(taken_over(shop, "second", "order-9"))
+        await r.take(taken_over(shop, "second", "order-9", way=way))
         await r.until_idle()
         assert await code(r, "second") == "provider_order_taken"
         assert len(r.fake.calls) == calls

@@ -100,6 +100,15 @@ async def test_another_order_is_not_compared(checked: Checked, order: Order) -> 
         await checked.against(Succeeded(snapshot=theirs)).check(order.key)
 
 
+async def test_an_order_in_checkout_is_not_one_yet(checked: Checked) -> None:
+    async with checked.store.intake_transaction() as tx:
+        key = Key("default", "order", "open")
+        await tx.write([Change(Order(key, "klarna", "checkout-1", "checkout"), None, None)])
+    with pytest.raises(OperatingError, match="'open' of merchant 'default' is in Checkout"):
+        await checked.against(Unknown("deadline")).check(key)
+    assert checked.calls == []
+
+
 async def test_an_order_without_an_id_or_an_account_is_not_read(checked: Checked, order: Order) -> None:
     check = checked.against(Unknown("deadline"), provider="mollie")
     with pytest.raises(OperatingError, match="has no account with 'klarna'"):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from domain.checkouts import in_checkout
 from domain.shop import START, SUBSCRIPTION, Story
 from domain.uncertain import A, lose, open_operation, stuck
 from ordersaga.domain.model.events import Cause
@@ -104,3 +105,10 @@ def test_a_dead_letter_a_pause_and_a_late_order_are_told() -> None:
 )
 def test_a_subscription_tells_of_its_customer_token(status: Status, sentence: str) -> None:
     assert explained(Order(SUBSCRIPTION, status=status)).money == (sentence,)
+
+
+def test_an_order_in_checkout_waits_for_the_customer() -> None:
+    one = explained(in_checkout().order)
+    assert one.money == ("No money is taken.", "The customer may complete it in Checkout, for 1.00 SEK.")
+    assert one.waits[0].startswith("It waits for the customer. Next step: ")
+    assert one.to_do == ("Nothing.",)

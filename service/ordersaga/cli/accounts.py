@@ -82,6 +82,8 @@ def rulebook_of(
             absent_again=settings.evidence.absent_again,
             attention_after=settings.evidence.attention_after,
             review_poll=settings.review_poll,
+            checkout_poll=settings.checkout.first,
+            checkout_poll_most=settings.checkout.most,
             backoff=settings.backoff.first,
             backoff_most=settings.backoff.most,
             call_deadline=max((accounts[key].call_deadline for key in own), default=10.0),

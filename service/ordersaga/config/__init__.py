@@ -4,6 +4,7 @@ from ordersaga.config.loading import load, problems, unknown_variables
 from ordersaga.config.parts import (
     PROVIDERS,
     Backoff,
+    Checkout,
     DatabaseTls,
     Evidence,
     Intake,
@@ -20,6 +21,7 @@ from ordersaga.config.settings import DatabaseSettings, KafkaSettings, Settings,
 __all__ = [
     "PROVIDERS",
     "Backoff",
+    "Checkout",
     "DatabaseSettings",
     "DatabaseTls",
     "Evidence",

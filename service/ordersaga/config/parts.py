@@ -137,6 +137,13 @@ class Evidence(Part):
     """An operation that is open for longer raises an attention."""
 
 
+class Checkout(Part):
+    first: Seconds = 300.0
+    """The time until a Checkout order that the customer may complete is read for the first time, unless a push asks for it."""
+    most: Seconds = 14_400.0
+    """The maximum time between two such reads; it grows with the age of the order."""
+
+
 class Backoff(Part):
     first: Seconds = 1.0
     """The delay of the first retry of a call; it doubles with each retry."""

@@ -13,6 +13,7 @@ from ordersaga.config.keys import key_of, keys_of
 from ordersaga.config.parts import (
     Backoff,
     Certificates,
+    Checkout,
     DatabaseTls,
     Evidence,
     File,
@@ -224,6 +225,7 @@ class Settings(KafkaSettings, StoreSettings):
     waits: Waits = Waits()
     evidence: Evidence = Evidence()
     backoff: Backoff = Backoff()
+    checkout: Checkout = Checkout()
     review_poll: Seconds = 30.0
     """The initial interval of reads while an order is under review at the provider."""
     inbox_retention: Seconds = 30 * 86_400.0
@@ -251,6 +253,8 @@ class Settings(KafkaSettings, StoreSettings):
                 yield path, f"must be at most half of the lease ({self.lease:g} s)"
         if self.backoff.first > self.backoff.most:
             yield ("backoff", "first"), "must be at most ORDERSAGA_BACKOFF__MOST"
+        if self.checkout.first > self.checkout.most:
+            yield ("checkout", "first"), "must be at most ORDERSAGA_CHECKOUT__MOST"
         yield from self._web_conflicts()
 
     def _web_conflicts(self) -> Iterator[Conflict]:

@@ -15,6 +15,7 @@ from ordersaga.domain.deciding import (
     amending,
     cancelling,
     changing,
+    checkout,
     findings,
     placing,
     returning,
@@ -22,11 +23,24 @@ from ordersaga.domain.deciding import (
     tokens,
 )
 from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.deciding.proofs import (
+    ORDER,
+    ByCheckoutRead,
+    ByKey,
+    ByReading,
+    ByRepeating,
+    ByTokenRead,
+    Evidence,
+    NoEvidence,
+)
 from ordersaga.domain.model.events import (
     AddressChanged,
     Amended,
     AuthorizationAbandoned,
     Cancelled,
+    CheckoutAbandoned,
+    CheckoutStarted,
+    CheckoutUpdated,
     Closed,
     CustomerTokenCancelled,
     CustomerTokenRequested,
@@ -40,9 +54,24 @@ from ordersaga.domain.model.events import (
     Shipped,
     TrackingAdded,
 )
-from ordersaga.domain.model.order import Operation, OperationType, Order, Pending, Refusal
+from ordersaga.domain.model.order import Operation, OperationType, Pending, Refusal
 from ordersaga.domain.model.outcomes import CallKind
-from ordersaga.domain.model.results import Snapshot, Succeeded
+from ordersaga.domain.model.results import Succeeded
+
+__all__ = [
+    "DECIDED_BY",
+    "OPERATIONS",
+    "ByCheckoutRead",
+    "ByKey",
+    "ByReading",
+    "ByRepeating",
+    "ByTokenRead",
+    "Evidence",
+    "NoEvidence",
+    "OperationSpec",
+    "decide",
+    "spec_of",
+]
 
 Decide = Callable[[DecisionBuilder, Pending, Any], None]
 Succeed = Callable[[DecisionBuilder, Operation, Succeeded], None]
@@ -50,53 +79,8 @@ Refuse = Callable[[DecisionBuilder, Operation, Refusal], None]
 
 _TOKENS: Final = "whether the provider made a customer token (its support can say, by time and authorization)"
 _INVOICE: Final = "whether the customer got the invoice"
-_ORDER: Final = "the order at the provider by its merchant reference"
 
 
-@dataclass(frozen=True, slots=True)
-class ByReading:
-    """A read of the order shows it, or that it's absent. `unaccounted`: money of its kind that no list explains."""
-
-    find: findings.Finder
-    unaccounted: Callable[[Order, Snapshot], int] | None = None
-    look_up: str = _ORDER
-
-
-@dataclass(frozen=True, slots=True)
-class ByRepeating:
-    """The same request gets the same answer while the provider remembers it; after that the authorization is withdrawn."""
-
-    look_up: str = _ORDER
-
-
-@dataclass(frozen=True, slots=True)
-class ByKey:
-    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`."""
-
-    look_up: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoEvidence:
-    """It can only be repeated, and then a person has to look.
-
-    `gone_is_done`: a 404 to a repeat proves it, if the `placed` that names what is gone is here (`Operation.also`). `once`: a repeat might do it again, so that a lost answer goes to a
-    person at once.
-    """
-
-    gone_is_done: bool = False
-    once: bool = False
-    look_up: str = _ORDER
-
-
-@dataclass(frozen=True, slots=True)
-class ByTokenRead:
-    """It ends by a read of the customer token alone: a success only says that it was accepted."""
-
-    look_up: str = "the customer token at the provider"
-
-
-Evidence = ByReading | ByRepeating | ByKey | ByTokenRead | NoEvidence
 _SHOWN: Final = ByReading(findings.find_change)
 
 
@@ -108,7 +92,8 @@ class OperationSpec:
     events don't wait for the provider's review. `after_rejection`: its events are decided for an order that was
     rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider
     gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read,
-    there is no request to freeze. `adopts`: a read in its name takes the provider's order over.
+    there is no request to freeze. `adopts`: a read in its name takes the provider's order over. `not_found`: what it does
+    when the provider has nothing to read.
     """
 
     name: OperationType
@@ -126,6 +111,7 @@ class OperationSpec:
     secret_id: bool = False
     only_reads: bool = False
     adopts: bool = False
+    not_found: Callable[[DecisionBuilder, Operation], None] | None = None
 
 
 def _change(
@@ -166,7 +152,7 @@ _ROWS: Final = (
         succeed=placing.created,
         refuse=placing.refused,
         outcomes=("authorized", "captured", "review_pending"),
-        evidence=ByKey(look_up=_ORDER),
+        evidence=ByKey(look_up=ORDER),
         creates_id=True,
         adopts=True,  # when a person has named the order whose answer was lost
     ),
@@ -301,6 +287,79 @@ _ROWS: Final = (
         beside_review=True,
         without_order=True,
     ),
+    OperationSpec(
+        name="create_checkout",
+        call_kind="placing",
+        decides={CheckoutStarted: checkout.decide_start},
+        succeed=checkout.created,
+        refuse=checkout.not_created,
+        outcomes=("checkout_created",),
+        evidence=NoEvidence(harmless=True),  # the snippet, without which nobody can complete it, was lost as well
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
+        creates_id=True,
+    ),
+    OperationSpec(
+        name="update_checkout",
+        decides={CheckoutUpdated: checkout.decide_update},
+        succeed=checkout.updated,
+        refuse=checkout.not_changed,
+        outcomes=("checkout_updated",),
+        evidence=ByCheckoutRead(checkout.shows_update),
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
+    ),
+    OperationSpec(
+        name="abandon_checkout",
+        decides={CheckoutAbandoned: checkout.decide_abandon},
+        succeed=checkout.abandoned,
+        refuse=checkout.not_changed,
+        outcomes=("checkout_abandoned",),
+        evidence=ByCheckoutRead(checkout.shows_abandon),
+        moves_money=False,
+        beside_review=True,
+        without_order=True,
+    ),
+    OperationSpec(
+        name="complete_checkout",
+        call_kind="reading",
+        succeed=checkout.read,
+        refuse=checkout.unreadable,
+        outcomes=("authorized", "captured", "review_pending"),
+        evidence=NoEvidence(),
+        moves_money=False,
+        only_reads=True,
+        not_found=checkout.not_found,
+    ),
+    OperationSpec(
+        name="confirm_checkout",
+        call_kind="reading",
+        succeed=checkout.confirmed,
+        refuse=checkout.unreadable,
+        outcomes=("checkout_abandoned",),
+        evidence=NoEvidence(),
+        moves_money=False,
+        only_reads=True,
+        not_found=checkout.not_an_order,
+    ),
+    OperationSpec(
+        name="acknowledge",
+        succeed=checkout.acknowledged,
+        refuse=checkout.not_acknowledged,
+        outcomes=("checkout_completed", "authorized", "captured", "review_pending"),
+        evidence=NoEvidence(harmless=True),
+        moves_money=False,
+    ),
+    OperationSpec(
+        name="set_references",
+        succeed=checkout.acknowledged,
+        refuse=checkout.not_acknowledged,
+        outcomes=("checkout_completed", "authorized", "captured", "review_pending"),
+        evidence=NoEvidence(harmless=True),
+        moves_money=False,
+    ),
 )
 
 OPERATIONS: Final[Mapping[OperationType, OperationSpec]] = {row.name: row for row in _ROWS}
@@ -314,6 +373,7 @@ def spec_of(operation: Operation) -> OperationSpec:
 def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     """Raises Hold and Refused."""
     row = DECIDED_BY[type(data)]
-    if not row.beside_review:
+    claims = isinstance(data, Placed) and placing.may_claim(builder.order, data)
+    if not row.beside_review and not claims:
         builder.wait_for_review()
     row.decides[type(data)](builder, pending, data)

@@ -9,12 +9,12 @@ from ordersaga.domain import operations
 from ordersaga.domain.deciding import placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
-from ordersaga.domain.model.events import Amended, Cause, Data, Event, Placed
+from ordersaga.domain.model.events import Amended, Cause, CheckoutUpdated, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.results import Result, Retryable
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByReading, ByRepeating, ByTokenRead
+from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByRepeating, ByTokenRead
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
@@ -86,7 +86,7 @@ def next_call(order: Order, now: float, rules: Rules) -> Next:
         return _no_later_than_warning(order, Rest(), now, rules)
     at = refreshing.due(order, rules)
     if at is not None and at <= now:
-        return Read(order.provider_order_id or "")
+        return refreshing.read_of(order)
     deadline = min((pending.deadline for pending in order.pending if pending.deadline is not None), default=None)
     if deadline is not None and deadline <= now:
         if rules.input_watermark >= deadline:
@@ -118,10 +118,14 @@ def _next_of(order: Order, operation: Operation, now: float, rules: Rules) -> Ne
 
 
 def _read_of(order: Order, operation: Operation, rules: Rules) -> Read:
-    if isinstance(operations.spec_of(operation).evidence, ByTokenRead):
-        reading = rules.terms[order.provider].reading(order.details.requests[operation.id])
-        return Read("", operation, reading)
-    return Read(order.provider_order_id or "", operation)
+    match operations.spec_of(operation).evidence:
+        case ByTokenRead():
+            reading = rules.terms[order.provider].reading(order.details.requests[operation.id])
+            return Read("", operation, reading)
+        case ByCheckoutRead():
+            return Read(order.provider_order_id or "", operation, of="checkout")
+        case _:
+            return Read(order.provider_order_id or "", operation)
 
 
 def _next_write(order: Order, operation: Operation, now: float, rules: Rules) -> Next:
@@ -262,7 +266,7 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
         raise unfit
     row = operations.DECIDED_BY[type(data)]
     if not isinstance(data, Placed) and not row.without_order:
-        if order.status == "new":
+        if order.status in {"new", "checkout"}:
             builder.wait_for_order(pending)
         if order.status in _ENDED_BY_RULES and not (order.refundable and row.after_rejection):
             why = "authorization was abandoned" if order.status == "abandoned" else "placing was rejected"
@@ -272,7 +276,7 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
 
 def _unfit(builder: DecisionBuilder, data: Data) -> Refused | None:
     """Checks the amounts, then the provider's limits: what fails here fails in any state of the order."""
-    if isinstance(data, Placed | Amended) and (inconsistencies := inconsistent_amounts(data)):
+    if isinstance(data, Placed | Amended | CheckoutUpdated) and (inconsistencies := inconsistent_amounts(data)):
         return Refused("amounts_do_not_add_up", *inconsistencies)
     terms = builder.rules.terms.get(_provider_of(builder, data) or "")
     if terms is not None and (refusals := terms.refusals(data)):

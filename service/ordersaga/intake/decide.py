@@ -92,10 +92,11 @@ def _accept(batch: BatchDecision, event: Event, rules_of: RulesOf, now: float) -
 
 def taken_over(event: Event) -> ProviderOrder | None:
     """The provider's order that the event takes over."""
-    data = event.data
-    if not isinstance(data, Placed) or data.payment.order_id is UNSET:
+    if not isinstance(event.data, Placed):
         return None
-    return event.merchant, data.payment.provider, data.payment.order_id
+    payment = event.data.payment
+    named = payment.checkout_order_id if payment.order_id is UNSET else payment.order_id
+    return None if named is UNSET else (event.merchant, payment.provider, named)
 
 
 def _reject(batch: BatchDecision, record: Record, decoded: InvalidInput, rules_of: RulesOf, now: float) -> None:

@@ -63,6 +63,10 @@ class Check:
         name = f"{key.kind} {key.subject!r} of merchant {key.merchant!r}"
         if order.provider_order_id is None:
             raise OperatingError(f"{name} has no id at a provider: there is nothing to read")
+        if order.status == "checkout":
+            raise OperatingError(
+                f"{name} is in Checkout: until the customer completes it, there is no order to compare"
+            )
         read = self._reads.get((key.merchant, order.provider))
         if read is None:
             raise OperatingError(f"merchant {key.merchant!r} has no account with {order.provider!r} in the settings")

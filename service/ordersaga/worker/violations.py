@@ -8,7 +8,7 @@ from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revok
 from ordersaga.domain.model.owed import forgotten, owed
 from ordersaga.domain.model.results import Rejected, Result, Succeeded
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import NoEvidence, spec_of
+from ordersaga.domain.operations import ByCheckoutRead, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 from ordersaga.telemetry.metrics import Invariant
 
@@ -47,8 +47,7 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
         case Send() | Revoke(), Succeeded():
             return True
         case Send(), Rejected():
-            gone = result.status == 404 and spec_of(operation).evidence == NoEvidence(gone_is_done=True)
-            return result.conclusive or gone
+            return _is_conclusive(operation, result)
         case Read(), Succeeded(token_status=status) if status is not None:
             return status == "cancelled" or operation.absent > 0
         case Read(), Succeeded(snapshot=snapshot) if snapshot is not None:
@@ -56,10 +55,29 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
             shown = adopted or isinstance(evidence.find(order, operation, snapshot, rules), Present)
             return shown or operation.absent > 0
         case _:
-            return False
+            return isinstance(call, Read) and _shows_checkout(operation, result)
+
+
+def _shows_checkout(operation: Operation, result: Result | None) -> bool:
+    """A Checkout order that isn't there any more shows it as well as one that is."""
+    if not isinstance(spec_of(operation).evidence, ByCheckoutRead):
+        return False
+    return isinstance(result, Succeeded) or (isinstance(result, Rejected) and result.status == 404)
+
+
+def _is_conclusive(operation: Operation, refusal: Rejected) -> bool:
+    gone = refusal.status == 404 and spec_of(operation).evidence == NoEvidence(gone_is_done=True)
+    return refusal.conclusive or gone or _is_harmless(operation)
+
+
+def _is_harmless(operation: Operation) -> bool:
+    kind = spec_of(operation).evidence
+    return isinstance(kind, NoEvidence) and kind.harmless
 
 
 def _is_second(before: Order, call: Send, result: Succeeded) -> bool:
     """The operation had already ended with another id than that of this answer."""
+    if _is_harmless(call.operation):
+        return False
     ended = all(operation.id != call.operation.id for operation in before.operations)
     return ended and result.provider_id is not None and result.provider_id not in before.provider_ids

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
+from ordersaga.domain.model.fields import NOT_GIVEN
 from ordersaga.domain.model.order import (
     Allocation,
     Capture,
+    Checkout,
     Line,
     Operation,
     OperationType,
@@ -19,6 +21,7 @@ from ordersaga.domain.model.order import (
     Pending,
     Refund,
     Refusal,
+    Status,
 )
 from ordersaga.domain.model.outcomes import OperationSummary
 from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
@@ -26,12 +29,22 @@ from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
 BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 _TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
+_BOUGHT = frozenset({"pending_review", "authorized", "part_captured", "captured"})
+_REFERENCES = ("merchant_reference1", "merchant_reference2")
+_CHECKOUT_IS_OPEN = (
+    "the customer may still complete its Checkout order: end that by shop.order.checkout_abandoned.v1 first"
+)
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     order = builder.order
-    if not starts_afresh(order):
-        raise Refused("order_exists", f"order is {order.status}")
+    if may_claim(order, data):
+        _claim(builder, pending, data)
+        return
+    same = order.checkout is not None and order.provider_order_id == data.payment.checkout_order_id
+    if not starts_afresh(order) and not (same and order.status == "checkout"):
+        advice = _CHECKOUT_IS_OPEN if order.status == "checkout" else None
+        raise Refused("order_exists", f"order is {order.status}", advice=advice)
     _supported(builder, data)
     if pending.taken:
         refused_by_rules(builder, data)
@@ -42,6 +55,8 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     if data.payment.order_id is not UNSET:
         builder.change(provider_order_id=data.payment.order_id)
         builder.begin_read(builder.plan("take_over", pending.cause, data.order_amount))
+    elif data.payment.checkout_order_id is not UNSET:
+        _complete_checkout(builder, pending.cause, data, order if same else None)
     elif cancel is not None and data.payment.customer_token is not UNSET:
         builder.drop(cancel)
         builder.change(status="rejected", placed=None)
@@ -56,6 +71,53 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
             builder.begin(builder.plan("create_customer_token", pending.cause, 0, step=_TOKEN_STEP), data)
         operation = builder.plan(_way(data), pending.cause, data.order_amount, at_once=data.auto_capture)
         builder.begin(operation, data)
+
+
+def _complete_checkout(builder: DecisionBuilder, cause: Cause, data: Placed, known: Order | None) -> None:
+    """`known`: the order as `checkout_started` left it, from which comes what the event leaves out."""
+    order = builder.order
+    expected = None if data.order_amount == NOT_GIVEN else data.order_amount
+    references = {_REFERENCES[0]: order.key.subject} if known is None else known.details.references
+    given = {name: value for name in _REFERENCES if (value := getattr(data, name)) is not UNSET}
+    details = replace(order.details, references={**references, **given})
+    if known is not None and expected is None:
+        expected = known.order_amount
+    if known is not None and not data.order_lines:
+        builder.change(lines=known.lines)
+        details = replace(details, lines=known.details.lines)
+    assert data.payment.checkout_order_id is not UNSET
+    builder.change(
+        provider_order_id=data.payment.checkout_order_id,
+        checkout=Checkout(builder.now),
+        order_amount=expected or 0,
+        details=details,
+    )
+    operation = builder.plan("complete_checkout", cause, expected or 0, target=expected)
+    builder.begin_read(operation)
+
+
+def may_claim(order: Order, data: Placed) -> bool:
+    """Whether its first `placed` comes after the Checkout order was found completed."""
+    checkout = order.checkout
+    if checkout is None or not checkout.complete or checkout.claimed or order.status not in _BOUGHT:
+        return False
+    return order.provider_order_id == data.payment.checkout_order_id
+
+
+def _claim(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
+    """It is answered with what is known, without a call."""
+    order = builder.order
+    assert order.checkout is not None
+    if data.order_amount not in {NOT_GIVEN, order.order_amount} or data.purchase_currency.upper() != order.currency:
+        message = f"$.order_amount: {data.order_amount}, but the order is over {order.order_amount} {order.currency}"
+        raise Refused("amounts_do_not_add_up", message)
+    builder.drop(pending)
+    builder.change(checkout=replace(order.checkout, claimed=True))
+    if order.status == "pending_review":
+        builder.change(placed=pending.cause)
+        builder.emit("review_pending", pending.cause, final=False)
+    else:
+        builder.emit("captured" if order.at_once else "authorized", pending.cause)
 
 
 def starts_afresh(order: Order) -> bool:
@@ -81,6 +143,8 @@ def _supported(builder: DecisionBuilder, data: Placed) -> None:
 def _way(data: Placed) -> OperationType:
     if data.payment.order_id is not UNSET:
         return "take_over"
+    if data.payment.checkout_order_id is not UNSET:
+        return "complete_checkout"
     return "create_order" if data.payment.customer_token is UNSET else "create_token_order"
 
 
@@ -92,7 +156,7 @@ def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
         provider=data.payment.provider,
         currency=data.purchase_currency.upper(),
         country=data.purchase_country.upper(),
-        order_amount=data.order_amount,
+        order_amount=max(data.order_amount, 0),
         placed=cause,
         placed_at=builder.now,
         lines=tuple(lines.line_of(line) for line in data.order_lines),
@@ -151,14 +215,19 @@ def _creation(order: Order) -> OperationSummary | None:
     return summary_of(operation, order.provider_order_id, operation.amount) if operation else None
 
 
-def accept_placed(builder: DecisionBuilder, cause: Cause, result: dict[str, Any] | None = None) -> None:
+def accept_placed(builder: DecisionBuilder, cause: Cause | None, result: dict[str, Any] | None = None) -> None:
     """The final outcome of `placed`: `captured` when the money was taken with it."""
     order = builder.order
     moved = _creation(order)
-    taken = order.captured_amount > 0 and order.remaining == 0
-    status = "captured" if taken else "part_captured" if order.captured_amount else "authorized"
-    builder.change(status=status, placed=None, review_due=None, creation=None)
+    builder.change(status=_status_of(order), placed=None, review_due=None, creation=None)
+    taken = builder.order.status == "captured"
     builder.emit("captured" if taken else "authorized", cause, operation=moved, result=result)
+
+
+def _status_of(order: Order) -> Status:
+    if order.captured_amount and not order.remaining:
+        return "captured"
+    return "part_captured" if order.captured_amount else "authorized"
 
 
 def refuse_review(builder: DecisionBuilder, cause: Cause | None) -> None:
@@ -189,8 +258,33 @@ def read_only(_builder: DecisionBuilder, operation: Operation, _result: Succeede
     raise AssertionError(f"{operation.type} {operation.id} is a read: it ends by what the read shows")
 
 
-def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> None:
+def taken_over(
+    builder: DecisionBuilder, operation: Operation, seen: Snapshot, result: dict[str, Any] | None = None
+) -> None:
     """The provider's order, which doesn't differ, becomes ours with its captures and refunds; no money moves."""
+    if result is None:
+        kept = builder.kept(operation)
+        result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, Any])
+    _by_review(builder, operation, _taken(builder, operation, seen, result))
+
+
+def completed_there(builder: DecisionBuilder, operation: Operation, seen: Snapshot, result: dict[str, Any]) -> None:
+    """The same for an order that no `placed` has asked for."""
+    told = _taken(builder, operation, seen, result)
+    order = builder.order
+    match order.fraud_status:
+        case "ACCEPTED":
+            builder.change(status=_status_of(order))
+        case "REJECTED":
+            refuse_review(builder, None)
+            return
+        case _:
+            builder.change(status="pending_review", review_due=builder.now + builder.rules.review_poll)
+    builder.emit("checkout_completed", None, result=told)
+
+
+def _taken(builder: DecisionBuilder, operation: Operation, seen: Snapshot, result: dict[str, Any]) -> dict[str, Any]:
+    """Returns the result for the shop."""
     order = builder.order
     released = seen.order_amount - seen.captured_amount - seen.remaining_amount
     counted = _counted(order, seen)
@@ -207,11 +301,9 @@ def taken_over(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -
         captures=counted.captures,
         refunds=counted.refunds,
     )
-    kept = builder.kept(operation)
-    result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, Any])
     if builder.order.at_once and len(counted.captures) == 1:
-        result["capture_id"] = counted.captures[0].id
-    _by_review(builder, operation, result)
+        return {**result, "capture_id": counted.captures[0].id}
+    return result
 
 
 def differences(order: Order, seen: Snapshot) -> Refusal | None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
 
-from ordersaga.domain.model.events import Amended, Placed
-from ordersaga.domain.model.fields import OrderLine
+from ordersaga.domain.model.events import Amended, CheckoutUpdated, Placed
+from ordersaga.domain.model.fields import NOT_GIVEN, OrderLine
 from ordersaga.domain.model.money import tax_of
 
 
@@ -20,16 +20,19 @@ def order_tax(lines: Iterable[OrderLine]) -> int:
     return sum(line.total_amount if line.type == "sales_tax" else line_tax(line) for line in lines)
 
 
-def inconsistent_amounts(data: Placed | Amended) -> list[str]:
+def inconsistent_amounts(data: Placed | Amended | CheckoutUpdated) -> list[str]:
     """Every figure that doesn't add up, with its JSON path; empty: all do."""
-    inconsistencies = _inconsistent_lines(data.order_lines)
-    total = sum(line.total_amount for line in data.order_lines)
-    if total != data.order_amount:
+    lines = () if data.order_lines is UNSET else data.order_lines
+    if not lines and not isinstance(data, Amended):
+        return []  # Checkout has them
+    inconsistencies = _inconsistent_lines(lines)
+    total = sum(line.total_amount for line in lines)
+    if data.order_amount not in {total, NOT_GIVEN, UNSET}:
         inconsistencies.append(f"$.order_amount: {data.order_amount}, but the lines sum to {total}")
-    given = data.order_tax_amount if isinstance(data, Placed) else UNSET
+    given = UNSET if isinstance(data, Amended) else data.order_tax_amount
     if given is not UNSET:
-        tax = order_tax(data.order_lines)
-        if abs(tax - given) > len(data.order_lines):
+        tax = order_tax(lines)
+        if abs(tax - given) > len(lines):
             inconsistencies.append(f"$.order_tax_amount: {given}, but the lines' taxes sum to {tax}")
     return inconsistencies
 

@@ -1,6 +1,6 @@
 """Shop events as the saga sees them, each type with its data. Times are seconds since the epoch (UTC)."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -213,6 +213,58 @@ class CustomerTokenCancelled(Data, frozen=True, kw_only=True):
     customer_token: Id | UnsetType = UNSET
 
 
+class CheckoutOptionFields(Struct):
+    auto_capture: bool | UnsetType = UNSET
+    require_validate_callback_success: bool | UnsetType = UNSET
+    acquiring_channel: Text = UNSET
+
+
+class CheckoutUpdated(Data, frozen=True, kw_only=True):
+    """What has changed of the Checkout order; the provider keeps what isn't given."""
+
+    purchase_country: Country | UnsetType = UNSET
+    purchase_currency: Currency | UnsetType = UNSET
+    locale: Text = UNSET
+    order_amount: Count | UnsetType = UNSET
+    order_tax_amount: Integer | UnsetType = UNSET
+    order_lines: Annotated[tuple[OrderLine, ...], Meta(min_length=1)] | UnsetType = UNSET
+    billing_address: Given | UnsetType = UNSET
+    shipping_address: Given | UnsetType = UNSET
+    customer: Given | UnsetType = UNSET
+    merchant_urls: Given | UnsetType = UNSET
+    merchant_reference1: Text = UNSET
+    merchant_reference2: Text = UNSET
+    merchant_data: Text = UNSET
+    attachment: Given | UnsetType = UNSET
+    recurring: bool | UnsetType = UNSET
+    options: Given | UnsetType = UNSET
+    shipping_options: Any = UNSET  # this and what follows: as the provider's own document has it
+    shipping_countries: Any = UNSET
+    billing_countries: Any = UNSET
+    gui: Any = UNSET
+
+    def __post_init__(self) -> None:
+        check_fields(self.billing_address, AddressFields)
+        check_fields(self.shipping_address, AddressFields)
+        check_fields(self.customer, CustomerFields)
+        check_fields(self.merchant_urls, MerchantUrlFields)
+        check_fields(self.attachment, AttachmentFields)
+        check_fields(self.options, CheckoutOptionFields)
+
+
+class CheckoutStarted(CheckoutUpdated, frozen=True, kw_only=True):
+    purchase_country: Country
+    purchase_currency: Currency
+    locale: str
+    order_amount: Count
+    order_lines: Annotated[tuple[OrderLine, ...], Meta(min_length=1)]
+    merchant_urls: Given
+
+
+class CheckoutAbandoned(Data, frozen=True, kw_only=True):
+    """It says nothing more."""
+
+
 TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.placed.v1": Placed,
     "shop.order.shipped.v1": Shipped,
@@ -229,6 +281,9 @@ TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.authorization_abandoned.v1": AuthorizationAbandoned,
     "shop.order.customer_token_requested.v1": CustomerTokenRequested,
     "shop.order.customer_token_cancelled.v1": CustomerTokenCancelled,
+    "shop.order.checkout_started.v1": CheckoutStarted,
+    "shop.order.checkout_updated.v1": CheckoutUpdated,
+    "shop.order.checkout_abandoned.v1": CheckoutAbandoned,
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(data) for name, data in TYPES.items()}
 

@@ -110,7 +110,7 @@ class Operation(Struct, frozen=True, omit_defaults=True):
     handle: str | None = None  # shipment_id or return_id
     capture_id: str | None = None  # that it is of: a refund, or what is told of a shipment
     kept: int = 0  # return fee
-    target: int | None = None  # of amend and partial cancel: the provider's order_amount afterwards
+    target: int | None = None  # the provider's order_amount after an amendment; of Checkout, what the shop expects
     also: Cause | None = None  # a second event that ends with this operation
     stage: Stage = "send"
     attempts: int = 0
@@ -154,6 +154,18 @@ class Attention(Struct, frozen=True, omit_defaults=True):
     advice: str = ""
 
 
+class Checkout(Struct, frozen=True, omit_defaults=True):
+    """The provider's Checkout order, whose id is the order's. `changed`: when the shop last started or updated it.
+
+    `complete`: the customer has bought, and it became an order. `claimed`: a `placed` was answered with it.
+    """
+
+    changed: float
+    due: float | None = None  # when it is to be read next
+    complete: bool = False
+    claimed: bool = False
+
+
 class Details(Struct, frozen=True, omit_defaults=True):
     """What may hold personal data: encrypted at rest, never logged."""
 
@@ -161,6 +173,7 @@ class Details(Struct, frozen=True, omit_defaults=True):
     requests: dict[str, Request] = {}  # operation id -> frozen request
     waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
     customer_token: str = ""  # of a subscription: the last that was created
+    references: dict[str, str] = {}  # of Checkout: what the order is to bear once it is completed
 
 
 class UnknownFields(Struct, frozen=True):
@@ -207,6 +220,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     sequence: int = 0
     moves: int = 0  # how often its lines or amounts have changed
     details: Details = Details()
+    checkout: Checkout | None = None
     creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
     unknown_fields: UnknownFields = UnknownFields()
 

@@ -82,11 +82,15 @@ class Send(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """Read the order at the provider: evidence for `operation`, else a refresh. `request`: reads something else of it."""
+    """Read the order at the provider: evidence for `operation`, else a refresh. `request`: reads something else of it.
+
+    `of`: which of the provider's orders has this id.
+    """
 
     provider_order_id: str
     operation: Operation | None = None
     request: Request | None = None
+    of: Literal["order", "checkout"] = "order"
 
 
 class Revoke(Struct, frozen=True):

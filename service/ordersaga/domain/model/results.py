@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from ordersaga.domain.model.fields import OrderLine
+
 
 class CaptureSeen(Struct, frozen=True):
     """A capture as the provider lists it (minor units)."""
@@ -42,6 +44,18 @@ class Snapshot(Struct, frozen=True):
     facts: dict[str, Any] = {}  # what changes without money set, under the provider's names; "": not set
 
 
+class CheckoutSeen(Struct, frozen=True):
+    """A Checkout order at the time of a read (minor units). `complete`: the customer has bought; it can't be changed any more."""
+
+    provider_id: str
+    complete: bool
+    currency: str
+    order_amount: int
+    lines: tuple[OrderLine, ...] = ()
+    html_snippet: str = ""
+    customer_token: str = ""
+
+
 TokenStatus = Literal["active", "suspended", "cancelled"]
 
 
@@ -54,6 +68,7 @@ class Succeeded(Struct, frozen=True):
     result: dict[str, Any] = {}  # what the shop needs: redirect_url, payment_method, customer_token, options, …
     snapshot: Snapshot | None = None  # of a read of the order
     token_status: TokenStatus | None = None  # of a read of a customer token
+    checkout: CheckoutSeen | None = None  # of a read of a Checkout order
 
 
 class Rejected(Struct, frozen=True):

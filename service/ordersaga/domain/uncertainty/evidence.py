@@ -8,9 +8,18 @@ from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.deciding.findings import Finding, Present
 from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Elapsed, Send
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, TokenStatus, Unknown
+from ordersaga.domain.model.results import (
+    CheckoutSeen,
+    Rejected,
+    Result,
+    Retryable,
+    Snapshot,
+    Succeeded,
+    TokenStatus,
+    Unknown,
+)
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByKey, ByReading, NoEvidence, spec_of
+from ordersaga.domain.operations import ByCheckoutRead, ByKey, ByReading, NoEvidence, spec_of
 
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
@@ -96,6 +105,10 @@ def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Suc
             return _judge_snapshot(builder, operation, snapshot)
         case Succeeded(token_status=status) if status is not None:
             return _judge_token(builder, operation, status)
+        case Succeeded(checkout=seen) if seen is not None:
+            return _judge_checkout(builder, operation, seen)
+        case Rejected(status=404) if isinstance(spec_of(operation).evidence, ByCheckoutRead):
+            return _judge_checkout(builder, operation, None)
         case Retryable() | Unknown() | Succeeded():
             again = replace(operation, attempts=operation.attempts + 1)
             builder.replace_current(replace(again, due=builder.backoff(again)))
@@ -106,6 +119,20 @@ def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Suc
         case _:
             assert_never(result)
     return None
+
+
+def _judge_checkout(
+    builder: DecisionBuilder, operation: Operation, seen: CheckoutSeen | None
+) -> Succeeded | Refusal | None:
+    """What was sent last was refused; if the order shows what was asked for, an earlier attempt did it."""
+    evidence = spec_of(operation).evidence
+    assert isinstance(evidence, ByCheckoutRead)
+    if evidence.shows(builder.order, operation, seen):
+        snippet = {"html_snippet": seen.html_snippet} if seen is not None and seen.html_snippet else {}
+        return Succeeded(result=snippet)
+    if operation.refused is None:  # a person has it tried again
+        builder.replace_current(replace(operation, stage="send", due=builder.now))
+    return operation.refused
 
 
 def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenStatus) -> Succeeded | Refusal | None:

@@ -20,9 +20,13 @@ class Hint(Struct, frozen=True):
 
 def with_hint(order: Order, hint: Hint) -> Order:
     """The order as it is to be acted on: read now, by the id that was named if the answer with the id was lost."""
-    if order.provider_order_id is not None:
-        return replace(order, refresh=hint.at if order.refresh is None else min(order.refresh, hint.at))
     operation = order.operations[0] if order.operations else None
+    if order.provider_order_id is not None:
+        refresh = hint.at if order.refresh is None else min(order.refresh, hint.at)
+        if operation is not None and operation.stage != "stuck" and spec_of(operation).only_reads:
+            sooner = replace(operation, due=min(operation.due, hint.at))
+            return replace(order, refresh=refresh, operations=(sooner, *order.operations[1:]))
+        return replace(order, refresh=refresh)
     if operation is None or hint.provider_id is None or operation.id != hint.operation_id or not _is_lost(operation):
         return order
     before = operation.before_hint or operation.stage

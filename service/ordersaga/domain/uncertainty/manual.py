@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.order import Key, Operation, Order, Refusal
 from ordersaga.domain.model.results import Succeeded
-from ordersaga.domain.operations import ByReading, ByTokenRead, spec_of
+from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByTokenRead, spec_of
 from ordersaga.domain.uncertainty import settling
 
 CODE: Final = "settled_by_hand"
@@ -156,7 +156,7 @@ def _as_uncertain(order: Order, operation: Operation, now: float) -> Operation:
     stuck_since = attention.since if attention else now
     return replace(
         again,
-        stage="read" if isinstance(spec.evidence, ByReading | ByTokenRead) else "send",
+        stage="read" if isinstance(spec.evidence, ByReading | ByTokenRead | ByCheckoutRead) else "send",
         unknown=True,
         first_sent=operation.first_sent or operation.opened,
         last_sent=max(operation.last_sent or stuck_since, stuck_since),

@@ -2,17 +2,19 @@
 
 from typing import Final, Literal, assert_never
 
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import checkout, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import own_cause
 from ordersaga.domain.model.order import Order
+from ordersaga.domain.model.outcomes import Read
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 
 _PAST_EXPIRY: Final = 300.0  # seconds between reads of an authorization that should have ended
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
 _OPEN: Final = _UNCAPTURED | {"pending_review"}
+_READ_AGAIN: Final = _OPEN | {"checkout"}
 _EXPIRES: Final = "authorization_expires"
 _DIFFER: Final = "books_differ"
 _UNREADABLE: Final = "order_unreadable"
@@ -43,14 +45,21 @@ def due(order: Order, rules: Rules) -> float | None:
         return order.refresh
     if order.status == "pending_review":
         return order.review_due
+    if order.status == "checkout" and order.checkout is not None:
+        return order.checkout.due
     if order.expires_at is None or order.status not in _UNCAPTURED:
         return None
     return order.expires_at if order.expiry_read else order.expires_at - rules.expiry_warning
 
 
+def read_of(order: Order) -> Read:
+    """The read that is due: until the customer has completed it, there is only a Checkout order."""
+    return Read(order.provider_order_id or "", of="checkout" if order.status == "checkout" else "order")
+
+
 def read_of_another(order: Order, result: Result) -> str | None:
     """What shows that a read answered with another order than the one that was asked for; None: it's the one."""
-    seen = result.snapshot if isinstance(result, Succeeded) else None
+    seen = result.snapshot or result.checkout if isinstance(result, Succeeded) else None
     if seen is None:
         return None
     if seen.provider_id.lower() != (order.provider_order_id or "").lower():
@@ -73,6 +82,15 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
             builder.change(refresh=None, unread=None, reads_failed=0)
             _compare(builder, snapshot)
+        case Succeeded(checkout=seen) if seen is not None:
+            builder.change(refresh=None, unread=None, reads_failed=0)
+            builder.clear_attention(_UNREADABLE)
+            builder.clear_attention(_ANOTHER)
+            checkout.looked(builder, seen)
+        case Rejected(status=404) if builder.order.status == "checkout":
+            builder.change(refresh=None, unread=None, reads_failed=0)
+            builder.clear_attention(_UNREADABLE)
+            checkout.gone(builder)
         case Succeeded() | Retryable() | Unknown():
             since, failed = builder.order.unread or builder.now, builder.order.reads_failed
             again = builder.pause_after(failed, builder.order.key.subject)
@@ -83,7 +101,7 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
                 )
         case Rejected(code=code):
             again = builder.now + builder.rules.review_poll_most
-            builder.change(refresh=again if builder.order.status in {"pending_review", *_UNCAPTURED} else None)
+            builder.change(refresh=again if builder.order.status in _READ_AGAIN else None)
             _raise_once(builder, _UNREADABLE, f"the provider answered {code} to a read of this order: look it up there")
         case _:
             assert_never(result)
@@ -126,8 +144,8 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
         placing.adopt_movements(builder, seen)
         builder.clear_attention(_EXPIRES)
         placing.refuse_review(builder, order.placed)
-    elif seen.fraud_status == "ACCEPTED" and order.placed is not None:
-        if order.at_once:
+    elif seen.fraud_status == "ACCEPTED":
+        if order.at_once and order.placed is not None:
             builder.change(status="authorized", review_due=None)
             builder.begin_read(builder.plan("take_over", order.placed, order.order_amount, step=1))
         else:

@@ -10,7 +10,7 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
-from ordersaga.domain.operations import ByKey, ByReading, ByRepeating, ByTokenRead, NoEvidence, spec_of
+from ordersaga.domain.operations import ByCheckoutRead, ByKey, ByReading, ByRepeating, ByTokenRead, NoEvidence, spec_of
 from ordersaga.domain.uncertainty import evidence
 
 _OWN_ATTEMPTS: Final = 5
@@ -75,8 +75,10 @@ def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, s
     match spec_of(operation).evidence:
         case ByRepeating():
             builder.replace_current(replace(uncertain, stage="revoke"))
-        case ByReading():
+        case ByReading() | ByCheckoutRead():
             builder.replace_current(replace(uncertain, stage="read"))
+        case NoEvidence(harmless=True):
+            fail(builder, operation, refusal)
         case NoEvidence(gone_is_done=True) if status == 404 and operation.also is not None:
             succeed(builder, operation, Succeeded())
         case NoEvidence() | ByKey() | ByTokenRead():
@@ -119,6 +121,9 @@ def _settle_own_read(builder: DecisionBuilder, before: Operation, result: Result
     match result:
         case Succeeded():
             succeed(builder, operation, result)
+        case Rejected(status=404) if (not_found := spec_of(operation).not_found) is not None:
+            builder.retire(operation)
+            not_found(builder, operation)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
             fail(builder, operation, Refusal(code, messages, correlation_id))
         case Retryable(after=after):

@@ -15,7 +15,7 @@ from ordersaga.providers.klarna.lines import MOST_LINES
 Messages = Iterator[str]
 
 MOST_MESSAGES: Final = 100
-_MOST_AMOUNT: Final = 200_000_000
+MOST_AMOUNT: Final = 200_000_000
 _MAY_BE_NEGATIVE: Final = frozenset({"discount", "gift_card", "store_credit"})
 COUNTRY: Final = re.compile("[A-Za-z]{2}")
 LOCALE: Final = re.compile("[A-Za-z]{2}(?:-[A-Za-z]{2})*")
@@ -62,7 +62,7 @@ def order_lines(lines: tuple[OrderLine, ...]) -> Messages:
 def _is_plain(line: OrderLine) -> bool:
     """Well within every limit, as nearly all lines are: the limits needn't be looked at one by one."""
     return (
-        0 <= line.unit_price <= line.total_amount <= _MOST_AMOUNT
+        0 <= line.unit_price <= line.total_amount <= MOST_AMOUNT
         and line.quantity > 0
         and line.total_discount_amount == 0
         and 0 <= line.tax_rate <= 10_000
@@ -92,8 +92,8 @@ def _line(path: str, line: OrderLine) -> Messages:
 
 def _line_amounts(path: str, line: OrderLine) -> Messages:
     for name in ("unit_price", "total_amount", "total_discount_amount"):
-        if getattr(line, name) > _MOST_AMOUNT:
-            yield f"{path}.{name}: at most {_MOST_AMOUNT}"
+        if getattr(line, name) > MOST_AMOUNT:
+            yield f"{path}.{name}: at most {MOST_AMOUNT}"
     if line.type not in _MAY_BE_NEGATIVE:
         for name in ("unit_price", "total_amount"):
             if getattr(line, name) < 0:
@@ -150,8 +150,8 @@ def path_segment(path: str, value: str | UnsetType) -> Messages:
 
 
 def amount(path: str, value: int | UnsetType) -> Messages:
-    if value is not UNSET and value > _MOST_AMOUNT:
-        yield f"{path}: at most {_MOST_AMOUNT}"
+    if value is not UNSET and value > MOST_AMOUNT:
+        yield f"{path}: at most {MOST_AMOUNT}"
 
 
 def rate(path: str, value: int) -> Messages:

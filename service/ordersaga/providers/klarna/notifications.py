@@ -13,6 +13,7 @@ KINDS: Final = (FRAUD, "authorization", "push")
 ORDER: Final = "order_id"
 PUSH_ORDER: Final = "klarna_order_id"
 PLACEHOLDER: Final = "{order.id}"
+_PLACEHOLDERS: Final = frozenset({PLACEHOLDER, "{checkout.order.id}"})
 _ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -37,7 +38,7 @@ def order_id_of(what: str, body: bytes, query: Mapping[str, str]) -> str | None:
         except (msgspec.MsgspecError, RecursionError) as error:
             raise ValueError("the body isn't a JSON object like Klarna's") from error
     named = named or query.get(PUSH_ORDER) or query.get(ORDER)
-    if named is None or named == PLACEHOLDER:
+    if named is None or named in _PLACEHOLDERS:
         return None
     if not _ID.fullmatch(named):
         raise ValueError("the order id isn't one of Klarna's")

@@ -1,4 +1,4 @@
-"""Klarna behind the port: Payments v1, Customer Token v1 and Order Management v1 of one merchant account."""
+"""Klarna behind the port: Payments v1, Checkout v3, Customer Token v1 and Order Management v1 of one merchant account."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -9,10 +9,12 @@ from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Result
 from ordersaga.providers.http import Http
+from ordersaga.providers.klarna import checkout
 from ordersaga.providers.klarna.answers import result_of
 from ordersaga.providers.klarna.operation import KlarnaOperation
 from ordersaga.providers.klarna.operations.cancel_authorization import CANCEL_AUTHORIZATION
 from ordersaga.providers.klarna.operations.cancel_customer_token import TOKEN_READ
+from ordersaga.providers.klarna.operations.complete_checkout import COMPLETE_CHECKOUT
 from ordersaga.providers.klarna.operations.table import OPERATIONS
 from ordersaga.providers.klarna.operations.take_over import TAKE_OVER, read
 from ordersaga.providers.klarna.terms import KlarnaTerms
@@ -59,6 +61,8 @@ def _request_of(call: Call) -> tuple[KlarnaOperation, Request]:
             return CANCEL_AUTHORIZATION, request
         case Read(request=request) if request is not None:
             return TOKEN_READ, request
+        case Read(provider_order_id=provider_order_id, of="checkout"):
+            return COMPLETE_CHECKOUT, checkout.read(provider_order_id)
         case Read(provider_order_id=provider_order_id, operation=operation):
             row = TAKE_OVER if operation is None else OPERATIONS[operation.type]
             if operation is None or row.read is None:

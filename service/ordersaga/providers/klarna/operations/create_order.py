@@ -57,7 +57,7 @@ def _notified(request: Request, address: str) -> Request:
 
 def _limits(data: Placed) -> Messages:
     """An order that the shop has made at Klarna is only read: of it, just the lines are ever sent."""
-    if data.payment.customer_token is not UNSET:
+    if data.payment.customer_token is not UNSET or data.payment.checkout_order_id is not UNSET:
         return
     yield from limits.path_segment("$.payment.order_id", data.payment.order_id)
     yield from limits.order_lines(data.order_lines)

@@ -1,0 +1,70 @@
+"""What proves that an operation took effect when its answer was lost: one of these for each row of the table of operations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ordersaga.domain.deciding import findings
+from ordersaga.domain.model.order import Operation, Order
+from ordersaga.domain.model.results import CheckoutSeen, Snapshot
+
+ORDER: Final = "the order at the provider by its merchant reference"
+
+
+@dataclass(frozen=True, slots=True)
+class ByReading:
+    """A read of the order shows it, or that it's absent. `unaccounted`: money of its kind that no list explains."""
+
+    find: findings.Finder
+    unaccounted: Callable[[Order, Snapshot], int] | None = None
+    look_up: str = ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class ByRepeating:
+    """The same request gets the same answer while the provider remembers it; after that the authorization is withdrawn."""
+
+    look_up: str = ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`."""
+
+    look_up: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvidence:
+    """It can only be repeated, and then a person has to look.
+
+    `gone_is_done`: a 404 to a repeat proves it. `once`: a repeat might do it again, so that a lost answer goes to a
+    person at once. `harmless`: whatever the attempts did whose answer was lost, nobody can use it, or it is as
+    wanted; a refusal of a repeat simply ends it.
+    """
+
+    gone_is_done: bool = False
+    once: bool = False
+    harmless: bool = False
+    look_up: str = ORDER
+
+
+@dataclass(frozen=True, slots=True)
+class ByTokenRead:
+    """It ends by a read of the customer token alone: a success only says that it was accepted."""
+
+    look_up: str = "the customer token at the provider"
+
+
+@dataclass(frozen=True, slots=True)
+class ByCheckoutRead:
+    """A repeat asks for the same again; after the refusal of one, a read of the Checkout order shows whether it took effect.
+
+    `shows`: of what was read, None where the provider has no such Checkout order any more.
+    """
+
+    shows: Callable[[Order, Operation, CheckoutSeen | None], bool]
+    look_up: str = "the Checkout order at the provider"
+
+
+Evidence = ByReading | ByRepeating | ByKey | ByTokenRead | ByCheckoutRead | NoEvidence

@@ -1,0 +1,217 @@
+"""Orders of Checkout v3: what they are sent as, Klarna's limits for them, and what an answer shows.
+
+Source: the OpenAPI document of Checkout v3. It has no idempotency key. `Location` isn't followed: the id is in the body, so
+that no answer leads to another host.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from msgspec import UNSET, Meta, Struct
+
+from ordersaga.domain.model.amounts import line_tax, order_tax
+from ordersaga.domain.model.events import CheckoutUpdated
+from ordersaga.domain.model.fields import Given, LineType, OrderLine
+from ordersaga.domain.model.order import Operation, Order, Request
+from ordersaga.domain.model.results import CheckoutSeen, Result, Succeeded
+from ordersaga.providers.http import Answer
+from ordersaga.providers.klarna import limits
+from ordersaga.providers.klarna.limits import Messages
+from ordersaga.providers.klarna.lines import whole
+from ordersaga.providers.klarna.requests import Json, given
+
+ADVICE: Final = {
+    "READ_ONLY_ORDER": "the customer has completed it: it is an order now, to be amended or cancelled as such",
+    "NOT_FOUND": "Klarna has no such Checkout order any more: start another one",
+}
+_ORDERS: Final = "/checkout/v3/orders"
+_MOST_AMOUNT: Final = 100_000_000
+_CURRENCY: Final = re.compile("[A-Za-z]{3}")
+_REQUIRED_URLS: Final = ("terms", "checkout", "confirmation", "push")
+_CALLBACKS: Final = ("validation", "shipping_option_update", "address_update", "country_change")
+_URLS: Final = dict.fromkeys((*_REQUIRED_URLS, *_CALLBACKS, "notification", "cancellation_terms"), 2000)
+_CHANNELS: Final = ("ECOMMERCE", "MOTO", "IN_STORE", "TELESALES")
+_PASSED_ON: Final = (
+    "purchase_country",
+    "purchase_currency",
+    "locale",
+    "order_amount",
+    "billing_address",
+    "shipping_address",
+    "customer",
+    "merchant_urls",
+    "merchant_reference1",
+    "merchant_reference2",
+    "merchant_data",
+    "attachment",
+    "recurring",
+    "options",
+    "shipping_options",
+    "shipping_countries",
+    "billing_countries",
+    "gui",
+)
+
+
+def collection_path() -> str:
+    return _ORDERS
+
+
+def checkout_path(checkout_order_id: str) -> str:
+    return f"{_ORDERS}/{quote(checkout_order_id, safe='')}"
+
+
+def read(checkout_order_id: str, _operation: Operation | None = None) -> Request:
+    return Request("GET", checkout_path(checkout_order_id))
+
+
+def own_path(order: Order, operation: Operation) -> str:
+    if order.provider_order_id is None:
+        raise ValueError(f"order {order.key.subject!r} has no Checkout order: {operation.type} can't be frozen")
+    return checkout_path(order.provider_order_id)
+
+
+def body_of(data: CheckoutUpdated) -> Json:
+    """What the event gives; with lines, each has its tax, and the order their sum."""
+    body = given(data, _PASSED_ON)
+    if data.order_tax_amount is not UNSET:
+        body["order_tax_amount"] = data.order_tax_amount
+    elif data.order_lines is not UNSET:
+        body["order_tax_amount"] = order_tax(data.order_lines)
+    if data.order_lines is not UNSET:
+        body["order_lines"] = [whole(line, line_tax(line)) for line in data.order_lines]
+    return body
+
+
+def refusals(data: CheckoutUpdated) -> Messages:
+    if data.order_lines is not UNSET:
+        yield from limits.order_lines(data.order_lines)
+        yield from _most(data.order_lines)
+    if data.purchase_currency is not UNSET:
+        yield from limits.pattern("$.purchase_currency", data.purchase_currency, _CURRENCY)
+    yield from limits.pattern("$.locale", data.locale, limits.LOCALE)
+    if data.order_tax_amount is not UNSET and data.order_tax_amount < 0:
+        yield "$.order_tax_amount: at least 0"
+    yield from limits.address("$.billing_address", data.billing_address)
+    yield from limits.address("$.shipping_address", data.shipping_address)
+    yield from limits.text("$.merchant_reference1", data.merchant_reference1, 255)
+    yield from limits.text("$.merchant_reference2", data.merchant_reference2, 255)
+    yield from limits.text("$.merchant_data", data.merchant_data, 6000)
+    if data.merchant_urls is not UNSET:
+        yield from _urls(data.merchant_urls)
+    if data.options is not UNSET and data.options.get("acquiring_channel", _CHANNELS[0]) not in _CHANNELS:
+        yield f"$.options.acquiring_channel: {', '.join(_CHANNELS)}"
+
+
+def _most(lines: tuple[OrderLine, ...]) -> Messages:
+    for position, line in enumerate(lines):
+        for name in ("unit_price", "total_amount", "total_discount_amount"):
+            if _MOST_AMOUNT < getattr(line, name) <= limits.MOST_AMOUNT:
+                yield f"$.order_lines[{position}].{name}: at most {_MOST_AMOUNT} in Checkout"
+
+
+def _urls(urls: Given) -> Messages:
+    for name in _REQUIRED_URLS:
+        if not urls.get(name):
+            yield f"$.merchant_urls.{name}: is needed in Checkout"
+    yield from limits.texts("$.merchant_urls", urls, _URLS)
+    for name in _CALLBACKS:
+        if name in urls and not _is_callback(urls[name]):
+            yield f"$.merchant_urls.{name}: a URL with https"
+
+
+def _is_callback(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme == "https"
+    except ValueError:
+        return False
+
+
+# answers
+
+
+class _Changed(Struct):
+    order_id: Annotated[str, Meta(min_length=1, max_length=255)]
+    html_snippet: str = ""
+
+
+class _Line(Struct):
+    name: Annotated[str, Meta(min_length=1)]
+    quantity: Annotated[int, Meta(ge=0)]
+    unit_price: int
+    total_amount: int
+    type: LineType | None = None
+    reference: str | None = None
+    tax_rate: int | None = None
+    total_discount_amount: int | None = None
+    total_tax_amount: int | None = None
+    quantity_unit: str | None = None
+    merchant_data: str | None = None
+    product_url: str | None = None
+    image_url: str | None = None
+    product_identifiers: dict[str, Any] | None = None
+
+
+class _Seen(Struct):
+    order_id: str
+    status: str
+    purchase_currency: str
+    order_amount: Annotated[int, Meta(ge=0)]
+    order_lines: list[_Line]
+    html_snippet: str | None = None
+    recurring_token: str | None = None
+
+
+_CHANGED: Final = msgspec.json.Decoder(_Changed)
+_SEEN: Final = msgspec.json.Decoder(_Seen)
+_STATUSES: Final[Mapping[str, Literal["open", "complete"]]] = {
+    "checkout_incomplete": "open",
+    "incomplete": "open",
+    "checkout_complete": "complete",
+    "complete": "complete",
+}
+
+
+def created(answer: Answer, correlation_id: str | None) -> Result:
+    made = _CHANGED.decode(answer.body)
+    return Succeeded(made.order_id, correlation_id, result=_shown(made))
+
+
+def changed(answer: Answer, correlation_id: str | None) -> Result:
+    return Succeeded(correlation_id=correlation_id, result=_shown(_CHANGED.decode(answer.body)))
+
+
+def _shown(made: _Changed) -> dict[str, Any]:
+    """A snippet that an outcome can't hold is left out when it is published."""
+    return {"html_snippet": made.html_snippet} if made.html_snippet else {}
+
+
+def aborted(_answer: Answer, correlation_id: str | None) -> Result:
+    return Succeeded(correlation_id=correlation_id)
+
+
+def seen(answer: Answer, correlation_id: str | None) -> Result:
+    """Klarna spells the status in upper or lower case. One that isn't known is none: the read is made again."""
+    order = _SEEN.decode(answer.body)
+    status = _STATUSES.get(order.status.lower())
+    if status is None:
+        raise msgspec.ValidationError("an unknown status of a Checkout order")
+    found = CheckoutSeen(
+        provider_id=order.order_id,
+        complete=status == "complete",
+        currency=order.purchase_currency,
+        order_amount=order.order_amount,
+        lines=tuple(_line(line) for line in order.order_lines),
+        html_snippet=order.html_snippet or "",
+        customer_token=order.recurring_token or "",
+    )
+    return Succeeded(correlation_id=correlation_id, checkout=found)
+
+
+def _line(line: _Line) -> OrderLine:
+    """As the shop would have given it."""
+    shown = {name: value for name in line.__struct_fields__ if (value := getattr(line, name)) is not None}
+    return OrderLine(**shown)
