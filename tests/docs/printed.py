@@ -12,6 +12,7 @@ from domain.matrix import TABLES
 from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, WAITS, Row, Table, items
 from ordersaga.domain.operations import (
     OPERATIONS,
+    ByCheckoutRead,
     ByKey,
     ByReading,
     ByRepeating,
@@ -102,12 +103,20 @@ def _told(evidence: Evidence) -> str:
             return f"a retry with its key, then an operator, who looks up {look_up}"
         case ByTokenRead():
             return "a read of the customer token"
-        case NoEvidence(once=True, look_up=look_up):
-            return f"an operator at once, who looks up {look_up}"
-        case NoEvidence(gone_is_done=gone_is_done):
-            return "a retry; a 404 to it proves it" if gone_is_done else "a retry, then an operator"
+        case ByCheckoutRead():
+            return "a retry; if that is refused, a read of the Checkout order"
+        case NoEvidence():
+            return _repeated(evidence)
         case _:
             assert_never(evidence)
+
+
+def _repeated(evidence: NoEvidence) -> str:
+    if evidence.harmless:
+        return "a retry; what the lost one did is harmless, and a refusal of the retry ends it"
+    if evidence.once:
+        return f"an operator at once, who looks up {evidence.look_up}"
+    return "a retry; a 404 to it proves it" if evidence.gone_is_done else "a retry, then an operator"
 
 
 def _key(row: OperationSpec) -> str:

@@ -12,6 +12,7 @@ from ordersaga.domain.model.outcomes import Wait
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .life import Life
+from .matrix_of_checkout import CHECKOUT
 from .matrix_rows import A, Table
 from .shop import KEY, SUBSCRIPTION, order_of, part
 from .subscriptions import REQUESTED
@@ -46,7 +47,7 @@ class Cell(Life):
         self.tell(table.event, table.data)
 
     def until_final(self) -> None:
-        for _ in range(100):
+        for _ in range(300):
             self.rest()
             if self.ident in self.finals:
                 return
@@ -165,6 +166,38 @@ def cancelled_before(cell: Cell) -> None:
     placed(cell)
 
 
+def in_checkout(cell: Cell) -> None:
+    cell.did("checkout_started", **CHECKOUT)
+
+
+def in_checkout_after(fault: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        cell.tell("checkout_started", CHECKOUT)
+        cell.act(fault)
+        following = saga.next_call(cell.order, cell.now, cell.rules)
+        if isinstance(following, Wait):
+            cell.wait(following.until - cell.now)
+        cell.rest()
+
+    return way
+
+
+def bought(before: Callable[[Cell], None]) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        before(cell)
+        cell.klarna.buy(cell.now)
+
+    return way
+
+
+def found_bought(cell: Cell) -> None:
+    bought(in_checkout)(cell)
+    following = saga.next_call(cell.order, cell.now, cell.rules)
+    assert isinstance(following, Wait)
+    cell.wait(following.until - cell.now)
+    cell.rest()
+
+
 def nothing(_cell: Cell) -> None:
     pass
 
@@ -174,6 +207,10 @@ WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
     "new": (nothing,),
     "early": (nothing,),
     "placing": (placing, lost_create("lost before"), lost_create("lost after"), lost_create("away")),
+    "checkout": (in_checkout, in_checkout_after("lost before"), in_checkout_after("away")),
+    "checkout, left": (in_checkout,),
+    "checkout, bought": (bought(in_checkout),),
+    "checkout completed": (found_bought,),
     "in review": (in_review,),
     "in review, refused": (in_review,),
     "authorized": (placed,),
@@ -198,7 +235,11 @@ WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
         refused_by_review,
         cancelled_before,
     ),
-    "abandoned": (lambda cell: cell.did("authorization_abandoned", **ABANDONED),),
+    "abandoned": (
+        lambda cell: cell.did("authorization_abandoned", **ABANDONED),
+        then(in_checkout, "checkout_abandoned"),
+        past_expiry(in_checkout),
+    ),
     "unknown": (unknown("lost before"), unknown("lost after"), unknown("crashed before"), unknown("crashed after")),
     "blocked": (blocked,),
 }
@@ -252,6 +293,9 @@ def follows(cell: Cell, state: str, *, subscription: bool) -> None:
         case "in review" | "in review, refused":
             cell.rest()
             cell.klarna.decide("ACCEPTED" if state == "in review" else "REJECTED")
+        case "checkout":
+            cell.rest()
+            cell.klarna.buy(cell.now)
         case "blocked":
             cell.discard()
         case _:

@@ -1,7 +1,7 @@
 """Each shop event in each state of an order: what the contract and Klarna's documentation say comes of it.
 
 Written by hand; `test_matrix.py` tries each cell with the saga, Klarna's own terms and `whole_klarna.py`, and
-`docs/providers.md` shows it. Here are the events that move money, the others are in `matrix_of_changes.py`. A row is
+`docs/providers.md` shows it. Here are the events that move money, the others are in `matrix_of_changes.py` and `matrix_of_checkout.py`. A row is
 (states, outcome, calls, what the event waits for first). An outcome in capitals or one of the contract's error codes is
 a `rejected` with that code; `x or Y`: Klarna doesn't document whether it refuses, and both are tried.
 """
@@ -9,6 +9,7 @@ a `rejected` with that code; `x or Y`: Klarna doesn't document whether it refuse
 from typing import Final
 
 from .matrix_of_changes import CHANGES, SUBSCRIPTIONS
+from .matrix_of_checkout import CHECKOUTS, PLACED
 from .matrix_rows import (
     AMEND,
     CANCEL,
@@ -40,9 +41,10 @@ ORDERS: Final = (
         (
             Row("new; early", "authorized", CREATE),
             Row("placing", "order_exists", waits="operation"),
+            Row("checkout; checkout, left; checkout, bought", "order_exists"),
             Row("in review", "order_exists", waits="review"),
             Row("in review, refused", "authorized", CREATE, waits="review"),
-            Row(f"authorized; part captured; {ENDED}; cancelled; expired", "order_exists"),
+            Row(f"authorized; checkout completed; part captured; {ENDED}; cancelled; expired", "order_exists"),
             Row("rejected; abandoned", "authorized", CREATE),
             Row("unknown", "order_exists", waits="operation"),
             Row("blocked", "order_exists", waits="dead_letter"),
@@ -76,17 +78,18 @@ ORDERS: Final = (
         (Row("new; rejected; abandoned", "authorized", READ),),
         whole=False,
     ),
+    *PLACED,
     Table(
         "shipped",
         "all that is left",
         {},
         (
             NEVER_PLACED,
-            Row("early", "captured", CAPTURE, waits="order"),
+            Row("early; checkout; checkout, bought", "captured", CAPTURE, waits="order"),
             Row("placing", "captured", CAPTURE, waits="operation"),
             Row("in review", "captured", CAPTURE, waits="review"),
             REFUSED,
-            Row("authorized; part captured", "captured", CAPTURE),
+            Row("authorized; checkout completed; part captured", "captured", CAPTURE),
             Row("captured; refunded; released; lapsed; closed there", "nothing_left_to_capture"),
             Row("captured at once", "shipment_recorded"),
             Row("cancelled; expired", "nothing_left_to_capture"),
@@ -100,7 +103,7 @@ ORDERS: Final = (
         "with `shipping_info`",
         INFO,
         (
-            Row("authorized; part captured", "captured", CAPTURE),
+            Row("authorized; checkout completed; part captured", "captured", CAPTURE),
             Row("captured at once", "shipment_recorded", OF_CAPTURE),
             Row("captured; cancelled; expired", "nothing_left_to_capture"),
         ),
@@ -112,11 +115,11 @@ ORDERS: Final = (
         {},
         (
             NEVER_PLACED,
-            Row("early", "over_refund", waits="order; shipment"),
+            Row("early; checkout; checkout, bought", "over_refund", waits="order; shipment"),
             Row("placing", "over_refund", waits="operation; shipment"),
             Row("in review", "over_refund", waits="review; shipment"),
             REFUSED,
-            Row("authorized", "over_refund", waits="shipment"),
+            Row("authorized; checkout completed", "over_refund", waits="shipment"),
             Row("part captured; captured; captured at once; released; lapsed", "refunded", REFUND),
             Row("refunded", "over_refund"),
             Row("closed there", "refunded or REFUND_NOT_ALLOWED", REFUND),
@@ -133,9 +136,10 @@ ORDERS: Final = (
         (
             NEVER_PLACED,
             Row("early", "cancelled", WITHDRAW, waits="order", besides="cancelled_before_authorized"),
+            Row("checkout; checkout, bought", "cancelled", CANCEL, waits="order"),
             Row("placing", "cancelled", CANCEL, waits="operation", besides="authorized"),
             Row("in review; in review, refused", "cancelled", CANCEL, besides="cancelled_before_authorized"),
-            Row("authorized", "cancelled", CANCEL),
+            Row("authorized; checkout completed", "cancelled", CANCEL),
             Row("part captured", "released", RELEASE),
             Row(ENDED, "already_captured"),
             Row("cancelled; expired", "already_cancelled"),
@@ -150,11 +154,11 @@ ORDERS: Final = (
         PARTS,
         (
             NEVER_PLACED,
-            Row("early", "lines_cancelled", AMEND, waits="order"),
+            Row("early; checkout; checkout, bought", "lines_cancelled", AMEND, waits="order"),
             Row("placing", "lines_cancelled", AMEND, waits="operation"),
             Row("in review", "lines_cancelled", AMEND, waits="review"),
             REFUSED,
-            Row("authorized; part captured", "lines_cancelled", AMEND),
+            Row("authorized; checkout completed; part captured", "lines_cancelled", AMEND),
             Row(f"{ENDED}; cancelled; expired", "nothing_left_to_cancel"),
             NO_ORDER,
             Row("unknown", "lines_cancelled", AMEND, waits="operation"),
@@ -168,9 +172,10 @@ ORDERS: Final = (
         (
             NEVER_PLACED,
             Row("early", "cancelled", CANCEL, waits="order", besides="authorized"),
+            Row("checkout; checkout, bought", "cancelled", CANCEL, waits="order"),
             Row("placing", "cancelled", CANCEL, waits="operation", besides="authorized"),
             Row("in review; in review, refused", "cancelled", CANCEL, besides="cancelled_before_authorized"),
-            Row("authorized", "cancelled", CANCEL),
+            Row("authorized; checkout completed", "cancelled", CANCEL),
             Row("part captured", "released", RELEASE),
             Row(f"{ENDED}; cancelled; expired", "released"),
             NO_ORDER,
@@ -184,11 +189,11 @@ ORDERS: Final = (
         {"order_amount": 125, "order_lines": [line("A", 5, 25)]},
         (
             NEVER_PLACED,
-            Row("early", "amended", AMEND, waits="order"),
+            Row("early; checkout; checkout, bought", "amended", AMEND, waits="order"),
             Row("placing", "amended", AMEND, waits="operation"),
             Row("in review", "amended", AMEND, waits="review"),
             REFUSED,
-            Row("authorized; part captured", "amended", AMEND),
+            Row("authorized; checkout completed; part captured", "amended", AMEND),
             Row(ENDED, "NOT_ALLOWED", AMEND),
             Row("cancelled; expired", "already_cancelled"),
             NO_ORDER,
@@ -201,12 +206,13 @@ ORDERS: Final = (
         "to less than was captured",
         {"order_amount": 10, "order_lines": [line("A", 1, 10)]},
         (
-            Row("authorized", "amended", AMEND),
+            Row("authorized; checkout completed", "amended", AMEND),
             Row(f"part captured; {ENDED}", "already_captured"),
             Row("unknown", "already_captured", waits="operation"),
         ),
         whole=False,
     ),
     *CHANGES,
+    *CHECKOUTS,
 )
 TABLES: Final = (*ORDERS, *SUBSCRIPTIONS)

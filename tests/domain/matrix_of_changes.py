@@ -30,11 +30,11 @@ def _of_shipment(outcome: str, calls: str, *, review: str = "") -> tuple[Row, ..
     """Rows of an event about the shipment `s1`."""
     return (
         NEVER_PLACED,
-        Row("early", "shipment_unknown", waits="order; shipment"),
+        Row("early; checkout; checkout, bought", "shipment_unknown", waits="order; shipment"),
         Row("placing", "shipment_unknown", waits="operation; shipment"),
         Row("in review", "shipment_unknown", waits=f"{review}shipment"),
         Row("in review, refused", "order_rejected", waits="review" if review else "shipment"),
-        Row("authorized", "shipment_unknown", waits="shipment"),
+        Row("authorized; checkout completed", "shipment_unknown", waits="shipment"),
         Row("part captured; captured; refunded; released", outcome, calls),
         Row("captured at once", "shipment_unknown", waits="shipment"),
         Row("lapsed; closed there", f"{outcome} or NOT_ALLOWED", calls),
@@ -52,10 +52,11 @@ CHANGES: Final = (
         {"merchant_reference1": "other"},
         (
             NEVER_PLACED,
-            Row("early", "reference_changed", REFERENCES, waits="order"),
+            Row("early; checkout; checkout, bought", "reference_changed", REFERENCES, waits="order"),
             Row("placing", "reference_changed", REFERENCES, waits="operation"),
             Row(
-                "in review; in review, refused; authorized; part captured; captured; captured at once; refunded; released",
+                "in review; in review, refused; authorized; checkout completed; part captured; captured; "
+                "captured at once; refunded; released",
                 "reference_changed",
                 REFERENCES,
             ),
@@ -72,9 +73,9 @@ CHANGES: Final = (
         {"shipping_address": NEW_ADDRESS},
         (
             NEVER_PLACED,
-            Row("early", "address_changed", ADDRESS, waits="order"),
+            Row("early; checkout; checkout, bought", "address_changed", ADDRESS, waits="order"),
             Row("placing", "address_changed", ADDRESS, waits="operation"),
-            Row("in review; in review, refused; authorized", "address_changed", ADDRESS),
+            Row("in review; in review, refused; authorized; checkout completed", "address_changed", ADDRESS),
             Row(
                 "part captured; captured; captured at once; refunded; released",
                 "address_changed or NOT_ALLOWED",
@@ -92,7 +93,10 @@ CHANGES: Final = (
         {"billing_address": NEW_ADDRESS},
         (
             Row("new", "order_unknown", waits="order"),
-            Row(f"authorized; part captured; {ENDED}; cancelled; expired; rejected", "not_acceptable_to_provider"),
+            Row(
+                f"authorized; checkout completed; part captured; {ENDED}; cancelled; expired; rejected",
+                "not_acceptable_to_provider",
+            ),
         ),
         whole=False,
     ),
@@ -102,10 +106,11 @@ CHANGES: Final = (
         INFO,
         (
             NEVER_PLACED,
-            Row("early", "tracking_added", TRACKING, waits="order"),
+            Row("early; checkout; checkout, bought", "tracking_added", TRACKING, waits="order"),
             Row("placing", "tracking_added", TRACKING, waits="operation"),
             Row(
-                "in review; in review, refused; authorized; part captured; captured; captured at once; refunded; released",
+                "in review; in review, refused; authorized; checkout completed; part captured; captured; "
+                "captured at once; refunded; released",
                 "tracking_added",
                 TRACKING,
             ),
@@ -127,9 +132,9 @@ CHANGES: Final = (
         {},
         (
             NEVER_PLACED,
-            Row("early", "extended", EXTEND, waits="order"),
+            Row("early; checkout; checkout, bought", "extended", EXTEND, waits="order"),
             Row("placing", "extended", EXTEND, waits="operation"),
-            Row("in review; in review, refused; authorized; part captured", "extended", EXTEND),
+            Row("in review; in review, refused; authorized; checkout completed; part captured", "extended", EXTEND),
             Row("captured; captured at once; refunded; released", "extended or NOT_ALLOWED", EXTEND),
             Row("lapsed; closed there; cancelled; expired", "NOT_ALLOWED", EXTEND),
             NO_ORDER,
@@ -164,7 +169,8 @@ CHANGES: Final = (
             Row("new; early", "abandoned", WITHDRAW),
             Row("placing", "order_exists", waits="operation"),
             Row(
-                f"in review; in review, refused; authorized; part captured; {ENDED}; cancelled; expired",
+                "checkout; checkout, left; checkout, bought; "
+                f"in review; in review, refused; authorized; checkout completed; part captured; {ENDED}; cancelled; expired",
                 "order_exists",
             ),
             Row("rejected; abandoned", "abandoned", WITHDRAW),

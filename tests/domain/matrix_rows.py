@@ -13,6 +13,10 @@ STATES: Final = {
     "new": "nothing of the order came, and its `placed` doesn't come in time",
     "early": "nothing of the order came yet; its `placed` follows",
     "placing": "the call for its `placed` is under way, or its response was lost",
+    "checkout": "a Checkout order is open; the customer completes it then",
+    "checkout, left": "a Checkout order is open; the customer doesn't complete it, and it lapses",
+    "checkout, bought": "the customer has completed its Checkout order, which no read has shown yet",
+    "checkout completed": "a read has shown that the customer completed its Checkout order; nothing was captured",
     "in review": "`pending_review`; the review then accepts",
     "in review, refused": "`pending_review`; the review then refuses",
     "authorized": "nothing was captured",
@@ -26,7 +30,7 @@ STATES: Final = {
     "cancelled": "by the shop or at Klarna, before anything was captured",
     "expired": "before anything was captured",
     "rejected": "by Klarna, its review or the rules, or cancelled before it was placed",
-    "abandoned": "its authorization was withdrawn",
+    "abandoned": "its authorization was withdrawn, or its Checkout order was abandoned or has lapsed",
     "unknown": "the response to the capture of a part was lost",
     "blocked": "authorized, with an event that is a dead letter, which is discarded then",
 }
@@ -103,8 +107,13 @@ OPTIONS: Final = "GET /captures/{id}/extend-due-date-options"
 EXTEND: Final = "POST /extend-authorization-time"
 END_TOKEN: Final = "PATCH /tokens/{token}/status; GET /tokens/{token}"
 READ: Final = "GET order"
+START_CHECKOUT: Final = "POST /checkout/v3/orders"
+UPDATE_CHECKOUT: Final = "POST /checkout/v3/orders/{id}"
+ABORT: Final = "POST /checkout/v3/orders/{id}/abort"
+READ_CHECKOUT: Final = "GET /checkout/v3/orders/{id}"
+COMPLETE: Final = f"{READ_CHECKOUT}; {READ}; POST /acknowledge; {REFERENCES}"
 
-NEVER_PLACED: Final = Row("new", "order_unknown", waits="order")
+NEVER_PLACED: Final = Row("new; checkout, left", "order_unknown", waits="order")
 NO_ORDER: Final = Row("rejected; abandoned", "order_rejected")
 REFUSED: Final = Row("in review, refused", "order_rejected", waits="review")
 ENDED: Final = "captured; captured at once; refunded; released; lapsed; closed there"

@@ -73,6 +73,10 @@ def test_each_state_can_be_led_to() -> None:
         ("expired", "expired"),
         ("rejected", "rejected"),
         ("abandoned", "abandoned"),
+        ("checkout", "checkout"),
+        ("checkout, left", "checkout"),
+        ("checkout, bought", "checkout"),
+        ("checkout completed", "authorized"),
         ("in review", "pending_review"),
     ],
 )

@@ -3,15 +3,18 @@
 import re
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.outcomes import Call, Read
 from ordersaga.domain.model.results import Rejected, Result, Succeeded
 from ordersaga.providers.klarna.operations.table import OPERATIONS
 
+from .klarna_checkout import PATH, CheckoutOrder, Checkouts
 from .model import Account, Klarna, no
-from .shop import DAY, START
+from .shop import DAY, START, line
 
 _STATES: Final = ("authorized", "part_captured", "captured", "cancelled", "expired", "closed")
 _DOCUMENTED: Final = {
@@ -21,6 +24,7 @@ _DOCUMENTED: Final = {
     "refunds": "no yes yes no yes ?",
     "authorization": "yes yes no no no no",
     "extend-authorization-time": "yes yes ? no no no",
+    "acknowledge": "yes yes yes ? ? ?",
     "merchant-references": "yes yes yes no ? ?",
     "customer-details": "yes ? ? no no no",
     "shipping-info": "yes yes yes ? ? ?",
@@ -34,6 +38,7 @@ _CODES: Final = {"captures": "CAPTURE_NOT_ALLOWED", "cancel": "CANCEL_NOT_ALLOWE
 _MOVES: Final = frozenset({"captures", "cancel", "release-remaining-authorization", "refunds", "authorization"})
 _OPTIONS: Final = "captures/{id}/extend-due-date-options"
 _ID: Final = re.compile(r"(?<=captures/)[^/]+(?=/)")
+_LINES: Final = msgspec.convert([line("A", 4, 25)], tuple[OrderLine, ...])
 _OFFERED: Final = {"options": [{"number_of_days": 14, "amount": 0}, {"number_of_days": 30, "amount": 295}]}
 
 
@@ -45,6 +50,8 @@ def _resource(request: Request) -> tuple[str, str]:
 
 def _short(request: Request) -> str:
     """Without what differs from order to order."""
+    if request.path.startswith(PATH):
+        return f"{request.method} {re.sub(f'(?<={PATH}/)[^/]+', '{id}', request.path)}"
     name, what = _resource(request)
     if name:
         return f"{request.method} /{what}" if what else f"{request.method} order"
@@ -64,6 +71,18 @@ class WholeKlarna(Klarna):
         self.orders["theirs"] = Account(100, "ACCEPTED", START + 28 * DAY, auto=False, remaining=100)
         self.tokens["gone"] = no("NOT_FOUND", 404)
         self.customer_tokens["another"] = "active"
+        self.checkouts = Checkouts()
+        self.checkouts.orders["bought"] = CheckoutOrder(100, _LINES, START)
+        self.buy(START)
+
+    def buy(self, now: float) -> None:
+        """The customer completes each Checkout order that is open."""
+        for name, order in self.checkouts.orders.items():
+            if not (order.complete or order.aborted or order.lapsed(now)):
+                order.complete = True
+                self.orders[name] = Account(
+                    order.amount, "ACCEPTED", now + 28 * DAY, auto=False, remaining=order.amount
+                )
 
     def call(self, call: Call, now: float) -> Result:
         operation = call.operation
@@ -71,6 +90,8 @@ class WholeKlarna(Klarna):
         if operation is not None:
             self.calls.setdefault(operation.cause.id, []).append(_short(request))
             self.called.setdefault(operation.type, set()).add(_short(request))
+        if request.path.startswith(PATH):
+            return self.checkouts.call(request, now)
         if isinstance(call, Read) and _resource(request)[1] == _OPTIONS:
             return self._refusal(request) or Succeeded(result=_OFFERED)
         return super().call(call, now)
@@ -78,6 +99,8 @@ class WholeKlarna(Klarna):
     def _request(self, call: Call) -> Request:
         if not isinstance(call, Read):
             return call.request
+        if call.of == "checkout":
+            return Request("GET", f"{PATH}/{call.provider_order_id}")
         read = OPERATIONS[call.operation.type].read if call.operation else None
         if read is not None and call.operation is not None:
             return read(call.provider_order_id, call.operation)
