@@ -170,32 +170,42 @@ def in_checkout(cell: Cell) -> None:
     cell.did("checkout_started", **CHECKOUT)
 
 
-def in_checkout_after(fault: Any) -> Callable[[Cell], None]:
+def starting(fault: Any = None) -> Callable[[Cell], None]:
     def way(cell: Cell) -> None:
         cell.tell("checkout_started", CHECKOUT)
-        cell.act(fault)
-        following = saga.next_call(cell.order, cell.now, cell.rules)
-        if isinstance(following, Wait):
-            cell.wait(following.until - cell.now)
-        cell.rest()
+        if fault is not None:
+            cell.act(fault)
 
     return way
 
 
-def bought(before: Callable[[Cell], None]) -> Callable[[Cell], None]:
-    def way(cell: Cell) -> None:
-        before(cell)
-        cell.klarna.buy(cell.now)
+def started(cell: Cell) -> None:
+    """Until it is known at Klarna."""
+    cell.rest()
+    while cell.order.provider_order_id is None:
+        next_step(cell)
 
-    return way
 
-
-def found_bought(cell: Cell) -> None:
-    bought(in_checkout)(cell)
+def next_step(cell: Cell) -> None:
     following = saga.next_call(cell.order, cell.now, cell.rules)
     assert isinstance(following, Wait)
     cell.wait(following.until - cell.now)
     cell.rest()
+
+
+def bought(cell: Cell) -> None:
+    in_checkout(cell)
+    buy(cell)
+
+
+def buy(cell: Cell) -> None:
+    assert cell.order.provider_order_id is not None
+    cell.klarna.buy(cell.order.provider_order_id, cell.now)
+
+
+def found_bought(cell: Cell) -> None:
+    bought(cell)
+    next_step(cell)
 
 
 def nothing(_cell: Cell) -> None:
@@ -207,9 +217,10 @@ WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
     "new": (nothing,),
     "early": (nothing,),
     "placing": (placing, lost_create("lost before"), lost_create("lost after"), lost_create("away")),
-    "checkout": (in_checkout, in_checkout_after("lost before"), in_checkout_after("away")),
+    "checkout, starting": (starting(), starting("lost before"), starting("lost after"), starting("away")),
+    "checkout": (in_checkout,),
     "checkout, left": (in_checkout,),
-    "checkout, bought": (bought(in_checkout),),
+    "checkout, bought": (bought,),
     "checkout completed": (found_bought,),
     "in review": (in_review,),
     "in review, refused": (in_review,),
@@ -293,9 +304,9 @@ def follows(cell: Cell, state: str, *, subscription: bool) -> None:
         case "in review" | "in review, refused":
             cell.rest()
             cell.klarna.decide("ACCEPTED" if state == "in review" else "REJECTED")
-        case "checkout":
-            cell.rest()
-            cell.klarna.buy(cell.now)
+        case "checkout, starting" | "checkout":
+            started(cell)
+            buy(cell)
         case "blocked":
             cell.discard()
         case _:

@@ -40,7 +40,7 @@ ORDERS: Final = (
         order_of(A, token="second"),
         (
             Row("new; early", "authorized", CREATE),
-            Row("placing", "order_exists", waits="operation"),
+            Row("placing; checkout, starting", "order_exists", waits="operation"),
             Row("checkout; checkout, left; checkout, bought", "order_exists"),
             Row("in review", "order_exists", waits="review"),
             Row("in review, refused", "authorized", CREATE, waits="review"),
@@ -86,6 +86,7 @@ ORDERS: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "captured", CAPTURE, waits="order"),
+            Row("checkout, starting", "captured", CAPTURE, waits="operation; order"),
             Row("placing", "captured", CAPTURE, waits="operation"),
             Row("in review", "captured", CAPTURE, waits="review"),
             REFUSED,
@@ -116,6 +117,7 @@ ORDERS: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "over_refund", waits="order; shipment"),
+            Row("checkout, starting", "over_refund", waits="operation; order; shipment"),
             Row("placing", "over_refund", waits="operation; shipment"),
             Row("in review", "over_refund", waits="review; shipment"),
             REFUSED,
@@ -137,6 +139,7 @@ ORDERS: Final = (
             NEVER_PLACED,
             Row("early", "cancelled", WITHDRAW, waits="order", besides="cancelled_before_authorized"),
             Row("checkout; checkout, bought", "cancelled", CANCEL, waits="order"),
+            Row("checkout, starting", "cancelled", CANCEL, waits="operation; order"),
             Row("placing", "cancelled", CANCEL, waits="operation", besides="authorized"),
             Row("in review; in review, refused", "cancelled", CANCEL, besides="cancelled_before_authorized"),
             Row("authorized; checkout completed", "cancelled", CANCEL),
@@ -155,6 +158,7 @@ ORDERS: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "lines_cancelled", AMEND, waits="order"),
+            Row("checkout, starting", "lines_cancelled", AMEND, waits="operation; order"),
             Row("placing", "lines_cancelled", AMEND, waits="operation"),
             Row("in review", "lines_cancelled", AMEND, waits="review"),
             REFUSED,
@@ -173,6 +177,7 @@ ORDERS: Final = (
             NEVER_PLACED,
             Row("early", "cancelled", CANCEL, waits="order", besides="authorized"),
             Row("checkout; checkout, bought", "cancelled", CANCEL, waits="order"),
+            Row("checkout, starting", "cancelled", CANCEL, waits="operation; order"),
             Row("placing", "cancelled", CANCEL, waits="operation", besides="authorized"),
             Row("in review; in review, refused", "cancelled", CANCEL, besides="cancelled_before_authorized"),
             Row("authorized; checkout completed", "cancelled", CANCEL),
@@ -190,6 +195,7 @@ ORDERS: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "amended", AMEND, waits="order"),
+            Row("checkout, starting", "amended", AMEND, waits="operation; order"),
             Row("placing", "amended", AMEND, waits="operation"),
             Row("in review", "amended", AMEND, waits="review"),
             REFUSED,

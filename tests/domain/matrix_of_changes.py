@@ -31,6 +31,7 @@ def _of_shipment(outcome: str, calls: str, *, review: str = "") -> tuple[Row, ..
     return (
         NEVER_PLACED,
         Row("early; checkout; checkout, bought", "shipment_unknown", waits="order; shipment"),
+        Row("checkout, starting", "shipment_unknown", waits="operation; order; shipment"),
         Row("placing", "shipment_unknown", waits="operation; shipment"),
         Row("in review", "shipment_unknown", waits=f"{review}shipment"),
         Row("in review, refused", "order_rejected", waits="review" if review else "shipment"),
@@ -53,6 +54,7 @@ CHANGES: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "reference_changed", REFERENCES, waits="order"),
+            Row("checkout, starting", "reference_changed", REFERENCES, waits="operation; order"),
             Row("placing", "reference_changed", REFERENCES, waits="operation"),
             Row(
                 "in review; in review, refused; authorized; checkout completed; part captured; captured; "
@@ -74,6 +76,7 @@ CHANGES: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "address_changed", ADDRESS, waits="order"),
+            Row("checkout, starting", "address_changed", ADDRESS, waits="operation; order"),
             Row("placing", "address_changed", ADDRESS, waits="operation"),
             Row("in review; in review, refused; authorized; checkout completed", "address_changed", ADDRESS),
             Row(
@@ -107,6 +110,7 @@ CHANGES: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "tracking_added", TRACKING, waits="order"),
+            Row("checkout, starting", "tracking_added", TRACKING, waits="operation; order"),
             Row("placing", "tracking_added", TRACKING, waits="operation"),
             Row(
                 "in review; in review, refused; authorized; checkout completed; part captured; captured; "
@@ -133,6 +137,7 @@ CHANGES: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "extended", EXTEND, waits="order"),
+            Row("checkout, starting", "extended", EXTEND, waits="operation; order"),
             Row("placing", "extended", EXTEND, waits="operation"),
             Row("in review; in review, refused; authorized; checkout completed; part captured", "extended", EXTEND),
             Row("captured; captured at once; refunded; released", "extended or NOT_ALLOWED", EXTEND),
@@ -167,7 +172,7 @@ CHANGES: Final = (
         {"authorization_token": "unused"},
         (
             Row("new; early", "abandoned", WITHDRAW),
-            Row("placing", "order_exists", waits="operation"),
+            Row("placing; checkout, starting", "order_exists", waits="operation"),
             Row(
                 "checkout; checkout, left; checkout, bought; "
                 f"in review; in review, refused; authorized; checkout completed; part captured; {ENDED}; cancelled; expired",

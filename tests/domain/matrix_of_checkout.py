@@ -66,6 +66,7 @@ def _of_open(outcome: str, call: str) -> tuple[Row, ...]:
         Row("new", "order_unknown", waits="order"),
         Row("early", "order_exists", waits="order"),
         Row("placing", "order_exists", waits="operation"),
+        Row("checkout, starting", outcome, call, waits="operation"),
         Row("checkout; checkout, left", outcome, call),
         Row("checkout, bought", "READ_ONLY_ORDER", call),
         Row("checkout completed", "READ_ONLY_ORDER"),
@@ -83,7 +84,7 @@ CHECKOUTS: Final = (
         CHECKOUT,
         (
             Row("new; early", "checkout_created", START_CHECKOUT),
-            Row("placing", "order_exists", waits="operation"),
+            Row("placing; checkout, starting", "order_exists", waits="operation"),
             Row("checkout; checkout, left; checkout, bought; checkout completed", "order_exists"),
             Row(_ORDERED, "order_exists"),
             Row("rejected; abandoned", "checkout_created", START_CHECKOUT),

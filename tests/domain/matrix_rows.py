@@ -13,6 +13,7 @@ STATES: Final = {
     "new": "nothing of the order came, and its `placed` doesn't come in time",
     "early": "nothing of the order came yet; its `placed` follows",
     "placing": "the call for its `placed` is under way, or its response was lost",
+    "checkout, starting": "the call for its `checkout_started` is under way, or its response was lost; the customer completes it",
     "checkout": "a Checkout order is open; the customer completes it then",
     "checkout, left": "a Checkout order is open; the customer doesn't complete it, and it lapses",
     "checkout, bought": "the customer has completed its Checkout order, which no read has shown yet",

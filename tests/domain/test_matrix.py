@@ -73,6 +73,7 @@ def test_each_state_can_be_led_to() -> None:
         ("expired", "expired"),
         ("rejected", "rejected"),
         ("abandoned", "abandoned"),
+        ("checkout, starting", "new"),
         ("checkout", "checkout"),
         ("checkout, left", "checkout"),
         ("checkout, bought", "checkout"),

@@ -73,16 +73,14 @@ class WholeKlarna(Klarna):
         self.customer_tokens["another"] = "active"
         self.checkouts = Checkouts()
         self.checkouts.orders["bought"] = CheckoutOrder(100, _LINES, START)
-        self.buy(START)
+        self.buy("bought", START)
 
-    def buy(self, now: float) -> None:
-        """The customer completes each Checkout order that is open."""
-        for name, order in self.checkouts.orders.items():
-            if not (order.complete or order.aborted or order.lapsed(now)):
-                order.complete = True
-                self.orders[name] = Account(
-                    order.amount, "ACCEPTED", now + 28 * DAY, auto=False, remaining=order.amount
-                )
+    def buy(self, name: str, now: float) -> None:
+        """The customer completes the Checkout order, if it is open."""
+        order = self.checkouts.orders[name]
+        if not (order.complete or order.aborted or order.lapsed(now)):
+            order.complete = True
+            self.orders[name] = Account(order.amount, "ACCEPTED", now + 28 * DAY, auto=False, remaining=order.amount)
 
     def call(self, call: Call, now: float) -> Result:
         operation = call.operation
@@ -119,7 +117,7 @@ class WholeKlarna(Klarna):
             return (self._refusal(request) if name else None) or super()._write(request, now)
         refusal = self._refusal(request)
         if refusal is None:
-            self.effects[f"{what} {request.key}"] += 1
+            self.effects[f"{what} {name if what == 'acknowledge' else request.key}"] += 1
         return refusal or Succeeded()
 
     def _refusal(self, request: Request) -> Rejected | None:
