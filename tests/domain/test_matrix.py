@@ -39,6 +39,7 @@ def test_an_event_ends_as_the_matrix_says(
     cell.act_until_rest()
     cell.klarna.customer_tokens.pop("another")
     cell.at_the_end()
+    assert not cell.order.operations, "a person has it"
     if row.besides:
         other = "e1" if state == "early" else "e0"
         assert cell.outcome_of(other) == row.besides
