@@ -12,6 +12,7 @@ from .checkouts import (
     MADE,
     NOT_FOUND,
     A,
+    B,
     by_checkout,
     completed,
     hinted,
@@ -200,11 +201,58 @@ def test_another_amount_or_currency_is_not_acknowledged_and_a_person_is_told(dif
     outcomes = read_order(story, **differing)
     assert told(outcomes) == ("attention_required", False, "books_differ")
     assert wrote(story) == []
+    assert story.order.status == "checkout"
+    story.wait()
+    read_checkout(story)
+    assert read_order(story, **differing) == [], "told once"
+    story.wait()
+    read_checkout(story)
+    read_order(story)
+    sent(story, "acknowledge")
+    assert what(sent(story, "set_references")) == ["checkout_completed"]
+    assert not story.order.attentions
+
+
+def test_a_placed_with_the_amount_that_was_completed_makes_it_an_order() -> None:
+    story = in_checkout()
+    story.wait()
+    read_checkout(story, order_amount=130)
+    assert told(read_order(story, order_amount=130, remaining_amount=130)) == (
+        "attention_required",
+        False,
+        "books_differ",
+    )
+    by_checkout(story, order_amount=130, order_lines=[A, B])
+    read_checkout(story, order_amount=130)
+    read_order(story, order_amount=130, remaining_amount=130)
+    sent(story, "acknowledge")
+    assert told(sent(story, "set_references")) == ("authorized", True, None)
+    assert not story.order.attentions
+
+
+def test_what_was_cancelled_there_before_it_was_found_has_ended() -> None:
+    story = in_checkout()
+    story.wait()
+    read_checkout(story)
+    assert what(read_order(story, status="cancelled", remaining_amount=0)) == ["checkout_abandoned"]
+    assert story.order.status == "abandoned"
+    assert wrote(story) == []
+
+
+def test_a_placed_of_another_amount_waits_for_a_person_who_may_have_it_compared_again() -> None:
+    story = in_checkout()
+    by_checkout(story)
+    read_checkout(story)
+    assert told(read_order(story, order_amount=90, remaining_amount=90)) == (
+        "attention_required",
+        False,
+        "books_differ",
+    )
     assert story.waits_for_a_person()
     story.say(manual.TryAgain())
     read_order(story)
     sent(story, "acknowledge")
-    assert what(sent(story, "set_references")) == ["checkout_completed"]
+    assert told(sent(story, "set_references")) == ("authorized", True, None)
     assert not story.order.attentions
 
 

@@ -3,8 +3,10 @@
 import random
 from collections import Counter
 
+import msgspec
 import pytest
 
+from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.outcomes import Decision, Elapsed, Read, Rest, Send, Wait
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.worker.violations import violations
@@ -42,8 +44,8 @@ class Provider:
         if of_checkout:
             if ident in self.gone or ident not in self.amounts:
                 return NOT_FOUND
-            lines = story.order.details.lines
             amount = self.amounts[ident]
+            lines = msgspec.convert([A] if amount == 100 else [A, B], tuple[OrderLine, ...])
             return checkout(story, complete=ident in self.complete, order_amount=amount, lines=lines, provider_id=ident)
         if ident not in self.complete:
             return NOT_FOUND

@@ -33,9 +33,14 @@ _HAS_ONE: Final = (
     "send shop.order.checkout_updated.v1, or end the one that there is by shop.order.checkout_abandoned.v1"
 )
 _COMPLETED: Final = "the customer has completed it: it is an order now, to be amended or cancelled as such"
-_DIFFERS: Final = (
+_DIFFER: Final = "books_differ"
+_SETTLE: Final = (
     "the customer completed another order than the shop sent; it isn't acknowledged: change or cancel it at the provider, "
     "then use `ordersaga order settle`"
+)
+_SEND_IT: Final = (
+    "the customer completed another order than the shop sent; it isn't acknowledged: have the shop send a placed event with the "
+    "amount that is right, or change or cancel it at the provider"
 )
 _NOT_COMPLETED: Final = Refusal(
     "checkout_not_completed", ("the Checkout order has lapsed, or there was none: no order came of it",)
@@ -275,11 +280,10 @@ def confirmed(builder: DecisionBuilder, operation: Operation, result: Succeeded)
     builder.change(order_amount=amount)
     differences = placing.differences(builder.order, seen)
     if differences is not None:
-        stuck = replace(operation, stage="stuck", attention=True)
-        builder.change(operations=(stuck, *builder.order.operations))
-        builder.raise_attention(stuck, "books_differ", _DIFFERS, differences)
+        _differs(builder, operation, differences)
         return
     builder.clear_attention("order_unreadable")
+    builder.clear_attention(_DIFFER)
     finding = msgspec.json.encode(_Finding(seen, msgspec.json.decode(kept) if kept is not None else {}))
     steps = [builder.plan("acknowledge", operation.cause, 0, step=_ACKNOWLEDGE)]
     wanted = builder.order.details.references
@@ -288,6 +292,22 @@ def confirmed(builder: DecisionBuilder, operation: Operation, result: Succeeded)
     for step in steps:
         builder.begin(step, ReferenceChanged(**wanted))
         builder.keep(step, finding)
+
+
+def _differs(builder: DecisionBuilder, operation: Operation, differences: Refusal) -> None:
+    """Nothing is acknowledged. A `placed` can't go on without a person; without one, it may still come with other amounts."""
+    order = builder.order
+    if operation.cause.type:
+        stuck = replace(operation, stage="stuck", attention=True)
+        builder.change(operations=(stuck, *order.operations))
+        builder.raise_attention(stuck, _DIFFER, _SETTLE, differences)
+    elif differences.code != "amounts_do_not_add_up":  # it has ended there
+        _ended(builder, operation, differences)
+    elif order.checkout is not None:
+        due = builder.now + builder.rules.checkout_poll_most
+        builder.change(checkout=replace(order.checkout, due=due))
+        if not order.has_attention(_DIFFER):
+            builder.raise_attention(None, _DIFFER, _SEND_IT, differences)
 
 
 def acknowledged(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
