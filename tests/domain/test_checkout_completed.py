@@ -1,10 +1,11 @@
 """Checkout: what the customer completes is found in three ways, compared, acknowledged once, and told."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ordersaga.domain.model.outcomes import Read, Send, Wait
+from ordersaga.domain.model.outcomes import Outcome, Read, Send, Wait
 from ordersaga.domain.model.results import CaptureSeen, Rejected, Retryable
 from ordersaga.domain.uncertainty import manual
 
@@ -351,3 +352,35 @@ def test_a_lost_answer_to_the_start_does_not_stop_a_later_one() -> None:
     settled(story, MADE)
     completed(story)
     assert story.order.status == "authorized"
+
+
+@pytest.mark.parametrize("step", range(3))
+def test_an_event_amid_the_completion_skips_none_of_its_steps(step: int) -> None:
+    story = in_checkout()
+    story.wait()
+    read_checkout(story, customer_token="chargeable")
+    steps: list[Callable[[], list[Outcome]]] = [
+        lambda: read_order(story),
+        lambda: sent(story, "acknowledge"),
+        lambda: sent(story, "set_references"),
+    ]
+    for one in steps[:step]:
+        assert one() == []
+    assert story.shipped() == []
+    for one in steps[step:-1]:
+        assert one() == []
+    assert [one.what for one in steps[-1]()] == ["checkout_completed"]
+    assert story.operation.type == "capture"
+
+
+def test_an_acknowledgement_that_fails_again_and_again_is_not_left_out() -> None:
+    story = in_checkout()
+    story.wait()
+    read_checkout(story, customer_token="chargeable")
+    read_order(story)
+    for _ in range(8):
+        if isinstance(story.next(), Wait):
+            story.wait()
+        assert {one.what for one in story.answer(Retryable("busy"))} <= {"attention_required"}
+    story.wait()
+    assert sent(story, "acknowledge") == []

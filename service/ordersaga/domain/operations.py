@@ -94,6 +94,7 @@ class OperationSpec:
     gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read,
     there is no request to freeze. `adopts`: a read in its name takes the provider's order over. `not_found`: what it does
     when the provider has nothing to read.
+    `gives_way`: without an event that asks for it, it ends when one comes, and after some attempts.
     """
 
     name: OperationType
@@ -111,6 +112,7 @@ class OperationSpec:
     secret_id: bool = False
     only_reads: bool = False
     adopts: bool = False
+    gives_way: bool = False
     not_found: Callable[[DecisionBuilder, Operation], None] | None = None
 
 
@@ -260,6 +262,7 @@ _ROWS: Final = (
         outcomes=("extended",),
         evidence=ByReading(findings.find_extension),
         moves_money=False,
+        gives_way=True,
         beside_review=True,
     ),
     OperationSpec(
@@ -368,6 +371,10 @@ DECIDED_BY: Final[Mapping[type[Data], OperationSpec]] = {event: row for row in _
 
 def spec_of(operation: Operation) -> OperationSpec:
     return OPERATIONS[operation.type]
+
+
+def gives_way(operation: Operation) -> bool:
+    return operation.is_own and spec_of(operation).gives_way
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:

@@ -216,8 +216,9 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 
     `arrived`: the last of those that wait has just come, and is refused where it is one too many.
     """
-    if arrived:
-        builder.yield_own()
+    if arrived and builder.order.operations and operations.gives_way(builder.order.operations[0]):
+        builder.retire(builder.order.operations[0])
+        builder.change(expiry_read=False)  # what came of its call shows by a read
     while _decide_one(builder):
         pass
     if arrived and builder.too_many_wait():

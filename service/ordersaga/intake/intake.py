@@ -169,7 +169,7 @@ class Intake:
             telemetry.PARTITIONS_STANDING.inc(taking.stand(batch, error.keys))
             log.error("a partition stands until another process takes it", reason=str(error))  # noqa: TRY400 - the reason says it
             await self._take(batch, ends, taking)
-        except Exception as error:
+        except Exception as error:  # whatever it is, the record that causes it is found
             log.exception("a batch failed", records=len(batch))
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -255,7 +255,7 @@ class Intake:
             async with self._store.intake_transaction() as tx:
                 progress = offset_progress_of(batch, ends, stored)
                 clock, decided, leases = await self._write(tx, batch, reserved, progress)
-        except BaseException:
+        except BaseException:  # also when cancelled: the slots are given back
             self._release(reserved)
             raise
         self._suspects.clear()

@@ -132,7 +132,7 @@ class Http:
         assert isinstance(stream, httpx.AsyncByteStream)
         try:
             body = await self._body(stream)
-        except BaseException:
+        except BaseException:  # also when cancelled: the connection isn't used again
             await stream.aclose()
             raise
         # read to its end, the answer has given its connection back by itself

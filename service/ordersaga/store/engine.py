@@ -77,7 +77,7 @@ class Engine:
         driver: asyncpg.Connection[Record] = await asyncpg.connect(**self._arguments)
         try:
             await driver.execute(self.database.session_settings())
-        except BaseException:
+        except BaseException:  # also when cancelled: the connection mustn't stay open
             driver.terminate()
             raise
         return driver

@@ -88,7 +88,7 @@ class Session:
         await translate_errors(self._driver.execute("BEGIN"), self._where)
         try:
             yield
-        except BaseException:
+        except BaseException:  # also when cancelled: nothing of it may be committed
             await self._roll_back()
             raise
         await translate_errors(self._driver.execute("COMMIT"), self._where)

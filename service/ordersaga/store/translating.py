@@ -55,7 +55,7 @@ async def translate_errors(work: Awaitable[_T], where: str) -> _T:
     """The result of `work`. Whatever isn't known to be an input's fault becomes a StoreUnavailableError."""
     try:
         return await work
-    except Exception as error:
+    except Exception as error:  # it is translated or raised again
         known = _translated(error, where)
         if known is None:
             raise

@@ -144,7 +144,7 @@ def _decide(settlement: Settlement, order: Order, now: float, rules: Rules) -> D
         return saga.stall(order, settlement.failed, now, rules)
     try:
         return saga.settle(order, settlement.call, settlement.result, now, rules)
-    except Exception as error:
+    except Exception as error:  # our own code failed on this order: it is stalled, the others go on
         log.exception("settle failed", merchant=order.key.merchant, subject=order.key.subject)
         return saga.stall(order, f"settle: {type(error).__name__}", now, rules)
 

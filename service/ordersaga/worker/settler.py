@@ -246,7 +246,7 @@ class Settler:
                 for settlement in settlements:
                     batch.add(settlement, rows.get(settlement.leased.order.key))
                 written = await tx.write(batch.changes, settings.owner, settings.lease, batch.appended_rows())
-        except BaseException:
+        except BaseException:  # also when cancelled: the calls that were counted won't be made
             if batch is not None:
                 batch.cancel_calls()
             raise

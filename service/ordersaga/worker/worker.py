@@ -230,7 +230,7 @@ class Worker:
         started, result = now(), None
         try:
             result = await endpoint.provider.call(call, endpoint.deadline)
-        except Exception as error:
+        except Exception as error:  # our own code failed: the call may have been sent
             log.exception("a call failed", merchant=leased.account[0], subject=leased.order.key.subject)
             answer: Result = Unknown(f"{type(error).__name__} in our own code")
         else:

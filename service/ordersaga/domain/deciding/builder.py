@@ -254,13 +254,6 @@ class DecisionBuilder:
         self.change(operations=rest, pending=pending)
         self.clear_attention_of(operation)
 
-    def yield_own(self) -> None:
-        """An operation that no event asks for gives way to an event. What came of its call shows by a read."""
-        own = self.order.operations[0] if self.order.operations else None
-        if own is not None and own.is_own:
-            self.retire(own)
-            self.change(expiry_read=False)
-
     def clear_attention_of(self, operation: Operation) -> None:
         """Closes the attentions that were raised for this operation, and no others."""
         self._keep_attentions([one for one in self.order.attentions if one.operation_id != operation.id])

@@ -19,7 +19,7 @@ from ordersaga.domain.model.results import (
     Unknown,
 )
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByCheckoutRead, ByKey, ByReading, NoEvidence, spec_of
+from ordersaga.domain.operations import ByCheckoutRead, ByKey, ByReading, NoEvidence, gives_way, spec_of
 
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
@@ -209,7 +209,7 @@ def give_up(builder: DecisionBuilder) -> None:
 
 def escalate(builder: DecisionBuilder, operation: Operation, refusal: Refusal | None) -> None:
     """No more evidence can be had: a person has to look. The operation stays open and is never sent again by itself."""
-    if operation.is_own:
+    if gives_way(operation):
         builder.retire(operation)
         spec_of(operation).refuse(builder, operation, refusal or Refusal("no_answer"))
         return

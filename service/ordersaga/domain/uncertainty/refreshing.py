@@ -10,6 +10,7 @@ from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Read
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.operations import gives_way
 
 _PAST_EXPIRY: Final = 300.0  # seconds between reads of an authorization that should have ended
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
@@ -25,7 +26,7 @@ def warning_due(order: Order, rules: Rules) -> float | None:
     """When somebody is to be warned of the expiry, whatever else keeps the order from being read (I9); None: no need."""
     if order.expires_at is None or order.status not in _OPEN or order.has_attention(_EXPIRES):
         return None
-    if order.operations and order.operations[0].is_own:  # the extension itself
+    if order.operations and gives_way(order.operations[0]):  # the extension itself
         return None
     return order.expires_at - rules.expiry_warning
 

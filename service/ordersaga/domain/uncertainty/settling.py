@@ -10,7 +10,16 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
-from ordersaga.domain.operations import ByCheckoutRead, ByKey, ByReading, ByRepeating, ByTokenRead, NoEvidence, spec_of
+from ordersaga.domain.operations import (
+    ByCheckoutRead,
+    ByKey,
+    ByReading,
+    ByRepeating,
+    ByTokenRead,
+    NoEvidence,
+    gives_way,
+    spec_of,
+)
 from ordersaga.domain.uncertainty import evidence
 
 _OWN_ATTEMPTS: Final = 5
@@ -38,7 +47,7 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
         first_sent=before.first_sent or builder.now - builder.rules.call_deadline,
         last_sent=builder.now,
     )
-    if operation.is_own and not isinstance(result, Succeeded) and operation.attempts >= _OWN_ATTEMPTS:
+    if gives_way(operation) and not isinstance(result, Succeeded) and operation.attempts >= _OWN_ATTEMPTS:
         fail(builder, operation, Refusal("no_answer", ("the provider didn't do it in some attempts",)))
         return
     match result:
