@@ -17,6 +17,7 @@ from ordersaga.domain.deciding import (
     changing,
     checkout,
     findings,
+    paying,
     placing,
     returning,
     shipping,
@@ -48,6 +49,7 @@ from ordersaga.domain.model.events import (
     DueDateExtensionRequested,
     ExtensionRequested,
     InvoiceResendRequested,
+    PaymentRetried,
     Placed,
     ReferenceChanged,
     Returned,
@@ -159,6 +161,28 @@ _ROWS: Final = (
         adopts=True,  # when a person has named the order whose answer was lost
     ),
     OperationSpec(
+        name="create_order_to_pay",
+        call_kind="placing",
+        succeed=placing.opened,
+        refuse=placing.refused,
+        outcomes=("payment_pending", "authorized", "captured", "cancelled", "expired"),
+        evidence=ByReading(findings.find_created, search=True),
+        creates_id=True,
+        adopts=True,  # when a notification or a person has named the order whose answer was lost
+    ),
+    OperationSpec(
+        name="retry_payment",
+        call_kind="placing",
+        decides={PaymentRetried: paying.decide_retry},
+        succeed=paying.retried,
+        refuse=changing.refused,
+        outcomes=("payment_pending",),
+        evidence=ByReading(findings.find_payment),
+        moves_money=False,
+        beside_review=True,
+        creates_id=True,
+    ),
+    OperationSpec(
         name="cancel_authorization",
         decides={AuthorizationAbandoned: abandoning.decide},
         succeed=abandoning.withdrawn,
@@ -200,6 +224,15 @@ _ROWS: Final = (
         creates_id=True,
     ),
     OperationSpec(
+        name="refund_payment",
+        call_kind="refunding",
+        succeed=cancelling.refunded_whole,
+        refuse=changing.refused,
+        outcomes=("cancelled",),
+        evidence=ByReading(findings.find_refund, findings.unaccounted_refunds),
+        creates_id=True,
+    ),
+    OperationSpec(
         name="cancel",
         decides={Cancelled: cancelling.decide, Closed: cancelling.decide_closed},
         succeed=cancelling.ended,
@@ -207,6 +240,13 @@ _ROWS: Final = (
         outcomes=("cancelled",),
         evidence=ByReading(findings.find_cancel),
         beside_review=True,
+    ),
+    OperationSpec(
+        name="cancel_lines",
+        succeed=cancelling.some_cancelled,
+        refuse=changing.refused,
+        outcomes=("lines_cancelled",),
+        evidence=ByReading(findings.find_cancelled_lines),
     ),
     OperationSpec(
         name="release",
@@ -228,10 +268,10 @@ _ROWS: Final = (
     _change("add_tracking", TrackingAdded, "tracking_added", changing.decide_of_shipment),
     OperationSpec(
         name="record_shipment",
-        succeed=partial(changing.changed, "shipment_recorded"),
+        succeed=shipping.recorded,
         refuse=shipping.refused,
         outcomes=("shipment_recorded",),
-        evidence=_SHOWN,
+        evidence=ByReading(findings.find_record),
         moves_money=False,
     ),
     _change("resend_invoice", InvoiceResendRequested, "invoice_resent", changing.decide_of_capture, ByKey(_INVOICE)),
@@ -382,5 +422,5 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     row = DECIDED_BY[type(data)]
     claims = isinstance(data, Placed) and placing.may_claim(builder.order, data)
     if not row.beside_review and not claims:
-        builder.wait_for_review()
+        builder.wait_for_decision()
     row.decides[type(data)](builder, pending, data)

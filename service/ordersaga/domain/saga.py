@@ -124,6 +124,8 @@ def _read_of(order: Order, operation: Operation, rules: Rules) -> Read:
             return Read("", operation, reading)
         case ByCheckoutRead():
             return Read(order.provider_order_id or "", operation, of="checkout")
+        case ByReading(search=True) if order.provider_order_id is None:
+            return Read("", operation, of="search")
         case _:
             return Read(order.provider_order_id or "", operation)
 
@@ -181,7 +183,11 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
             refreshing.warn_of_expiry(builder)
         evidence.give_up(builder)
         return _advanced(builder)
-    if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
+    if (
+        isinstance(call, Read)
+        and call.of != "search"
+        and (other := refreshing.read_of_another(order, result)) is not None
+    ):
         refreshing.warn_of_another(builder, other)
         result = Retryable("read_of_another_order")
     if operation is None:

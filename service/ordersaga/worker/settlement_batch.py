@@ -79,7 +79,7 @@ class SettlementBatch:
         self._settled[key] = settlement
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
-        self._add_provider_id(settlement, decision.order)
+        self._add_provider_ids(settlement, before, decision.order)
         self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
         hint = leased.hint.at if leased.hint else None
         self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep, kind, hint))
@@ -124,8 +124,10 @@ class SettlementBatch:
         self._next_calls[after.key] = bulkhead, kind
         return True
 
-    def _add_provider_id(self, settlement: Settlement, after: Order) -> None:
+    def _add_provider_ids(self, settlement: Settlement, before: Order, after: Order) -> None:
         call, result = settlement.call, settlement.result
+        if after.payment is not None and after.payment is not before.payment:
+            self._provider_ids.append(ProviderId(after.key, after.provider, after.payment.id, "payment"))
         if isinstance(result, Succeeded) and result.provider_id and not isinstance(call, Elapsed):
             what = call.operation.type if call.operation else "order"
             self._provider_ids.append(ProviderId(after.key, after.provider, result.provider_id, what))

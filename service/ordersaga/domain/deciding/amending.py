@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from ordersaga.domain.deciding import cancelling
-from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
+from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, is_open, summary_of
 from ordersaga.domain.deciding.shipping import OPEN, status_after
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Amended
@@ -13,6 +13,8 @@ from ordersaga.domain.model.results import Succeeded
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Amended) -> None:
     order = builder.order
+    if order.status == "pending_payment" and is_open(order):
+        raise Hold("open_payment")
     if order.status not in OPEN:
         raise Refused("already_cancelled", f"order is {order.status}")
     if data.order_amount < order.captured_amount:
@@ -20,7 +22,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Amended) -> None:
         raise Refused("already_captured", message, advice=cancelling.RETURN_IT)
     builder.drop(pending)
     operation = builder.plan("amend", pending.cause, data.order_amount, target=data.order_amount)
-    builder.begin(operation, data, view=_as_amended(order, data))
+    builder.begin(operation, data, after=_as_amended(order, data))
     builder.keep_data(operation, pending)
 
 
@@ -51,7 +53,7 @@ def _moved(capture: Capture, places: dict[int, int | None]) -> Capture:
     return replace(capture, allocations=to(capture.allocations), refunded_allocations=to(capture.refunded_allocations))
 
 
-def amended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
+def amended(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
     """By new lines and a new amount, or (some lines cancelled) by a lower amount."""
     if builder.kept(operation) is None:
         cancelling.lines_cancelled(builder, operation)
@@ -63,7 +65,7 @@ def amended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) 
     builder.change(
         order_amount=view.order_amount,
         released_amount=0,
-        lines=view.lines,
+        lines=lines.with_ids(view.lines, result.snapshot.lines if result.snapshot else ()),
         captures=view.captures,
         details=view.details,
     )

@@ -115,7 +115,7 @@ class DecisionBuilder:
         deadline = pending.deadline
         if pending.waits_for != waits_for:
             deadline = None if limit is None else self.now + limit
-        moves = self.order.moves if waits_for == "shipment" else 0
+        moves = self.order.moves if waits_for in {"shipment", "more_goods"} else 0
         if (pending.waits_for, pending.deadline, pending.moves) == (waits_for, deadline, moves):
             return
         held = replace(pending, waits_for=waits_for, deadline=deadline, moves=moves)
@@ -159,10 +159,28 @@ class DecisionBuilder:
             raise Refused("order_unknown", f"no placed {self.order.key.kind} of this id came in time")
         raise Hold("order", self.rules.waits_order)
 
-    def wait_for_review(self) -> None:
-        """Raises Hold while the provider reviews the order."""
+    def wait_for_decision(self) -> None:
+        """Raises Hold while the provider reviews the order, or the customer has yet to pay it."""
         if self.order.status == "pending_review":
             raise Hold("review")
+        self.wait_for_payment()
+
+    def wait_for_payment(self) -> None:
+        """Raises Hold while the customer has yet to pay."""
+        if self.order.status == "pending_payment":
+            raise Hold("payment")
+
+    def watch_payment(self) -> None:
+        """When the order is read next: the longer the customer takes, the less often, each order at its own time."""
+        order, rules = self.order, self.rules
+        waited = self.now - (order.payment.since if order.payment is not None else self.now)
+        pause = min(max(rules.payment_poll, waited / 4), rules.payment_poll_most)
+        self.change(watch=self.now + pause * (0.75 + 0.5 * jitter(order.key.subject, int(waited))))
+
+    def watch_refunds(self) -> None:
+        """Refunds that may still fail are read now and then, until they can't."""
+        moving = any(refund.moving for refund in self.order.refunds)
+        self.change(watch=self.now + self.rules.refund_poll if moving else None)
 
     def still_waits(self, pending: Pending) -> bool:
         """What it waits for is as it was: it needn't be decided again."""
@@ -172,9 +190,11 @@ class DecisionBuilder:
                 return order.blocked is not None
             case "order":
                 return order.status == "new" and not order.blocked and not self.waited_out(pending, "order")
-            case "review":
-                return order.status == "pending_review" and not order.blocked
-            case "shipment" if not order.blocked and not self.waited_out(pending, "shipment"):
+            case "review" | "payment":
+                return order.status == f"pending_{pending.waits_for}" and not order.blocked
+            case "open_payment":
+                return order.status == "pending_payment" and is_open(order) and not order.blocked
+            case "shipment" | "more_goods" if not order.blocked and not self.waited_out(pending, "shipment"):
                 return pending.moves == order.moves
             case _:
                 return False
@@ -221,10 +241,10 @@ class DecisionBuilder:
         name = operation_id(self.order.key, cause, step)
         return Operation(name, kind, cause, amount, self.now, self.now, allocations, **fields)
 
-    def begin(self, operation: Operation, data: Data | None, view: Order | None = None) -> None:
-        """Makes it the order's next operation and freezes its request. `view`: the order as the request shows it."""
+    def begin(self, operation: Operation, data: Data | None, after: Order | None = None) -> None:
+        """Makes it the order's next operation and freezes its request. `after`: the order as a change of lines leaves it."""
         self.begin_read(operation)
-        request = self.terms.freeze(view or self.order, operation, data)
+        request = self.terms.freeze(self.order, operation, data, after)
         self._requests[operation.id] = request
 
     def begin_read(self, operation: Operation) -> None:
@@ -341,6 +361,11 @@ class DecisionBuilder:
             operation=summary_of(operation, None) if operation else None,
             refusal=Refusal(reason, messages, refusal.correlation_id if refusal else None, advice),
         )
+
+
+def is_open(order: Order) -> bool:
+    """Whether the customer may pay now."""
+    return order.payment is not None and order.payment.open
 
 
 def summary_of(operation: Operation, provider_id: str | None, amount: int | None = None) -> OperationSummary:

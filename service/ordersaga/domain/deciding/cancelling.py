@@ -3,7 +3,8 @@
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
+from ordersaga.domain.deciding import returning
+from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, is_open, summary_of
 from ordersaga.domain.deciding.shipping import OPEN
 from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Cancelled, Closed
@@ -14,24 +15,41 @@ _CODES = {
     "nothing_left": "nothing_left_to_cancel",
     "too_much": "over_cancel",
     "does_not_add_up": "amounts_do_not_add_up",
+    "needs_others": "over_cancel",
 }
-_ENDABLE = frozenset({"pending_review", "authorized", "part_captured"})
+_ENDABLE = frozenset({"pending_payment", "pending_review", "authorized", "part_captured"})
 RETURN_IT = "what was captured can only be returned: send shop.order.returned.v1"
 _BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Cancelled) -> None:
+    order = builder.order
     if data.order_lines is not UNSET:
         _decide_lines(builder, pending, data)
-    elif builder.order.status in _ENDABLE:
+    elif order.status == "pending_payment" and is_open(order):
+        raise Hold("open_payment")
+    elif order.status in _ENDABLE:
         _end_whole(builder, pending)
+    elif pending.waits_for == "open_payment" and order.at_once and order.refundable:
+        _refund_whole(builder, pending)
     elif builder.order.captured_amount or builder.order.status == "captured":
         raise Refused("already_captured", "nothing is left to cancel", advice=RETURN_IT)
     else:
         raise Refused("already_cancelled", f"order is {builder.order.status}")
 
 
+def _refund_whole(builder: DecisionBuilder, pending: Pending) -> None:
+    """The customer has paid after the shop cancelled: all goes back."""
+    order = builder.order
+    builder.drop(pending)
+    allocations = lines.allocate_all([lines.captured_pool(line) for line in order.lines])
+    operation = builder.plan("refund_payment", pending.cause, order.refundable, allocations)
+    builder.begin(operation, None)
+
+
 def decide_closed(builder: DecisionBuilder, pending: Pending, _data: Closed) -> None:
+    if builder.order.status == "pending_payment" and is_open(builder.order):
+        raise Hold("open_payment")
     if builder.order.status in _ENDABLE:
         _end_whole(builder, pending)
     else:
@@ -54,14 +72,17 @@ def _end_whole(builder: DecisionBuilder, pending: Pending) -> None:
 
 def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -> None:
     order = builder.order
-    builder.wait_for_review()
+    builder.wait_for_decision()
     assert data.order_lines is not UNSET
     builder.known(data.order_lines)
     if order.status not in OPEN:
         raise Refused("nothing_left_to_cancel", f"order is {order.status}")
-    allocated = allocating.for_capture(order.lines, data.order_lines, order.remaining)
+    following: allocating.Following = "last" if builder.terms.whole_lines else "in_part"
+    allocated = allocating.for_capture(order.lines, data.order_lines, order.remaining, following)
     if isinstance(allocated, allocating.Inconsistency):
         raise Refused(_CODES[allocated.why], *allocated.messages)
+    if refusals := builder.terms.part_refusals(order, data.order_lines):
+        raise Refused("not_acceptable_to_provider", *refusals)
     amount = sum(allocation.amount for allocation in allocated)
     builder.drop(pending)
     newly = lines.newly_named(order.lines, data.order_lines)
@@ -82,7 +103,7 @@ def _lower(builder: DecisionBuilder, operation: Operation, data: Cancelled, afte
     """Lowers the authorization to what was captured or still may be, instead of ending it."""
     if operation.amount:
         target = after.captured_amount + after.remaining - operation.amount
-        builder.begin(replace(operation, target=target), data, view=after)
+        builder.begin(replace(operation, target=target), data, after=after)
     else:
         lines_cancelled(builder, operation)
 
@@ -99,6 +120,10 @@ def lines_cancelled(builder: DecisionBuilder, operation: Operation) -> None:
         lines=lines.add(order.lines, operation.allocations, "cancelled"),
     )
     builder.emit("lines_cancelled", operation.cause, operation=summary_of(operation, None, operation.amount))
+
+
+def some_cancelled(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
+    lines_cancelled(builder, operation)
 
 
 def ended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
@@ -118,3 +143,11 @@ def ended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) ->
     builder.emit(what, operation.cause, operation=summary_of(operation, None, operation.amount))
     if operation.also:
         builder.refuse(operation.also, _BEFORE)
+
+
+def refunded_whole(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    """`cancelled` tells that the payment, which came after all, went back."""
+    returning.count_refund(builder, operation, result)
+    given = {"refund_id": result.provider_id} if result.provider_id else {}
+    moved = summary_of(operation, result.provider_id, operation.amount)
+    builder.emit("cancelled", operation.cause, operation=moved, result=given)

@@ -97,7 +97,8 @@ def _capture_of(builder: DecisionBuilder, pending: Pending, shipment: str) -> st
     """Raises Hold while the shipment may still come."""
     order = builder.order
     if shipment in order.shipments:
-        return next((one.id for one in order.captures if one.shipment == shipment), _taken_at_once(order))
+        told = next((one.id for one in order.recorded if one.handle == shipment), _taken_at_once(order))
+        return next((one.id for one in order.captures if one.shipment == shipment), told)
     if not _may_ship(order) or builder.waited_out(pending, "shipment"):
         raise Refused("shipment_unknown", f"the order has no shipment {shipment!r}")
     raise Hold("shipment", builder.rules.waits_shipment)

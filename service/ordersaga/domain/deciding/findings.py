@@ -52,6 +52,43 @@ def find_change(order: Order, operation: Operation, seen: Snapshot, terms: Terms
     return Present(None) if shown else "absent"
 
 
+def find_created(_order: Order, _operation: Operation, seen: Snapshot, _terms: Terms) -> Finding:
+    """A search has found it by our id."""
+    return Present(seen.provider_id)
+
+
+def find_payment(order: Order, _operation: Operation, seen: Snapshot, _terms: Terms) -> Finding:
+    """Another payment than the last one that we know is open."""
+    there, known = seen.payment, order.payment
+    if there is None or not there.open or (known is not None and known.id == there.id):
+        return "absent"
+    return Present(there.id)
+
+
+def find_record(order: Order, operation: Operation, seen: Snapshot, terms: Terms) -> Finding:
+    """A shipment that we don't know, with the same quantities of the same lines; else what its request set."""
+    if not operation.allocations:
+        return find_change(order, operation, seen, terms)
+    known = {shipment.id for shipment in order.recorded}
+    wanted = _quantities((order.lines[one.position].reference, one.quantity) for one in operation.allocations)
+    same = [one.id for one in seen.shipments if one.id not in known and _quantities(one.lines) == wanted]
+    if len(same) == 1:
+        return Present(same[0])
+    return "ambiguous" if same else "absent"
+
+
+def find_cancelled_lines(order: Order, operation: Operation, seen: Snapshot, _terms: Terms) -> Finding:
+    """All of the lines have lost what was to be cancelled, or none has."""
+    there = {line.id: line for line in seen.lines}
+    wanted = [(order.lines[one.position], one.quantity) for one in operation.allocations if one.quantity]
+    if any(line.id not in there for line, _ in wanted) or not wanted:
+        return "ambiguous"
+    gone = [there[line.id].cancelled_quantity - line.cancelled_quantity for line, _ in wanted]
+    if all(more == quantity for more, (_, quantity) in zip(gone, wanted, strict=True)):
+        return Present(None)
+    return "ambiguous" if any(gone) else "absent"
+
+
 def find_extension(_order: Order, operation: Operation, seen: Snapshot, terms: Terms) -> Finding:
     """The authorization lasts as long as one that is extended when the request was first sent."""
     if seen.expires_at is None:

@@ -18,13 +18,14 @@ from ordersaga.domain.model.order import (
     Operation,
     OperationType,
     Order,
+    Payment,
     Pending,
     Refund,
     Refusal,
     Status,
 )
 from ordersaga.domain.model.outcomes import OperationSummary
-from ordersaga.domain.model.results import CaptureSeen, Snapshot, Succeeded
+from ordersaga.domain.model.results import CaptureSeen, PaymentSeen, Snapshot, Succeeded
 
 BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 _TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
@@ -57,7 +58,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
         builder.begin_read(builder.plan("take_over", pending.cause, data.order_amount))
     elif data.payment.checkout_order_id is not UNSET:
         _complete_checkout(builder, pending.cause, data, order if same else None)
-    elif cancel is not None and data.payment.customer_token is not UNSET:
+    elif cancel is not None and data.payment.authorization_token is UNSET:
         builder.drop(cancel)
         builder.change(status="rejected", placed=None)
         builder.emit("cancelled", cancel.cause)
@@ -145,7 +146,9 @@ def _way(data: Placed) -> OperationType:
         return "take_over"
     if data.payment.checkout_order_id is not UNSET:
         return "complete_checkout"
-    return "create_order" if data.payment.customer_token is UNSET else "create_token_order"
+    if data.payment.customer_token is not UNSET:
+        return "create_token_order"
+    return "create_order" if data.payment.authorization_token is not UNSET else "create_order_to_pay"
 
 
 def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
@@ -196,10 +199,62 @@ def created(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
     _by_review(builder, operation, result.result)
 
 
+def opened(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    """The provider has an order that the customer pays there: its answer shows whether that has happened."""
+    assert result.snapshot is not None
+    builder.change(provider_order_id=result.snapshot.provider_id)
+    taken_over(builder, operation, result.snapshot, result.result)
+
+
+def await_payment(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """The customer has yet to pay. Tells the shop when that has begun, and when a payment came to nothing."""
+    order, paid_by = builder.order, seen.payment
+    assert paid_by is not None
+    first = order.status != "pending_payment"
+    before = order.payment
+    since = before.since if before is not None and before.id == paid_by.id else builder.now
+    told = before is not None and (before.id, before.open) == (paid_by.id, paid_by.open)
+    builder.change(
+        status="pending_payment",
+        payment=Payment(paid_by.id, paid_by.open, since),
+        expires_at=seen.expires_at or order.expires_at,
+    )
+    builder.watch_payment()
+    if first or not told:
+        moved = _creation(builder.order) if first else None
+        builder.emit("payment_pending", order.placed, final=False, operation=moved, result=payment_result(paid_by))
+
+
+def payment_result(paid_by: PaymentSeen) -> dict[str, Any]:
+    """What the shop needs: where to send the customer, or why there is no such place."""
+    result = {"payment_id": paid_by.id, "payment_status": paid_by.status}
+    return result | ({"checkout_url": paid_by.url} if paid_by.open and paid_by.url else {})
+
+
+def payment_ended(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """What the customer did with an order that waited for the payment: `placed` ends with it."""
+    builder.change(watch=None)
+    order = builder.order
+    cause, moved = order.placed, _creation(order)
+    if seen.status not in {"cancelled", "expired"}:
+        told = _taken(builder, order.creation, seen, {})
+        accept_placed(builder, cause, told)
+        return
+    left = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    builder.change(
+        status=seen.status,
+        released_amount=order.order_amount,
+        lines=lines.add(order.lines, left, "cancelled"),
+        placed=None,
+        creation=None,
+    )
+    builder.emit(seen.status, cause, operation=moved)
+
+
 def _by_review(builder: DecisionBuilder, operation: Operation, result: dict[str, Any] | None = None) -> None:
     builder.change(creation=builder.order.creation or operation)
     match builder.order.fraud_status:
-        case "ACCEPTED":
+        case "ACCEPTED" | None:
             accept_placed(builder, operation.cause, result)
         case "REJECTED":
             refuse_review(builder, operation.cause)
@@ -265,7 +320,15 @@ def taken_over(
     if result is None:
         kept = builder.kept(operation)
         result = {} if kept is None else msgspec.json.decode(kept, type=dict[str, Any])
-    _by_review(builder, operation, _taken(builder, operation, seen, result))
+    if seen.status == "pending_payment":
+        _taken(builder, operation, seen, result)
+        builder.change(creation=operation)
+        await_payment(builder, seen)
+    elif seen.status in {"cancelled", "expired"}:
+        builder.change(creation=operation, accepted=True)
+        payment_ended(builder, seen)
+    else:
+        _by_review(builder, operation, _taken(builder, operation, seen, result))
 
 
 def completed_there(builder: DecisionBuilder, operation: Operation, seen: Snapshot, result: dict[str, Any]) -> None:
@@ -283,7 +346,9 @@ def completed_there(builder: DecisionBuilder, operation: Operation, seen: Snapsh
     builder.emit("checkout_completed", None, result=told)
 
 
-def _taken(builder: DecisionBuilder, operation: Operation, seen: Snapshot, result: dict[str, Any]) -> dict[str, Any]:
+def _taken(
+    builder: DecisionBuilder, operation: Operation | None, seen: Snapshot, result: dict[str, Any]
+) -> dict[str, Any]:
     """Returns the result for the shop."""
     order = builder.order
     released = seen.order_amount - seen.captured_amount - seen.remaining_amount
@@ -291,16 +356,18 @@ def _taken(builder: DecisionBuilder, operation: Operation, seen: Snapshot, resul
     whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount
     builder.change(
         accepted=True,
-        fraud_status=seen.fraud_status,
+        fraud_status=seen.fraud_status or None,
         captured_amount=seen.captured_amount,
         refunded_amount=seen.refunded_amount,
         released_amount=max(released, 0),
         expires_at=seen.expires_at or (builder.terms.expiry(builder.now) if seen.remaining_amount else None),
-        at_once=whole or (operation.at_once and seen.fraud_status == "PENDING"),
-        lines=counted.lines,
+        at_once=whole or (operation is not None and operation.at_once and seen.fraud_status == "PENDING"),
+        lines=lines.with_ids(counted.lines, seen.lines),
         captures=counted.captures,
         refunds=counted.refunds,
     )
+    if seen.payment is not None:
+        builder.change(payment=Payment(seen.payment.id, seen.payment.open, builder.now))
     if builder.order.at_once and len(counted.captures) == 1:
         return {**result, "capture_id": counted.captures[0].id}
     return result
@@ -341,33 +408,34 @@ def adopt_movements(builder: DecisionBuilder, seen: Snapshot) -> None:
 def _counted(order: Order, seen: Snapshot) -> Order:
     """The order with the provider's captures and refunds allocated to its lines, by reference."""
     current = order.lines
-    known = order.provider_ids
+    known = {one.id for one in order.captures} | {one.id for one in order.refunds}
     captures = [*order.captures]
     for capture in seen.captures:
         if capture.id in known:
             continue
-        allocations = _allocations_of(current, capture)
+        allocations = allocations_of(current, capture)
         current = lines.add(current, allocations, "captured")
         captures.append(Capture(capture.id, capture.amount, capture.reference, allocations, capture.refunded))
     refunds = [*order.refunds]
     for refund in seen.refunds:
-        if refund.id in known:
+        if refund.id in known or refund.failed:
             continue
-        allocations = _allocations_by_reference(current, refund.lines, "refunded")
+        allocations = allocations_by_reference(current, refund.lines, "refunded")
         current = lines.add(current, allocations, "refunded")
-        refunds.append(Refund(refund.id, refund.amount, None, refund.reference))
+        kept = allocations if refund.moving else ()
+        refunds.append(Refund(refund.id, refund.amount, None, refund.reference, refund.moving, None, kept))
     return replace(order, lines=current, captures=tuple(captures), refunds=tuple(refunds))
 
 
-def _allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[Allocation, ...]:
+def allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[Allocation, ...]:
     """By its lines; a capture of all that is left may list none."""
     if capture.lines:
-        return _allocations_by_reference(current, capture.lines, "captured")
+        return allocations_by_reference(current, capture.lines, "captured")
     left = lines.allocate_all([lines.open_pool(line) for line in current])
     return left if sum(allocation.amount for allocation in left) == capture.amount else ()
 
 
-def _allocations_by_reference(
+def allocations_by_reference(
     current: tuple[Line, ...], seen: tuple[tuple[str, int, int], ...], counter: lines.Counter
 ) -> tuple[Allocation, ...]:
     """Each seen line goes to the first line of its reference that has room for it."""

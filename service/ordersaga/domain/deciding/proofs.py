@@ -13,10 +13,14 @@ ORDER: Final = "the order at the provider by its merchant reference"
 
 @dataclass(frozen=True, slots=True)
 class ByReading:
-    """A read of the order shows it, or that it's absent. `unaccounted`: money of its kind that no list explains."""
+    """A read of the order shows it, or that it's absent. `unaccounted`: money of its kind that no list explains.
+
+    `search`: of what makes the order, whose id was lost with the answer; it is looked for among all of the provider's.
+    """
 
     find: findings.Finder
     unaccounted: Callable[[Order, Snapshot], int] | None = None
+    search: bool = False
     look_up: str = ORDER
 
 

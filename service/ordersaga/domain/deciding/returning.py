@@ -19,6 +19,7 @@ _CODES = {
     "nothing_left": "over_refund",
     "too_much": "over_refund",
     "does_not_add_up": "amounts_do_not_add_up",
+    "needs_others": "over_refund",
 }
 
 
@@ -40,17 +41,23 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Returned) -> None:
     builder.known(named)
     kept = 0 if data.return_fee is UNSET else data.return_fee.amount
     try:
-        total, allocations = _worked_out(order, data, kept)
+        total, allocations = _worked_out(builder, order, data, kept)
     except Refused as no:
         if no.refusal.code == "over_refund" and not builder.waited_out(pending, "shipment"):
             _wait_for_captures(builder, data, kept)
         raise
     if kept and (refusals := builder.terms.return_fee_refusals(order)):
         raise Refused("not_acceptable_to_provider", *refusals)
+    if refusals := builder.terms.part_refusals(order, named):
+        raise Refused("not_acceptable_to_provider", *refusals)
     builder.drop(pending)
     newly = lines.newly_named(order.lines, named)
     builder.change(lines=lines.mark_named(order.lines, newly), returns=(*order.returns, handle))
-    _begin_refunds(builder, pending, data, split(order.captures, total, allocations, kept), handle, newly)
+    if builder.terms.refund_per_capture:
+        shares = split(order.captures, total, allocations, kept)
+    else:
+        shares = (Share(None, total - kept, allocations, kept),)
+    _begin_refunds(builder, pending, data, shares, handle, newly)
 
 
 def _begin_refunds(
@@ -90,19 +97,22 @@ def _wait_for_captures(builder: DecisionBuilder, data: Returned, kept: int) -> N
     captured = order.captured_amount + order.remaining
     then = replace(order, captured_amount=captured, lines=lines.add(order.lines, allocations, "captured"))
     try:
-        _worked_out(then, data, kept)
+        _worked_out(builder, then, data, kept)
     except Refused as no:
         if no.refusal.code == "over_refund":
             return
     raise Hold("shipment", builder.rules.waits_shipment)
 
 
-def _worked_out(order: Order, data: Returned, kept: int) -> tuple[int, tuple[Allocation, ...]]:
+def _worked_out(
+    builder: DecisionBuilder, order: Order, data: Returned, kept: int
+) -> tuple[int, tuple[Allocation, ...]]:
     """What is refunded or kept as a fee, and its allocation to lines."""
     given = data.refunded_amount
     allocations: tuple[Allocation, ...] = ()
     if data.order_lines is not UNSET:
-        allocated = allocating.for_refund(order.lines, data.order_lines, order.refundable)
+        following: allocating.Following = "whole" if builder.terms.whole_lines else "in_part"
+        allocated = allocating.for_refund(order.lines, data.order_lines, order.refundable, following)
         if isinstance(allocated, allocating.Inconsistency):
             raise Refused(_CODES[allocated.why], *allocated.messages)
         allocations, wanted = allocated, sum(allocation.amount for allocation in allocated)
@@ -246,13 +256,23 @@ def _count(builder: DecisionBuilder, operation: Operation) -> None:
     )
 
 
+def count_refund(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    """One that may still fail is watched."""
+    _count(builder, operation)
+    if not result.provider_id:
+        return
+    refund = Refund(result.provider_id, operation.amount, operation.capture_id, operation.id)
+    if result.moving:
+        refund = replace(refund, moving=True, handle=operation.handle, allocations=operation.allocations)
+    builder.change(refunds=(*builder.order.refunds, refund))
+    if result.moving:
+        builder.watch_refunds()
+
+
 def refunded(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
     """The money was refunded. Only the last refund of a return is final."""
     last = not any(other.cause == operation.cause for other in builder.order.operations)
-    _count(builder, operation)
-    if result.provider_id:
-        refund = Refund(result.provider_id, operation.amount, operation.capture_id, operation.id)
-        builder.change(refunds=(*builder.order.refunds, refund))
+    count_refund(builder, operation, result)
     given = {"refund_id": result.provider_id} if result.provider_id else {}
     moved = summary_of(operation, result.provider_id, operation.amount)
     builder.emit("refunded", operation.cause, final=last, operation=moved, result=given)

@@ -1,11 +1,12 @@
 """`shipped`: what it captures."""
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
+from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
 from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Shipped
-from ordersaga.domain.model.order import Allocation, Capture, Operation, Order, Pending, Refusal, Status
+from ordersaga.domain.model.order import Allocation, Capture, Operation, Order, Pending, Refusal, Shipment, Status
 from ordersaga.domain.model.results import Succeeded
 
 OPEN = frozenset({"authorized", "part_captured", "captured"})
@@ -13,7 +14,14 @@ _CODES = {
     "nothing_left": "nothing_left_to_capture",
     "too_much": "over_capture",
     "does_not_add_up": "amounts_do_not_add_up",
+    "needs_others": "over_capture",
 }
+_MORE_GOODS, _WAITS = "more_goods", "shipment_waits"
+_NAME_LINES = "$.captured_amount: this provider takes money by lines alone, name them"
+_SHIP_TOGETHER = (
+    "a shipment is worth more than is left of the order without the lines that follow it, and less than 0 with them: "
+    "ship its goods together with others, or amend the order"
+)
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
@@ -24,18 +32,18 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
     named = () if data.order_lines is UNSET else data.order_lines
     builder.known(named)
     if order.at_once and order.captured_amount and not order.remaining:
-        builder.drop(pending)
-        builder.change(shipments=(*order.shipments, handle))
         _record(builder, pending, data, handle)
         return
     if order.status not in OPEN:
         raise Refused("nothing_left_to_capture", f"order is {order.status}")
-    amount, allocations = _worked_out(order, data)
+    amount, allocations = _worked_out(builder, pending, data)
+    if refusals := builder.terms.part_refusals(order, named):
+        raise Refused("not_acceptable_to_provider", *refusals)
     builder.drop(pending)
     newly = lines.newly_named(order.lines, named)
     builder.change(lines=lines.mark_named(order.lines, newly), shipments=(*order.shipments, handle))
     operation = builder.plan("capture", pending.cause, amount, allocations, handle=handle, newly_named=newly)
-    if amount:
+    if amount or (builder.terms.whole_lines and allocations):
         builder.begin(operation, data)
     else:
         captured(builder, operation, Succeeded())
@@ -43,24 +51,56 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
 
 def _record(builder: DecisionBuilder, pending: Pending, data: Shipped, handle: str) -> None:
     """Of an order whose money was taken at once: what the provider may know of the shipment is passed on."""
-    captures = builder.order.captures
-    if (
-        data.shipping_info is UNSET
-        or not data.shipping_info
-        or not captures
-        or not builder.terms.supports("record_shipment")
-    ):
+    order = builder.order
+    allocations = _left_to_record(order, data) if builder.terms.whole_lines else ()
+    builder.drop(pending)
+    builder.change(shipments=(*order.shipments, handle))
+    captures = order.captures
+    told = bool(allocations) or (data.shipping_info is not UNSET and bool(data.shipping_info))
+    if not told or not captures or not builder.terms.supports("record_shipment"):
         builder.emit("shipment_recorded", pending.cause)
         return
-    operation = builder.plan("record_shipment", pending.cause, 0, handle=handle, capture_id=captures[0].id)
+    operation = builder.plan("record_shipment", pending.cause, 0, allocations, handle=handle, capture_id=captures[0].id)
     builder.begin(operation, data)
 
 
-def _worked_out(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...]]:
-    given = data.captured_amount
+def _left_to_record(order: Order, data: Shipped) -> tuple[Allocation, ...]:
+    """Of the lines that no shipment has told the provider of yet."""
+    unshipped = [
+        replace(line, captured_quantity=0, captured=0, cancelled_quantity=0, cancelled=0, named=False)
+        for line in order.lines
+    ]
+    for shipment in order.recorded:
+        unshipped = list(lines.add(unshipped, shipment.allocations, "captured"))
+    left = lines.allocate_all([lines.open_pool(line) for line in unshipped])
+    if data.order_lines is UNSET:
+        if not left:
+            raise Refused("nothing_left_to_capture", "all of the order was shipped")
+        return left
+    allocated = allocating.for_capture(unshipped, data.order_lines, sum(one.amount for one in left), "whole")
+    if isinstance(allocated, allocating.Inconsistency):
+        raise Refused(_CODES[allocated.why], *allocated.messages)
+    return allocated
+
+
+def recorded(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    given = {}
+    if result.provider_id is not None and operation.handle is not None:
+        shipment = Shipment(result.provider_id, operation.handle, operation.allocations)
+        builder.change(recorded=(*builder.order.recorded, shipment))
+        given = {"shipment_id": result.provider_id}
+    moved = summary_of(operation, result.provider_id)
+    builder.emit("shipment_recorded", operation.cause, operation=moved, result=given)
+
+
+def _worked_out(builder: DecisionBuilder, pending: Pending, data: Shipped) -> tuple[int, tuple[Allocation, ...]]:
+    order, given = builder.order, data.captured_amount
     if data.order_lines is not UNSET:
-        return _of_lines(order, data)
-    if given is not UNSET:
+        return _of_lines(builder, pending, data)
+    by_lines = builder.terms.whole_lines
+    if given is not UNSET and not (by_lines and given == order.remaining):
+        if by_lines:
+            raise Refused("not_acceptable_to_provider", _NAME_LINES)
         if given and not order.remaining:
             raise Refused("nothing_left_to_capture", "nothing is left of the order")
         if given > order.remaining:
@@ -69,14 +109,20 @@ def _worked_out(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...
     allocations = lines.allocate_all([lines.open_pool(line) for line in order.lines])
     if not order.remaining and (not allocations or sum(allocation.amount for allocation in allocations) != 0):
         raise Refused("nothing_left_to_capture", "nothing is left of the order")
-    return order.remaining, allocations if sum(
-        allocation.amount for allocation in allocations
-    ) == order.remaining else ()
+    if sum(allocation.amount for allocation in allocations) == order.remaining:
+        return order.remaining, allocations
+    if by_lines:
+        raise Refused("not_acceptable_to_provider", _NAME_LINES)
+    return order.remaining, ()
 
 
-def _of_lines(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...]]:
+def _of_lines(builder: DecisionBuilder, pending: Pending, data: Shipped) -> tuple[int, tuple[Allocation, ...]]:
+    order = builder.order
     assert data.order_lines is not UNSET
-    allocated = allocating.for_capture(order.lines, data.order_lines, order.remaining)
+    following: allocating.Following = "whole" if builder.terms.whole_lines else "in_part"
+    allocated = allocating.for_capture(order.lines, data.order_lines, order.remaining, following)
+    if isinstance(allocated, allocating.Inconsistency) and allocated.why == "needs_others":
+        _wait_for_goods(builder, pending)
     if isinstance(allocated, allocating.Inconsistency):
         raise Refused(_CODES[allocated.why], *allocated.messages)
     amount = sum(allocation.amount for allocation in allocated)
@@ -87,11 +133,20 @@ def _of_lines(order: Order, data: Shipped) -> tuple[int, tuple[Allocation, ...]]
     return amount, allocated
 
 
+def _wait_for_goods(builder: DecisionBuilder, pending: Pending) -> None:
+    """The lines that follow, which are taken whole, would lower it below 0, and without them it is worth too much."""
+    if pending.waits_for != _MORE_GOODS and not builder.waited_out(pending, "shipment"):
+        raise Hold("shipment", builder.rules.waits_shipment)
+    if not builder.order.has_attention(_WAITS):
+        builder.raise_attention(None, _WAITS, _SHIP_TOGETHER)
+    raise Hold(_MORE_GOODS)
+
+
 def captured(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
     order = builder.order
     captures = order.captures
-    if operation.amount:
-        assert result.provider_id is not None
+    assert result.provider_id is not None or not operation.amount
+    if result.provider_id is not None:
         capture = Capture(
             result.provider_id, operation.amount, operation.id, operation.allocations, shipment=operation.handle
         )
@@ -102,6 +157,7 @@ def captured(builder: DecisionBuilder, operation: Operation, result: Succeeded) 
         captures=captures,
     )
     builder.change(status=status_after(builder.order))
+    builder.clear_attention(_WAITS)
     if not builder.order.remaining:
         builder.clear_attention("authorization_expires")
     given = {"capture_id": result.provider_id} if result.provider_id else {}

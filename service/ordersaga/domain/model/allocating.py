@@ -17,11 +17,17 @@ from ordersaga.domain.model.order import Allocation, Line
 class Inconsistency(Struct, frozen=True):
     """Why the named lines can't be allocated."""
 
-    why: Literal["nothing_left", "too_much", "does_not_add_up"]
+    why: Literal["nothing_left", "too_much", "does_not_add_up", "needs_others"]
     messages: tuple[str, ...]
 
 
-def for_capture(lines: Sequence[Line], named: Sequence[PartLine], room: int) -> tuple[Allocation, ...] | Inconsistency:
+Following = Literal["in_part", "whole", "last"]
+"""How lines follow that no event names: in proportion; all together as soon as they can; or not before the last goods."""
+
+
+def for_capture(
+    lines: Sequence[Line], named: Sequence[PartLine], room: int, following: Following = "in_part"
+) -> tuple[Allocation, ...] | Inconsistency:
     """Named lines and those that follow them, for a capture or a cancellation; their sum lies within 0 and `room`."""
     pools = [open_pool(line) for line in lines]
     allocated = _allocate_named(lines, pools, named)
@@ -30,10 +36,14 @@ def for_capture(lines: Sequence[Line], named: Sequence[PartLine], room: int) -> 
     goods = goods_of(lines)
     last = not any(_left_after(pools[i], allocated.get(i)) for i in goods)
     followers = [i for i, line in enumerate(lines) if i not in goods and i not in allocated and not line.named]
+    if following != "in_part":
+        return _with_whole_followers(pools, allocated, followers if last or following == "whole" else (), room)
     return _with_followers(pools, allocated, goods, followers, room, last=last)
 
 
-def for_refund(lines: Sequence[Line], named: Sequence[PartLine], room: int) -> tuple[Allocation, ...] | Inconsistency:
+def for_refund(
+    lines: Sequence[Line], named: Sequence[PartLine], room: int, following: Following = "in_part"
+) -> tuple[Allocation, ...] | Inconsistency:
     """Named lines and those that follow them, for a refund. Fees come back when named, or with the last goods."""
     pools = [captured_pool(line) for line in lines]
     allocated = _allocate_named(lines, pools, named)
@@ -50,6 +60,8 @@ def for_refund(lines: Sequence[Line], named: Sequence[PartLine], room: int) -> t
         and pools[i].total
         and (last or line.type not in FEES)
     ]
+    if following != "in_part":
+        return _with_whole_followers(pools, allocated, followers, room)
     return _with_followers(pools, allocated, goods, followers, room, last=last)
 
 
@@ -165,6 +177,20 @@ class _Group:
 
     def allocations(self) -> Iterable[Allocation]:
         return self._taken.values()
+
+
+def _with_whole_followers(
+    pools: Sequence[Pool], allocated: dict[int, Allocation], followers: Sequence[int], room: int
+) -> tuple[Allocation, ...] | Inconsistency:
+    """All that is left of the followers, unless the sum would fall below 0 by them."""
+    named = sum(allocation.amount for allocation in allocated.values())
+    rest = [Allocation(i, pools[i].left_quantity, pools[i].left) for i in followers]
+    if not 0 <= named + sum(one.amount for one in rest) <= room:
+        rest = []
+    if named + sum(one.amount for one in rest) > room:
+        return Inconsistency("needs_others", (f"{named} asked for, {room} left of the order",))
+    parts = (one for one in (*allocated.values(), *rest) if one.quantity or one.amount)
+    return tuple(sorted(parts, key=lambda one: one.position))
 
 
 def _with_followers(

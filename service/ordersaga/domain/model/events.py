@@ -213,6 +213,10 @@ class CustomerTokenCancelled(Data, frozen=True, kw_only=True):
     customer_token: Id | UnsetType = UNSET
 
 
+class PaymentRetried(Data, frozen=True, kw_only=True):
+    method: str | tuple[str, ...] | UnsetType | None = UNSET
+
+
 class CheckoutOptionFields(Struct):
     auto_capture: bool | UnsetType = UNSET
     require_validate_callback_success: bool | UnsetType = UNSET
@@ -281,6 +285,7 @@ TYPES: Final[dict[str, type[Data]]] = {
     "shop.order.authorization_abandoned.v1": AuthorizationAbandoned,
     "shop.order.customer_token_requested.v1": CustomerTokenRequested,
     "shop.order.customer_token_cancelled.v1": CustomerTokenCancelled,
+    "shop.order.payment_retried.v1": PaymentRetried,
     "shop.order.checkout_started.v1": CheckoutStarted,
     "shop.order.checkout_updated.v1": CheckoutUpdated,
     "shop.order.checkout_abandoned.v1": CheckoutAbandoned,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from ordersaga.domain.model.fields import OrderLine, PartLine
 from ordersaga.domain.model.money import between
 from ordersaga.domain.model.order import Allocation, Line
+from ordersaga.domain.model.results import LineSeen
 
 GOODS: Final = frozenset({"physical", "digital"})
 FEES: Final = frozenset({"shipping_fee", "surcharge"})
@@ -116,6 +117,27 @@ def mark_named(lines: Sequence[Line], positions: Sequence[int], *, named: bool =
     return tuple(changed)
 
 
+def with_ids(lines: Sequence[Line], seen: Sequence[LineSeen]) -> tuple[Line, ...]:
+    """The lines with the provider's ids. One that has none yet gets that of a line of its reference, best with its figures."""
+    if not seen:
+        return tuple(lines)
+    taken = {line.id for line in lines}
+    free: dict[str, list[LineSeen]] = {}
+    for one in seen:
+        if one.id not in taken:
+            free.setdefault(one.reference, []).append(one)
+    known = {one.id for one in seen}
+    named = {i: line.id for i, line in enumerate(lines) if line.id in known}
+    for alike in (True, False):
+        for i, line in enumerate(lines):
+            there = free.get(line.reference, [])
+            same = (one for one in there if (one.quantity, one.total) == (line.quantity, line.total) or not alike)
+            if i not in named and (found := next(same, None)) is not None:
+                named[i] = found.id
+                there.remove(found)
+    return tuple(replace(line, id=named.get(i, "")) for i, line in enumerate(lines))
+
+
 def carried_over(old: Sequence[Line], new: Sequence[OrderLine]) -> tuple[Line, ...]:
     """Amended lines with what was captured and refunded of the old ones, by reference."""
     counted: dict[str, list[int]] = {}
@@ -125,9 +147,19 @@ def carried_over(old: Sequence[Line], new: Sequence[OrderLine]) -> tuple[Line, .
         for i, value in enumerate((line.captured_quantity, line.captured, line.refunded_quantity, line.refunded)):
             sums[i] += value
     places: dict[str, list[int]] = {}
+    ids: dict[str, list[str]] = {}
+    for line in reversed(old):
+        ids.setdefault(line.reference, []).append(line.id)
     for i, given in enumerate(new):
         places.setdefault(given.reference, []).append(i)
-    lines = [replace(line_of(line), named=line.reference in named) for line in new]
+    lines = [
+        replace(
+            line_of(line),
+            named=line.reference in named,
+            id=ids[line.reference].pop() if ids.get(line.reference) else "",
+        )
+        for line in new
+    ]
     for reference, sums in counted.items():
         for place in places.get(reference, ()):
             last = place == places[reference][-1]

@@ -26,7 +26,10 @@ class Key(Struct, frozen=True, order=True):
 
 
 class Line(Struct, frozen=True, array_like=True):
-    """One line with its counters. `named`: an event of this order named it, so it follows no more."""
+    """One line with its counters. `named`: an event of this order named it, so it follows no more.
+
+    `id`: the provider's own, where it has one.
+    """
 
     reference: str
     type: str
@@ -41,6 +44,7 @@ class Line(Struct, frozen=True, array_like=True):
     refunded_quantity: int = 0
     refunded: int = 0
     named: bool = False
+    id: str = ""
 
 
 class Allocation(Struct, frozen=True, array_like=True):
@@ -72,10 +76,23 @@ class Capture(Struct, frozen=True, omit_defaults=True):
 
 
 class Refund(Struct, frozen=True, omit_defaults=True):
+    """Refunded money. `moving`: the provider took it, and it may still fail; until then `handle` and `allocations` are kept."""
+
     id: str
     amount: int
     capture_id: str | None = None
     reference: str | None = None
+    moving: bool = False
+    handle: str | None = None
+    allocations: tuple[Allocation, ...] = ()
+
+
+class Shipment(Struct, frozen=True, omit_defaults=True):
+    """What the provider was told to have left, of an order whose money was taken at once: `id` there, `handle` the shop's."""
+
+    id: str
+    handle: str
+    allocations: tuple[Allocation, ...] = ()
 
 
 class Request(Struct, frozen=True, omit_defaults=True):
@@ -139,7 +156,7 @@ class Pending(Struct, frozen=True, omit_defaults=True):
     cause: Cause
     token: str
     arrived: float
-    waits_for: str = "operation"  # operation | order | review | shipment | dead_letter
+    waits_for: str = "operation"  # operation | order | review | payment | open_payment | shipment | dead_letter
     deadline: float | None = None
     taken: bool = False  # it takes over a provider's order that another order has
     moves: int = 0  # waits for a shipment: the order's moves when it was last decided
@@ -164,6 +181,14 @@ class Checkout(Struct, frozen=True, omit_defaults=True):
     due: float | None = None  # when it is to be read next
     complete: bool = False
     claimed: bool = False
+
+
+class Payment(Struct, frozen=True, omit_defaults=True):
+    """The customer's payment of the order at the provider. `open`: the customer may pay now; `since`: when it was opened."""
+
+    id: str
+    open: bool = False
+    since: float = 0.0
 
 
 class Details(Struct, frozen=True, omit_defaults=True):
@@ -221,6 +246,9 @@ class Order(Struct, frozen=True, omit_defaults=True):
     moves: int = 0  # how often its lines or amounts have changed
     details: Details = Details()
     checkout: Checkout | None = None
+    payment: Payment | None = None
+    recorded: tuple[Shipment, ...] = ()
+    watch: float | None = None  # when the provider is read for what moves there by itself: a payment, a refund
     creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
     unknown_fields: UnknownFields = UnknownFields()
 
@@ -238,8 +266,10 @@ class Order(Struct, frozen=True, omit_defaults=True):
 
     @property
     def provider_ids(self) -> set[str]:
-        """Those of the order itself, its captures and its refunds."""
-        ids = {*(one.id for one in self.captures), *(one.id for one in self.refunds)}
+        """Those of the order itself, its payment, its captures, shipments and refunds."""
+        ids = {one.id for one in self.captures} | {one.id for one in self.refunds} | {one.id for one in self.recorded}
+        if self.payment is not None:
+            ids.add(self.payment.id)
         return ids if self.provider_order_id is None else {*ids, self.provider_order_id}
 
     @property

@@ -18,20 +18,49 @@ class CaptureSeen(Struct, frozen=True):
 
 
 class RefundSeen(Struct, frozen=True):
-    """A refund as the provider lists it (minor units)."""
+    """A refund as the provider lists it (minor units). `moving`: it may still fail; `failed`: no money went back."""
 
     id: str
     amount: int
     reference: str | None = None
     lines: tuple[tuple[str, int, int], ...] = ()
+    moving: bool = False
+    failed: bool = False
+
+
+class LineSeen(Struct, frozen=True):
+    """A line as the provider lists it, by its own id (minor units)."""
+
+    id: str
+    reference: str
+    quantity: int
+    total: int
+    cancelled_quantity: int = 0
+    cancelled: int = 0
+
+
+class PaymentSeen(Struct, frozen=True):
+    """The customer's latest payment. `open`: the customer may pay now, at `url`; `status`: in the provider's words."""
+
+    id: str
+    open: bool
+    status: str = ""
+    url: str = ""
+
+
+class ShipmentSeen(Struct, frozen=True):
+    """A shipment that took no money. `lines`: reference and quantity."""
+
+    id: str
+    lines: tuple[tuple[str, int], ...] = ()
 
 
 class Snapshot(Struct, frozen=True):
     """The provider's own books of one order at the time of a read."""
 
     provider_id: str
-    status: Literal["authorized", "part_captured", "captured", "cancelled", "expired", "closed"]
-    fraud_status: str  # ACCEPTED | PENDING | REJECTED
+    status: Literal["pending_payment", "authorized", "part_captured", "captured", "cancelled", "expired", "closed"]
+    fraud_status: str  # ACCEPTED | PENDING | REJECTED; "": the provider has no reviews
     currency: str
     order_amount: int
     captured_amount: int
@@ -42,6 +71,9 @@ class Snapshot(Struct, frozen=True):
     refunds: tuple[RefundSeen, ...] = ()
     original_amount: int | None = None
     facts: dict[str, Any] = {}  # what changes without money set, under the provider's names; "": not set
+    lines: tuple[LineSeen, ...] = ()
+    payment: PaymentSeen | None = None  # where the customer pays at the provider
+    shipments: tuple[ShipmentSeen, ...] = ()
 
 
 class CheckoutSeen(Struct, frozen=True):
@@ -66,7 +98,10 @@ class Succeeded(Struct, frozen=True):
     correlation_id: str | None = None
     fraud_status: str | None = None  # of a created order
     result: dict[str, Any] = {}  # what the shop needs: redirect_url, payment_method, customer_token, options, …
-    snapshot: Snapshot | None = None  # of a read of the order
+    snapshot: Snapshot | None = None  # of a read of the order, or of a change that is answered with it
+    payment: PaymentSeen | None = None  # that was opened
+    moving: bool = False  # of a refund: it may still fail
+    searched: bool = False  # of a search among the provider's orders; without a snapshot it isn't there
     token_status: TokenStatus | None = None  # of a read of a customer token
     checkout: CheckoutSeen | None = None  # of a read of a Checkout order
 
@@ -86,12 +121,16 @@ class Rejected(Struct, frozen=True):
 
 
 class Retryable(Struct, frozen=True):
-    """Certainly nothing took effect (not sent, or turned away before processing): try again later."""
+    """Certainly nothing took effect (not sent, or turned away before processing): try again later.
+
+    `look`: an earlier attempt may be why: if the answer to one was lost, it is looked for first.
+    """
 
     reason: str
     after: float | None = None  # seconds that the provider asked for
     correlation_id: str | None = None
     status: int | None = None
+    look: bool = False
 
 
 class Unknown(Struct, frozen=True):

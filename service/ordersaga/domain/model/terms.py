@@ -1,11 +1,12 @@
 """What the saga must know of a provider and of the settings; both come in as arguments, so that the saga stays pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from ordersaga.domain.model.events import Data, Placed
+from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.order import Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Snapshot
 
@@ -16,6 +17,21 @@ class Terms(Protocol):
     @property
     def extends(self) -> bool:
         """Whether an authorization that is about to expire is extended without being asked for."""
+        ...
+
+    @property
+    def whole_lines(self) -> bool:
+        """Whether money is taken by lines alone, and lines that follow are taken whole (contract: "Lines that follow")."""
+        ...
+
+    @property
+    def refund_per_capture(self) -> bool:
+        """Whether a refund is of one capture, so that a return of several needs several."""
+        ...
+
+    @property
+    def follows_others(self) -> bool:
+        """Whether what another hand did at the provider is taken over into our books; else a person compares them."""
         ...
 
     def refusals(self, data: Data) -> list[str]:
@@ -30,8 +46,11 @@ class Terms(Protocol):
         """Which operation takes money off the authorization: all that is left of it, or a part."""
         ...
 
-    def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
-        """The request of an operation, the same bytes for the same arguments. `data`: of the event that caused it."""
+    def freeze(self, order: Order, operation: Operation, data: Data | None, after: Order | None = None) -> Request:
+        """The request of an operation, the same bytes for the same arguments. `data`: of the event that caused it.
+
+        `after`: the order as a change of its lines will leave it.
+        """
         ...
 
     def revocation(self, request: Request) -> Request:
@@ -54,6 +73,10 @@ class Terms(Protocol):
         """Whether a read shows what a change without money asked for; None: it can't tell."""
         ...
 
+    def part_refusals(self, order: Order, named: Sequence[PartLine]) -> list[str]:
+        """What the provider wouldn't take of the parts of lines that an event names for this order."""
+        ...
+
     def return_fee_refusals(self, order: Order) -> list[str]: ...
 
     def expiry(self, now: float) -> float:
@@ -74,6 +97,9 @@ class Rules(Struct, frozen=True):
     review_poll_most: float = 900
     checkout_poll: float = 300  # of a Checkout order that the customer hasn't completed, at first
     checkout_poll_most: float = 14_400
+    payment_poll: float = 60  # of an order that the customer has yet to pay at the provider, at first
+    payment_poll_most: float = 3_600
+    refund_poll: float = 14_400  # of a refund that may still fail
     backoff: float = 1.0
     backoff_most: float = 300.0
     create_repeats: int = 12  # of a create_order whose answer was lost

@@ -1,6 +1,6 @@
 """Finds out the result of an operation whose answer was lost (I3): only evidence ends it, or a person."""
 
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
@@ -101,8 +101,8 @@ def find(order: Order, operation: Operation, seen: Snapshot, rules: Rules) -> Fi
 def judge(builder: DecisionBuilder, operation: Operation, result: Result) -> Succeeded | Refusal | None:
     """What a read proves: the operation succeeded, it was refused, or (None) it stays open, updated in `builder`."""
     match result:
-        case Succeeded(snapshot=snapshot) if snapshot is not None:
-            return _judge_snapshot(builder, operation, snapshot)
+        case Succeeded(snapshot=snapshot, searched=searched) if snapshot is not None or searched:
+            return _judge_snapshot(builder, operation, snapshot, result.result)
         case Succeeded(token_status=status) if status is not None:
             return _judge_token(builder, operation, status)
         case Succeeded(checkout=seen) if seen is not None:
@@ -155,11 +155,14 @@ def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenSt
     return replace(refused, messages=(*refused.messages, f"the provider shows the token as {status}"))
 
 
-def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapshot) -> Succeeded | Refusal | None:
-    finding = find(builder.order, operation, seen, builder.rules)
+def _judge_snapshot(
+    builder: DecisionBuilder, operation: Operation, seen: Snapshot | None, shown: dict[str, Any]
+) -> Succeeded | Refusal | None:
+    """`seen` None: a search didn't find the order. `shown`: what of the answer the shop needs."""
+    finding = "absent" if seen is None else find(builder.order, operation, seen, builder.rules)
     match finding:
         case Present(provider_id=provider_id):
-            return Succeeded(provider_id)
+            return Succeeded(provider_id, result=shown, snapshot=seen, moving=_moves(seen, provider_id))
         case "ambiguous":
             escalate(builder, operation, _AMBIGUOUS)
             return None
@@ -167,6 +170,10 @@ def _judge_snapshot(builder: DecisionBuilder, operation: Operation, seen: Snapsh
             return _absent(builder, operation, seen)
         case _:
             assert_never(finding)
+
+
+def _moves(seen: Snapshot | None, provider_id: str | None) -> bool:
+    return seen is not None and any(one.moving for one in seen.refunds if one.id == provider_id)
 
 
 def _unaccounted(order: Order, operation: Operation, seen: Snapshot | None) -> bool:

@@ -11,6 +11,7 @@ from ordersaga.domain.model.outcomes import Read
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import gives_way
+from ordersaga.domain.uncertainty import others
 
 _PAST_EXPIRY: Final = 300.0  # seconds between reads of an authorization that should have ended
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
@@ -44,6 +45,11 @@ def due(order: Order, rules: Rules) -> float | None:
         return None
     if order.refresh is not None:
         return order.refresh
+    times = [time for time in (order.watch, _due_by_status(order, rules)) if time is not None]
+    return min(times, default=None)
+
+
+def _due_by_status(order: Order, rules: Rules) -> float | None:
     if order.status == "pending_review":
         return order.review_due
     if order.status == "checkout" and order.checkout is not None:
@@ -108,6 +114,18 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
             assert_never(result)
 
 
+def _payment(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """What came of the payment. An amount that another hand has changed is what the customer pays."""
+    order = builder.order
+    if seen.order_amount != order.order_amount:
+        builder.change(order_amount=seen.order_amount)
+        _raise_once(builder, _DIFFER, "the order's amount was changed at the provider: compare it there")
+    if seen.status == "pending_payment":
+        placing.await_payment(builder, seen)
+    else:
+        placing.payment_ended(builder, seen)
+
+
 def _later(builder: DecisionBuilder) -> float | None:
     """When to read a review again: the longer it takes, the less often."""
     order, rules = builder.order, builder.rules
@@ -120,6 +138,13 @@ def _later(builder: DecisionBuilder) -> float | None:
 def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     builder.clear_attention(_UNREADABLE)
     builder.clear_attention(_ANOTHER)
+    if builder.order.status == "pending_payment":
+        _payment(builder, seen)
+        return
+    others.refunds_moved(builder, seen)
+    if builder.terms.follows_others:
+        others.taken_over(builder, seen)
+    builder.watch_refunds()
     order = builder.order
     if order.status == "pending_review":
         _review(builder, seen)

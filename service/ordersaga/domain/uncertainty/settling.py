@@ -61,6 +61,8 @@ def _settle_send(builder: DecisionBuilder, before: Operation, result: Result) ->
                 fail(builder, operation, refusal)
             else:
                 _refused(builder, operation, refusal, result.status)
+        case Retryable(look=True) if operation.unknown and isinstance(spec_of(operation).evidence, ByReading):
+            builder.replace_current(replace(operation, stage="read", due=builder.now))
         case Retryable(after=after):
             again = builder.backoff(operation)
             builder.replace_current(
@@ -106,7 +108,7 @@ def _uncertain(builder: DecisionBuilder, operation: Operation) -> None:
 
 
 def _settle_read(builder: DecisionBuilder, operation: Operation, result: Result) -> None:
-    if spec_of(operation).adopts:
+    if spec_of(operation).adopts and builder.order.provider_order_id is not None:
         _settle_take_over(builder, operation, result)
         return
     if spec_of(operation).only_reads:

@@ -1,11 +1,12 @@
 """Klarna's own rules, pure: what it takes, how its requests look, how long it remembers them."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final
 
 from msgspec import UNSET, Struct
 
 from ordersaga.domain.model.events import Data, Placed
+from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Snapshot
 from ordersaga.providers.klarna import limits
@@ -29,6 +30,10 @@ class KlarnaTerms(Struct, frozen=True):
     extends: bool = False
     notified_at: Callable[[Key, str], str] | None = None
 
+    whole_lines: ClassVar[bool] = False
+    refund_per_capture: ClassVar[bool] = True
+    follows_others: ClassVar[bool] = False
+
     def refusals(self, data: Data) -> list[str]:
         return limits.first(message for check in LIMITS.get(type(data), ()) for message in check(data))
 
@@ -44,11 +49,11 @@ class KlarnaTerms(Struct, frozen=True):
             return "amend"
         return "release" if order.captured_amount or order.status == "captured" else "cancel"
 
-    def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
+    def freeze(self, order: Order, operation: Operation, data: Data | None, after: Order | None = None) -> Request:
         row = OPERATIONS[operation.type]
         if row.freeze is None:
             raise ValueError(f"order {order.key.subject!r}: {operation.type} is a read, it has no request to freeze")
-        request = row.freeze(order, operation, data)
+        request = row.freeze(after or order, operation, data)
         if row.notified is None or self.notified_at is None:
             return request
         return row.notified(request, self.notified_at(order.key, operation.id))
@@ -69,6 +74,9 @@ class KlarnaTerms(Struct, frozen=True):
     def shows(self, operation: OperationType, request: Request, seen: Snapshot) -> bool | None:
         shows = OPERATIONS[operation].shows
         return None if shows is None else shows(request, seen)
+
+    def part_refusals(self, order: Order, named: Sequence[PartLine]) -> list[str]:  # noqa: ARG002 - it takes any part
+        return []
 
     def return_fee_refusals(self, order: Order) -> list[str]:
         """Klarna keeps a fee back only where one capture took the whole order, and in some markets."""

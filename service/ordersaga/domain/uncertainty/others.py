@@ -1,0 +1,113 @@
+"""What another hand did at the provider, or the provider by itself: taken over into our books, and told."""
+
+from msgspec.structs import replace
+
+from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.deciding.shipping import status_after
+from ordersaga.domain.model import lines
+from ordersaga.domain.model.order import Allocation, Capture, Order, Refund
+from ordersaga.domain.model.results import RefundSeen, Snapshot
+
+
+def refunds_moved(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """Refunds that the provider took have arrived, or have come to nothing."""
+    there = {one.id: one for one in seen.refunds}
+    for refund in builder.order.refunds:
+        shown = there.get(refund.id)
+        if (shown is not None and shown.failed) or (shown is None and refund.moving):
+            _failed(builder, refund)
+        elif shown is not None and refund.moving and not shown.moving:
+            _replace(builder, refund, replace(refund, moving=False, handle=None, allocations=()))
+
+
+def _failed(builder: DecisionBuilder, refund: Refund) -> None:
+    """The money is with the merchant again, and the return may come again."""
+    order = builder.order
+    back = tuple(Allocation(one.position, -one.quantity, -one.amount) for one in refund.allocations)
+    builder.change(
+        refunded_amount=order.refunded_amount - refund.amount,
+        lines=lines.add(order.lines, back, "refunded"),
+        captures=tuple(_without(one, refund) if one.id == refund.capture_id else one for one in order.captures),
+        returns=tuple(handle for handle in order.returns if handle != refund.handle),
+    )
+    _replace(builder, refund, None)
+    builder.emit("refund_failed", None, result={"refund_id": refund.id})
+
+
+def _without(capture: Capture, refund: Refund) -> Capture:
+    back = list(capture.refunded_allocations)
+    for allocation in refund.allocations:
+        if allocation in back:
+            back.remove(allocation)
+    return replace(capture, refunded=capture.refunded - refund.amount, refunded_allocations=tuple(back))
+
+
+def _replace(builder: DecisionBuilder, refund: Refund, by: Refund | None) -> None:
+    kept = (by if one.id == refund.id else one for one in builder.order.refunds)
+    builder.change(refunds=tuple(one for one in kept if one is not None))
+
+
+def taken_over(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """Captures, refunds and cancelled lines that aren't ours, as far as our books can hold them."""
+    _captures(builder, seen)
+    _cancelled(builder, seen)
+    for refund in seen.refunds:
+        _refund(builder, refund)
+
+
+def _captures(builder: DecisionBuilder, seen: Snapshot) -> None:
+    known = {capture.id for capture in builder.order.captures}
+    for one in seen.captures:
+        if one.id in known or one.amount > builder.order.remaining:
+            continue
+        order = builder.order
+        allocations = placing.allocations_of(order.lines, one)
+        builder.change(
+            captured_amount=order.captured_amount + one.amount,
+            lines=lines.add(order.lines, allocations, "captured"),
+            captures=(*order.captures, Capture(one.id, one.amount, one.reference, allocations)),
+        )
+        builder.change(status=status_after(builder.order))
+        builder.emit("captured", None, result={"capture_id": one.id})
+
+
+def _cancelled(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """Some of the lines; of an order that has ended whole, that is told."""
+    order = builder.order
+    allocations = _cancelled_there(order, seen)
+    amount = sum(one.amount for one in allocations)
+    if not allocations or not 0 <= amount <= order.remaining or seen.status in {"cancelled", "expired"}:
+        return
+    builder.change(
+        released_amount=order.released_amount + amount, lines=lines.add(order.lines, allocations, "cancelled")
+    )
+    if not builder.order.remaining and builder.order.captured_amount:
+        builder.change(status="captured")
+    builder.emit("reconciled", None)
+
+
+def _cancelled_there(order: Order, seen: Snapshot) -> list[Allocation]:
+    there = {line.id: line for line in seen.lines}
+    allocations = []
+    for position, line in enumerate(order.lines):
+        shown = there.get(line.id)
+        if shown is not None and shown.cancelled_quantity > line.cancelled_quantity:
+            quantity = shown.cancelled_quantity - line.cancelled_quantity
+            allocations.append(Allocation(position, quantity, shown.cancelled - line.cancelled))
+    return allocations
+
+
+def _refund(builder: DecisionBuilder, one: RefundSeen) -> None:
+    order = builder.order
+    if one.failed or one.id in {refund.id for refund in order.refunds} or one.amount > order.refundable:
+        return
+    allocations = placing.allocations_by_reference(order.lines, one.lines, "refunded")
+    kept = allocations if one.moving else ()
+    refund = Refund(one.id, one.amount, None, one.reference, one.moving, None, kept)
+    builder.change(
+        refunded_amount=order.refunded_amount + one.amount,
+        lines=lines.add(order.lines, allocations, "refunded"),
+        refunds=(*order.refunds, refund),
+    )
+    builder.emit("refunded", None, result={"refund_id": one.id})
