@@ -17,6 +17,7 @@ from ordersaga.domain.model.events import (
     decode_data,
     kind_of,
 )
+from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.outcomes import (
     Call,
@@ -76,6 +77,10 @@ class FakeTerms:
         self.without_reference: set[OperationType] = set()
         self.shown: bool | None = None
         self.extends = False
+        self.whole_lines = False
+        self.refund_per_capture = True
+        self.follows_others = False
+        self.part_messages: list[str] = []
 
     def refusals(self, data: Data) -> list[str]:
         """Refuses the description `bad`, and of `placed` a locale `bad`."""
@@ -85,8 +90,9 @@ class FakeTerms:
     def supports(self, operation: OperationType, data: Placed | None = None) -> bool:
         return operation not in self.unsupported
 
-    def freeze(self, order: Order, operation: Operation, data: Data | None) -> Request:
+    def freeze(self, order: Order, operation: Operation, data: Data | None, after: Order | None = None) -> Request:
         """Paths and amounts as Klarna has them."""
+        order = after or order
         body: Json
         if (freeze := OTHERS.get(operation.type)) is not None:
             return freeze(order, operation, data)
@@ -130,6 +136,9 @@ class FakeTerms:
         if not to_nothing:
             return "amend"
         return "release" if order.captured_amount or order.status == "captured" else "cancel"
+
+    def part_refusals(self, order: Order, named: Sequence[PartLine]) -> list[str]:
+        return self.part_messages
 
     def return_fee_refusals(self, order: Order) -> list[str]:
         return self.fee_refusals
