@@ -59,6 +59,10 @@ _WRITES: Final = {
     "extend_authorization": ("extend-authorization-time", "amount"),
     "extend_due_date": ("extend-due-date", "amount"),
     "acknowledge": ("acknowledge", "amount"),
+    "create_order_to_pay": ("orders", "amount"),
+    "retry_payment": ("payments", "amount"),
+    "refund_payment": ("refunds", "amount"),
+    "cancel_lines": ("lines", "amount"),
     "set_references": ("merchant-references", "amount"),
 }
 _PLACING: Final = frozenset({"create_order", "create_token_order"})
