@@ -398,6 +398,19 @@ def test_a_refund_that_fails_lowers_what_was_refunded_and_may_come_again() -> No
     assert story.operation.amount == 100
 
 
+def test_a_refund_that_isnt_listed_any_more_has_failed_when_that_is_seen_twice() -> None:
+    story = paid_later()
+    story.shipped()
+    story.answer(Succeeded("shp-1"))
+    story.returned("B")
+    story.answer(Succeeded("re-1", moving=True))
+    assert story.read() == []
+    story.hinted()
+    assert story.read() == [], "too soon"
+    assert what(story.read()) == ["refund_failed"]
+    assert story.order.refunded_amount == 0
+
+
 def test_a_refund_that_arrived_is_watched_no_more() -> None:
     story = paid_later()
     story.shipped()

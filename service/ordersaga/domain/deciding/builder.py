@@ -179,8 +179,10 @@ class DecisionBuilder:
 
     def watch_refunds(self) -> None:
         """Refunds that may still fail are read now and then, until they can't."""
-        moving = any(refund.moving for refund in self.order.refunds)
-        self.change(watch=self.now + self.rules.refund_poll if moving else None)
+        moving = [refund for refund in self.order.refunds if refund.moving]
+        missing = any(refund.missing is not None for refund in moving)
+        pause = self.rules.absent_after if missing else self.rules.refund_poll
+        self.change(watch=self.now + pause if moving else None)
 
     def still_waits(self, pending: Pending) -> bool:
         """What it waits for is as it was: it needn't be decided again."""

@@ -76,7 +76,10 @@ class Capture(Struct, frozen=True, omit_defaults=True):
 
 
 class Refund(Struct, frozen=True, omit_defaults=True):
-    """Refunded money. `moving`: the provider took it, and it may still fail; until then `handle` and `allocations` are kept."""
+    """Refunded money. `moving`: the provider took it, and it may still fail; until then `handle` and `allocations` are kept.
+
+    `missing`: since when the provider doesn't list it any more.
+    """
 
     id: str
     amount: int
@@ -85,6 +88,7 @@ class Refund(Struct, frozen=True, omit_defaults=True):
     moving: bool = False
     handle: str | None = None
     allocations: tuple[Allocation, ...] = ()
+    missing: float | None = None
 
 
 class Shipment(Struct, frozen=True, omit_defaults=True):

@@ -15,10 +15,21 @@ def refunds_moved(builder: DecisionBuilder, seen: Snapshot) -> None:
     there = {one.id: one for one in seen.refunds}
     for refund in builder.order.refunds:
         shown = there.get(refund.id)
-        if (shown is not None and shown.failed) or (shown is None and refund.moving):
+        if shown is None and refund.moving:
+            _missed(builder, refund)
+        elif shown is not None and shown.failed:
             _failed(builder, refund)
-        elif shown is not None and refund.moving and not shown.moving:
-            _replace(builder, refund, replace(refund, moving=False, handle=None, allocations=()))
+        elif shown is not None and refund.moving:
+            arrived = replace(refund, moving=False, handle=None, allocations=())
+            _replace(builder, refund, replace(refund, missing=None) if shown.moving else arrived)
+
+
+def _missed(builder: DecisionBuilder, refund: Refund) -> None:
+    """One that was withdrawn isn't listed any more, which counts when it's seen twice."""
+    if refund.missing is None:
+        _replace(builder, refund, replace(refund, missing=builder.now))
+    elif builder.now - refund.missing >= builder.rules.absent_after:
+        _failed(builder, refund)
 
 
 def _failed(builder: DecisionBuilder, refund: Refund) -> None:
