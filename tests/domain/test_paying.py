@@ -404,10 +404,10 @@ def test_a_refund_that_isnt_listed_any_more_has_failed_when_that_is_seen_twice()
     story.answer(Succeeded("shp-1"))
     story.returned("B")
     story.answer(Succeeded("re-1", moving=True))
-    assert story.read() == []
+    assert story.read(refunded_amount=0) == []
     story.hinted()
-    assert story.read() == [], "too soon"
-    assert what(story.read()) == ["refund_failed"]
+    assert story.read(refunded_amount=0) == [], "too soon"
+    assert what(story.read(refunded_amount=0)) == ["refund_failed"]
     assert story.order.refunded_amount == 0
 
 

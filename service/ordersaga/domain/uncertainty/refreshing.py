@@ -203,9 +203,10 @@ def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], se
 
 
 def _books(builder: DecisionBuilder, seen: Snapshot) -> bool:
-    """Do the provider's amounts agree with ours? If not, an attention is raised."""
+    """Do the provider's amounts agree with ours? If not, an attention is raised. A refund that is missing is waited for."""
     order = builder.order
-    ours = (order.captured_amount, order.refunded_amount, order.remaining)
+    missing = sum(refund.amount for refund in order.refunds if refund.missing is not None)
+    ours = (order.captured_amount, order.refunded_amount - missing, order.remaining)
     if ours == (seen.captured_amount, seen.refunded_amount, seen.remaining_amount):
         builder.clear_attention(_DIFFER)
         return True
