@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,19 @@ def test_a_port_of_the_sandbox_that_is_taken_is_named(run: Run) -> None:
         2,
         f"the sandbox can't listen on 127.0.0.1, port {port}: Address already in use\n",
     )
+
+
+def test_the_sandbox_takes_a_certificate_with_its_key_only(run: Run, tmp_path: Path) -> None:
+    there, missing = tmp_path / "c.pem", tmp_path / "nowhere.pem"
+    there.touch()
+    result = run("sandbox", "--certificate", str(there))
+    assert (result.code, result.err) == (2, "https needs both --certificate and --key\n")
+    result = run("sandbox", "--certificate", str(there), "--key", str(missing))
+    assert result.code == 2
+    assert "nowhere.pem" in result.err
+    result = run("sandbox", "--port", "0", "--certificate", str(there), "--key", str(there))
+    assert result.code == 2
+    assert result.err.startswith(f"the sandbox can't use {there} with {there}: ")
 
 
 def test_the_addresses_of_notifications_are_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
