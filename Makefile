@@ -4,7 +4,6 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ordersaga-setup
 CODE := $(foreach dir,service tests bench sample migrations,$(if $(wildcard $(dir)/*.py $(dir)/*/*.py),$(dir)))
-
 CLIENT := tests/sandbox/clients/klarna-orders
 
 .DEFAULT_GOAL := help
