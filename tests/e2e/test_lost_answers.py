@@ -22,7 +22,8 @@ from ordersaga.providers.klarna.operations import table
 from ordersaga_local import accounts, parts
 from ordersaga_local.outcomes import Told
 
-from .lost_answers import CASES, CHECKOUT, PURCHASE, STARTED, WAYS, Case
+from .lost_answers import CHECKOUT, PURCHASE, STARTED, WAYS, Case
+from .lost_cases import CASES
 from .play import Json, Play, event, playing, until
 
 _DAY: Final = 86_400
@@ -229,6 +230,6 @@ def test_a_lost_answer(seen: dict[str, Seen], name: str) -> None:
 
 
 def test_each_operation_of_klarnas_has_its_case() -> None:
-    """A new one needs a case in lost_answers.py."""
+    """A new one needs a case in lost_cases.py."""
     assert {case.operation for case in CASES.values()} == table.OPERATIONS.keys() == OPERATIONS.keys()
     assert all(case.ends.keys() == WAYS.keys() for case in CASES.values())
