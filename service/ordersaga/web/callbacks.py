@@ -18,9 +18,9 @@ from ordersaga.providers.http import Answer, Http, Lost, NotSent
 from ordersaga.telemetry.limited import LimitedLog
 from ordersaga.web.body import read_body
 
-LARGEST: Final = 2 * 1024 * 1024
+LARGEST: Final = 1024 * 1024
 """Bytes of a callback's body: an order with 1000 lines."""
-LARGEST_ANSWER: Final = 2 * 1024 * 1024
+LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes of the shop's answer."""
 _MOST_AT_ONCE: Final = 750
 """In the process; the rest of the server's connections is left to notifications."""
