@@ -5,7 +5,7 @@ What it simulates and how to control it: docs/sandbox.md.
 """
 
 from ordersaga_sandbox.app import Sandbox, create_app
-from ordersaga_sandbox.server import running, serve
+from ordersaga_sandbox.server import Tls, running, serve
 from ordersaga_sandbox.switches import Switches
 
-__all__ = ["Sandbox", "Switches", "create_app", "running", "serve"]
+__all__ = ["Sandbox", "Switches", "Tls", "create_app", "running", "serve"]

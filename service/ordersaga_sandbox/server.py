@@ -7,6 +7,8 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -19,6 +21,14 @@ _GRACE: Final = 2
 """Seconds that requests in progress get at shutdown; requests held by a fault are dropped at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files."""
+
+    certificate: Path
+    key: Path
+
+
 class _Protocol(HttpToolsProtocol):
     """Lets the app close the connection without a response, which ASGI itself doesn't offer."""
 
@@ -26,9 +36,19 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
 
+    def send_400_response(self, msg: str) -> None:
+        """A complete request gets its own response, whatever follows it; then the connection is closed.
+
+        Some clients send a body with a GET and don't announce it, so that it looks like a second, invalid request.
+        """
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            super().send_400_response(msg)
+        else:
+            self.cycle.keep_alive = False
+
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: Sandbox, host: str, port: int, ready: str | None = None) -> None:
+    def __init__(self, app: Sandbox, host: str, port: int, ready: str | None = None, tls: Tls | None = None) -> None:
         config = uvicorn.Config(
             app,
             host=host,
@@ -44,6 +64,8 @@ class _Server(uvicorn.Server):
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_GRACE,
             backlog=4096,
+            ssl_certfile=tls.certificate if tls is not None else None,
+            ssl_keyfile=tls.key if tls is not None else None,
         )
         super().__init__(config)
         self._sandbox = app
@@ -75,21 +97,25 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def serve(host: str = "127.0.0.1", port: int = 8100) -> None:
+def serve(host: str = "127.0.0.1", port: int = 8100, tls: Tls | None = None) -> None:
     """Serves until SIGTERM or SIGINT; prints a line when ready."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    ready = f"sandbox ready at http://{host}:{{port}} (Klarna's APIs; control plane /_sandbox/)"
-    _Server(create_app(), host, port, ready).run()
+    ready = f"sandbox ready at {_scheme(tls)}://{host}:{{port}} (Klarna's APIs; control plane /_sandbox/)"
+    _Server(create_app(), host, port, ready, tls).run()
+
+
+def _scheme(tls: Tls | None) -> str:
+    return "http" if tls is None else "https"
 
 
 @contextlib.contextmanager
-def running(app: Sandbox | None = None) -> Iterator[str]:
+def running(app: Sandbox | None = None, tls: Tls | None = None) -> Iterator[str]:
     """Runs a sandbox on a free loopback port, in a thread; yields its base URL. For tests."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
-    server = _Server(app or create_app(), "127.0.0.1", port)
+    server = _Server(app or create_app(), "127.0.0.1", port, tls=tls)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox")
     thread.start()
     try:
@@ -97,7 +123,7 @@ def running(app: Sandbox | None = None) -> Iterator[str]:
             if not thread.is_alive():
                 raise RuntimeError("the sandbox didn't start")
             threading.Event().wait(0.005)
-        yield f"http://127.0.0.1:{port}"
+        yield f"{_scheme(tls)}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(10)

@@ -97,6 +97,8 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An expired order still shows what could no longer be captured as `remaining_authorized_amount`."""
     risk_refuses_increase: bool = False
     risk_refuses_address: bool = False
+    billing_address_changes: bool = False
+    """Orders and captures take a new billing address, as in Klarna's PHP client; for captures its OpenAPI document has no such call."""
 
     # Order Management: amounts and lines
     capture_of_zero: bool = False

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -176,6 +177,19 @@ def test_a_port_of_the_sandbox_that_is_taken_is_named(run: Run) -> None:
     )
 
 
+def test_the_sandbox_takes_a_certificate_with_its_key_only(run: Run, tmp_path: Path) -> None:
+    there, missing = tmp_path / "c.pem", tmp_path / "nowhere.pem"
+    there.touch()
+    result = run("sandbox", "--certificate", str(there))
+    assert (result.code, result.err) == (2, "https needs both --certificate and --key\n")
+    result = run("sandbox", "--certificate", str(there), "--key", str(missing))
+    assert result.code == 2
+    assert "nowhere.pem" in result.err
+    result = run("sandbox", "--port", "0", "--certificate", str(there), "--key", str(there))
+    assert result.code == 2
+    assert result.err.startswith(f"the sandbox can't use {there} with {there}: ")
+
+
 def test_the_addresses_of_notifications_are_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERSAGA_KAFKA", "broker:9092")
     monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@db/orders")
@@ -191,6 +205,12 @@ def test_the_addresses_of_notifications_are_printed(run: Run, monkeypatch: pytes
     fraud, *others = run("notification-urls").out.splitlines()
     assert fraud == Addresses(["n" * 32], "https://pay.example").of("klarna", "default", "fraud")
     assert [line.rpartition("/")[2] for line in others] == ["authorization", "push"]
+    callbacks = '{"validation": {"url": "https://shop.example/v"}, "country_change": {"url": "https://shop.example/c"}}'
+    monkeypatch.setenv("ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CALLBACKS", callbacks)
+    addresses = Addresses(["n" * 32], "https://pay.example")
+    assert run("notification-urls").out.splitlines()[3:] == [
+        addresses.of("klarna", "default", kind) for kind in ("validation", "country_change")
+    ]
 
 
 def test_what_is_created_asks_for_notifications_if_there_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,9 +220,12 @@ def test_what_is_created_asks_for_notifications_if_there_is_an_address(monkeypat
     monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"klarna": {"username": "K1", "password": "swordfish"}}}')
     monkeypatch.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
     assert accounts_of(load())["default", "klarna"].notified_at is None
+    assert accounts_of(load())["default", "klarna"].checkout_urls == {}
     monkeypatch.setenv("ORDERSAGA_WEB__BASE_URL", "https://pay.example")
     notified_at = accounts_of(load())["default", "klarna"].notified_at
     assert notified_at is not None
     named = NamedOperation(Key("default", "order", "1"), "op-1")
     addresses = Addresses(["n" * 32], "https://pay.example")
     assert notified_at(named.key, "op-1") == addresses.of_operation("klarna", "fraud", named)
+    push = addresses.of("klarna", "default", "push") + "?klarna_order_id={checkout.order.id}"
+    assert accounts_of(load())["default", "klarna"].checkout_urls["push"] == push

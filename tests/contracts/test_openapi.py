@@ -9,7 +9,10 @@ from starlette.routing import Route
 
 from ordersaga.addresses import OPERATION, Addresses
 from ordersaga.config.parts import PROVIDERS
+from ordersaga.providers.klarna import callbacks
 from ordersaga.providers.klarna import notifications as klarna
+from ordersaga.web.callbacks import LARGEST as LARGEST_CALLBACK
+from ordersaga.web.callbacks import Callbacks
 from ordersaga.web.collector import HintCollector
 from ordersaga.web.health import Health, health_app
 from ordersaga.web.notifications import LARGEST, Notifications
@@ -25,7 +28,7 @@ class NoStore:
 
 def served() -> dict[str, set[tuple[str, str]]]:
     """(path, method) by tag."""
-    notifications = Notifications((), {}, Addresses(["x" * 32]), HintCollector(NoStore())).app()
+    notifications = Notifications((), {}, Addresses(["x" * 32]), HintCollector(NoStore()), Callbacks({})).app()
     apps = {"health": health_app(Health()), "notifications": notifications}
     found = {}
     for tag, app in apps.items():
@@ -53,9 +56,10 @@ def test_the_parameters_of_notifications_are_those_that_are_read() -> None:
     in_path = re.findall(r"{(\w+)}", "/notify/{secret}/{provider}/{merchant}/{what}")
     assert {name for where, name in parameters if where == "path"} == {*in_path}
     assert parameters["path", "provider"]["enum"] == [*PROVIDERS]
-    assert parameters["path", "what"]["enum"] == [*klarna.KINDS]
+    assert parameters["path", "what"]["enum"] == [*klarna.KINDS, *callbacks.KINDS]
     assert {name for where, name in parameters if where == "query"} == {klarna.ORDER, klarna.PUSH_ORDER, OPERATION}
-    assert f"At most {LARGEST // 1024} KiB" in NOTIFY["requestBody"]["description"]
+    limits = f"At most {LARGEST // 1024} KiB; of a callback at most {LARGEST_CALLBACK // 1024**2} MiB"
+    assert limits in NOTIFY["requestBody"]["description"]
 
 
 def test_every_reference_resolves() -> None:

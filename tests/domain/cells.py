@@ -3,78 +3,18 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from msgspec.structs import replace
-
 from ordersaga.domain import saga
-from ordersaga.domain.model.events import Cause
-from ordersaga.domain.model.order import Order, Refusal
 from ordersaga.domain.model.outcomes import Wait
-from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga.domain.operations import spec_of
+from ordersaga.domain.uncertainty import manual
 
-from .life import Life
+from .cell import Cell
 from .matrix_of_checkout import CHECKOUT
 from .matrix_rows import A, Table
-from .shop import KEY, SUBSCRIPTION, order_of, part
+from .shop import order_of, part
 from .subscriptions import REQUESTED
-from .whole_klarna import WholeKlarna
 
 _PART: Final = {"shipment_id": "s1", "order_lines": [part("A:1")]}
-_LETTER: Final = "letter-1"
-
-
-class Cell(Life):
-    """One event in one state."""
-
-    klarna: WholeKlarna
-
-    def __init__(self, table: Table, *, allows: bool = True) -> None:
-        self.ident = ""
-        self.waited: list[str] = []
-        super().__init__(KlarnaTerms(), SUBSCRIPTION if table.subscription else KEY)
-        self.klarna = WholeKlarna(allows=allows)
-
-    def rest(self) -> None:
-        while self.act():
-            pass
-
-    def did(self, what: str, **data: Any) -> None:
-        """An event of before, carried out."""
-        self.tell(what, data)
-        self.rest()
-
-    def arrives(self, table: Table) -> None:
-        self.ident = f"e{len(self.inputs)}"
-        self.tell(table.event, table.data)
-
-    def until_final(self) -> None:
-        for _ in range(300):
-            self.rest()
-            if self.ident in self.finals:
-                return
-            following = saga.next_call(self.order, self.now, self.rules)
-            assert isinstance(following, Wait), following
-            self.wait(following.until - self.now)
-        raise AssertionError("no final outcome")
-
-    def discard(self) -> None:
-        cause = Cause("/shop", "bad", "shop.order.shipped.v1")
-        self.told.append(cause.id)
-        refusal = Refusal("invalid_event")
-        self._take(saga.refuse_for_good(self.order, cause, refusal, self.now, self.rules, unblocks=_LETTER))
-
-    def block(self) -> None:
-        self._change(replace(self.order, blocked=_LETTER))
-
-    def outcome_of(self, ident: str) -> str:
-        """The code, of one that is rejected."""
-        (outcome,) = [one for one in self.outcomes if one.final and one.cause is not None and one.cause.id == ident]
-        return outcome.what if outcome.refusal is None else outcome.refusal.code
-
-    def _change(self, order: Order) -> None:
-        super()._change(order)
-        for pending in order.pending:
-            if pending.cause.id == self.ident and [pending.waits_for] != self.waited[-1:]:
-                self.waited.append(pending.waits_for)
 
 
 def placed(cell: Cell, token: str = "one", **more: Any) -> None:
@@ -156,6 +96,21 @@ def unknown(fault: Any) -> Callable[[Cell], None]:
     return way
 
 
+def stuck(fault: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        unknown(fault)(cell)
+        cell.stall()
+        assert cell.order.operations[0].stage == "stuck"
+
+    return way
+
+
+def a_person_looks(cell: Cell) -> None:
+    """At Klarna, for the capture."""
+    captures = cell.klarna.orders["order-one"].captures
+    cell.say(manual.TookEffect(captures[0].id) if captures else manual.TryAgain())
+
+
 def blocked(cell: Cell) -> None:
     placed(cell)
     cell.block()
@@ -180,17 +135,21 @@ def starting(fault: Any = None) -> Callable[[Cell], None]:
 
 
 def started(cell: Cell) -> None:
-    """Until it is known at Klarna."""
+    """Until it is known at Klarna, and what was asked for it is carried out."""
     cell.rest()
-    while cell.order.provider_order_id is None:
+    while any(not spec_of(one).only_reads for one in cell.order.operations):
         next_step(cell)
 
 
 def next_step(cell: Cell) -> None:
+    until_due(cell)
+    cell.rest()
+
+
+def until_due(cell: Cell) -> None:
     following = saga.next_call(cell.order, cell.now, cell.rules)
     assert isinstance(following, Wait)
     cell.wait(following.until - cell.now)
-    cell.rest()
 
 
 def bought(cell: Cell) -> None:
@@ -198,14 +157,54 @@ def bought(cell: Cell) -> None:
     buy(cell)
 
 
-def buy(cell: Cell) -> None:
+def buy(cell: Cell, fraud: str = "ACCEPTED", *, auto: bool = False) -> None:
     assert cell.order.provider_order_id is not None
-    cell.klarna.buy(cell.order.provider_order_id, cell.now)
+    cell.klarna.buy(cell.order.provider_order_id, cell.now, fraud, auto=auto)
 
 
 def found_bought(cell: Cell) -> None:
     bought(cell)
     next_step(cell)
+
+
+def recurring(cell: Cell) -> None:
+    cell.did("checkout_started", **CHECKOUT, recurring=True)
+    buy(cell)
+    next_step(cell)
+
+
+def bought_in_review(cell: Cell) -> None:
+    in_checkout(cell)
+    buy(cell, "PENDING")
+    next_step(cell)
+
+
+def bought_and_captured(cell: Cell) -> None:
+    cell.did("checkout_started", **CHECKOUT, options={"auto_capture": True})
+    buy(cell, auto=True)
+    next_step(cell)
+
+
+def lost_in_checkout(what: str, fault: Any, **data: Any) -> Callable[[Cell], None]:
+    def way(cell: Cell) -> None:
+        in_checkout(cell)
+        cell.tell(what, data)
+        cell.act(fault)
+
+    return way
+
+
+def completing(steps: int, fault: Any) -> Callable[[Cell], None]:
+    """After so many calls that follow the purchase."""
+
+    def way(cell: Cell) -> None:
+        bought(cell)
+        until_due(cell)
+        for _ in range(steps):
+            assert cell.act()
+        assert cell.act(fault)
+
+    return way
 
 
 def nothing(_cell: Cell) -> None:
@@ -221,7 +220,20 @@ WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
     "checkout": (in_checkout,),
     "checkout, left": (in_checkout,),
     "checkout, bought": (bought,),
-    "checkout completed": (found_bought,),
+    "checkout completed": (found_bought, recurring),
+    "checkout, updating": tuple(
+        lost_in_checkout("checkout_updated", fault, order_amount=100, order_lines=[A])
+        for fault in ("lost before", "lost after", "crashed after")
+    ),
+    "checkout, abandoning": tuple(
+        lost_in_checkout("checkout_abandoned", fault) for fault in ("lost before", "lost after", "crashed after")
+    ),
+    "checkout, completing": tuple(
+        completing(steps, fault) for steps in (1, 2, 3) for fault in ("lost before", "lost after")
+    ),
+    "checkout, in review": (bought_in_review,),
+    "checkout, in review, refused": (bought_in_review,),
+    "checkout, captured at once": (bought_and_captured,),
     "in review": (in_review,),
     "in review, refused": (in_review,),
     "authorized": (placed,),
@@ -252,6 +264,7 @@ WAYS: Final[dict[str, tuple[Callable[[Cell], None], ...]]] = {
         past_expiry(in_checkout),
     ),
     "unknown": (unknown("lost before"), unknown("lost after"), unknown("crashed before"), unknown("crashed after")),
+    "stuck": (stuck("lost before"), stuck("lost after")),
     "blocked": (blocked,),
 }
 
@@ -301,10 +314,12 @@ def follows(cell: Cell, state: str, *, subscription: bool) -> None:
             requesting(cell)
         case "early":
             placing(cell)
-        case "in review" | "in review, refused":
+        case "in review" | "in review, refused" | "checkout, in review" | "checkout, in review, refused":
             cell.rest()
-            cell.klarna.decide("ACCEPTED" if state == "in review" else "REJECTED")
-        case "checkout, starting" | "checkout":
+            cell.klarna.decide("REJECTED" if state.endswith("refused") else "ACCEPTED")
+        case "stuck":
+            a_person_looks(cell)
+        case "checkout, starting" | "checkout" | "checkout, updating":
             started(cell)
             buy(cell)
         case "blocked":

@@ -6,7 +6,7 @@ from .checkouts import started
 from .matrix_rows import (
     ABORT,
     COMPLETE,
-    ENDED,
+    NO_ORDER,
     READ,
     READ_CHECKOUT,
     START_CHECKOUT,
@@ -19,7 +19,11 @@ from .matrix_rows import (
 from .shop import line
 
 CHECKOUT: Final = started(A, purchase_country="GB", purchase_currency="GBP", locale="en-GB")
-_ORDERED: Final = f"in review; in review, refused; authorized; part captured; {ENDED}; cancelled; expired"
+_ORDERED: Final = (
+    "in review; in review, refused; authorized; part captured; captured; captured at once; refunded; released; lapsed; "
+    "closed there; cancelled; expired"
+)
+_COMPLETED: Final = "checkout completed; checkout, in review; checkout, in review, refused; checkout, captured at once"
 
 
 def _by_checkout(ident: str) -> Json:
@@ -36,6 +40,8 @@ PLACED: Final = (
         (
             Row("new; rejected; abandoned", "authorized", COMPLETE),
             Row("checkout; checkout, left; checkout, bought; checkout completed", "order_exists"),
+            Row("checkout, updating; checkout, completing", "order_exists", waits="operation"),
+            Row("checkout, abandoning", "authorized", COMPLETE, waits="operation"),
         ),
         whole=False,
     ),
@@ -46,7 +52,12 @@ PLACED: Final = (
         (
             Row("checkout; checkout, bought", "authorized", COMPLETE),
             Row("checkout, left", "checkout_not_completed", f"{READ_CHECKOUT}; {READ}"),
-            Row("checkout completed", "authorized"),
+            Row("checkout, updating", "authorized", COMPLETE, waits="operation"),
+            Row("checkout, abandoning", "checkout_not_completed", f"{READ_CHECKOUT}; {READ}", waits="operation"),
+            Row("checkout, completing", "authorized", waits="operation"),
+            Row("checkout completed; checkout, in review", "authorized"),
+            Row("checkout, in review, refused", "review_rejected"),
+            Row("checkout, captured at once", "captured"),
         ),
         whole=False,
     ),
@@ -66,13 +77,14 @@ def _of_open(outcome: str, call: str) -> tuple[Row, ...]:
         Row("new", "order_unknown", waits="order"),
         Row("early", "order_exists", waits="order"),
         Row("placing", "order_exists", waits="operation"),
-        Row("checkout, starting", outcome, call, waits="operation"),
+        Row("checkout, starting; checkout, updating", outcome, call, waits="operation"),
         Row("checkout; checkout, left", outcome, call),
         Row("checkout, bought", "READ_ONLY_ORDER", call),
-        Row("checkout completed", "READ_ONLY_ORDER"),
+        Row("checkout, completing", "READ_ONLY_ORDER", waits="operation"),
+        Row(_COMPLETED, "READ_ONLY_ORDER"),
         Row(_ORDERED, "order_exists"),
-        Row("rejected; abandoned", "order_rejected"),
-        Row("unknown", "order_exists", waits="operation"),
+        *NO_ORDER,
+        Row("unknown; stuck", "order_exists", waits="operation"),
         Row("blocked", "order_exists", waits="dead_letter"),
     )
 
@@ -84,11 +96,16 @@ CHECKOUTS: Final = (
         CHECKOUT,
         (
             Row("new; early", "checkout_created", START_CHECKOUT),
-            Row("placing; checkout, starting", "order_exists", waits="operation"),
-            Row("checkout; checkout, left; checkout, bought; checkout completed", "order_exists"),
+            Row(
+                "placing; checkout, starting; checkout, updating; checkout, completing",
+                "order_exists",
+                waits="operation",
+            ),
+            Row(f"checkout; checkout, left; checkout, bought; {_COMPLETED}", "order_exists"),
             Row(_ORDERED, "order_exists"),
             Row("rejected; abandoned", "checkout_created", START_CHECKOUT),
-            Row("unknown", "order_exists", waits="operation"),
+            Row("checkout, abandoning", "checkout_created", START_CHECKOUT, waits="operation"),
+            Row("unknown; stuck", "order_exists", waits="operation"),
             Row("blocked", "order_exists", waits="dead_letter"),
         ),
     ),

@@ -18,6 +18,12 @@ STATES: Final = {
     "checkout, left": "a Checkout order is open; the customer doesn't complete it, and it lapses",
     "checkout, bought": "the customer has completed its Checkout order, which no read has shown yet",
     "checkout completed": "a read has shown that the customer completed its Checkout order; nothing was captured",
+    "checkout, updating": "a Checkout order is open; the response to its update was lost; the customer completes it then",
+    "checkout, abandoning": "a Checkout order is open; the response to its abandonment was lost",
+    "checkout, completing": "a read has shown that the customer completed its Checkout order; the response to what follows was lost",
+    "checkout, in review": "the customer completed its Checkout order, `pending_review`; the review then accepts",
+    "checkout, in review, refused": "the customer completed its Checkout order, `pending_review`; the review then refuses",
+    "checkout, captured at once": "the customer completed its Checkout order, which captured it (`auto_capture`)",
     "in review": "`pending_review`; the review then accepts",
     "in review, refused": "`pending_review`; the review then refuses",
     "authorized": "nothing was captured",
@@ -33,6 +39,7 @@ STATES: Final = {
     "rejected": "by Klarna, its review or the rules, or cancelled before it was placed",
     "abandoned": "its authorization was withdrawn, or its Checkout order was abandoned or has lapsed",
     "unknown": "the response to the capture of a part was lost",
+    "stuck": "a person has to look up the capture of a part whose response was lost, and says then what became of it",
     "blocked": "authorized, with an event that is a dead letter, which is discarded then",
 }
 SUBSCRIPTION_STATES: Final = {
@@ -115,9 +122,12 @@ READ_CHECKOUT: Final = "GET /checkout/v3/orders/{id}"
 COMPLETE: Final = f"{READ_CHECKOUT}; {READ}; POST /acknowledge; {REFERENCES}"
 
 NEVER_PLACED: Final = Row("new; checkout, left", "order_unknown", waits="order")
-NO_ORDER: Final = Row("rejected; abandoned", "order_rejected")
-REFUSED: Final = Row("in review, refused", "order_rejected", waits="review")
-ENDED: Final = "captured; captured at once; refunded; released; lapsed; closed there"
+NO_ORDER: Final = (
+    Row("rejected; abandoned", "order_rejected"),
+    Row("checkout, abandoning", "order_rejected", waits="operation"),
+)
+REFUSED: Final = Row("in review, refused; checkout, in review, refused", "order_rejected", waits="review")
+ENDED: Final = "captured; captured at once; checkout, captured at once; refunded; released; lapsed; closed there"
 PARTS: Final = {"order_lines": [part("A:1")]}
 NEW_ADDRESS: Final = {"given_name": "Ada", "postal_code": "E1 6AN"}
 INFO: Final = {"shipping_info": [{"shipping_company": "DHL", "tracking_number": "1"}]}

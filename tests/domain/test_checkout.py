@@ -6,7 +6,7 @@ import pytest
 from ordersaga.domain import saga
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.outcomes import Send
-from ordersaga.domain.model.results import Succeeded
+from ordersaga.domain.model.results import Rejected, Succeeded
 
 from .checkouts import (
     CHANGED,
@@ -150,6 +150,18 @@ def test_a_refused_repeat_of_abandoning_was_ours_unless_the_customer_has_complet
     read_checkout(story)
     read_order(story)
     assert wrote(story)
+
+
+def test_a_repeat_of_abandoning_that_is_refused_for_another_reason_is_sent_again_until_it_is_known() -> None:
+    story = in_checkout()
+    story.tell("checkout_abandoned", {})
+    lose(story)
+    for _ in range(3):
+        story.wait()
+        assert settled(story, Rejected("NOT_ALLOWED", ("no",), "corr", 403)) == []
+        assert read_checkout(story, complete=False) == []
+    story.wait()
+    assert what(sent(story, "abandon_checkout")) == ["checkout_abandoned"]
 
 
 def test_abandoning_a_checkout_order_that_is_gone_is_done() -> None:

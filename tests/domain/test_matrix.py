@@ -8,7 +8,8 @@ import pytest
 
 from ordersaga.domain.model.events import TYPES, kind_of
 
-from .cells import WAYS, WAYS_OF_SUBSCRIPTIONS, Cell, ended, ways_of
+from .cell import Cell
+from .cells import WAYS, WAYS_OF_SUBSCRIPTIONS, ended, ways_of
 from .matrix import ORDERS, TABLES
 from .matrix_of_changes import SUBSCRIPTIONS
 from .matrix_rows import STATES, SUBSCRIPTION_STATES, WAITS, Row, Table, items
@@ -79,6 +80,12 @@ def test_each_state_can_be_led_to() -> None:
         ("checkout, left", "checkout"),
         ("checkout, bought", "checkout"),
         ("checkout completed", "authorized"),
+        ("checkout, updating", "checkout"),
+        ("checkout, abandoning", "checkout"),
+        ("checkout, completing", "checkout"),
+        ("checkout, in review", "pending_review"),
+        ("checkout, captured at once", "captured"),
+        ("stuck", "authorized"),
         ("in review", "pending_review"),
     ],
 )

@@ -75,12 +75,14 @@ class WholeKlarna(Klarna):
         self.checkouts.orders["bought"] = CheckoutOrder(100, _LINES, START)
         self.buy("bought", START)
 
-    def buy(self, name: str, now: float) -> None:
-        """The customer completes the Checkout order, if it is open."""
+    def buy(self, name: str, now: float, fraud: str = "ACCEPTED", *, auto: bool = False) -> None:
+        """The customer completes the Checkout order, if it is open. `auto`: it is captured at once."""
         order = self.checkouts.orders[name]
         if not (order.complete or order.aborted or order.lapsed(now)):
             order.complete = True
-            self.orders[name] = Account(order.amount, "ACCEPTED", now + 28 * DAY, auto=False, remaining=order.amount)
+            self.orders[name] = Account(order.amount, fraud, now + 28 * DAY, auto, remaining=order.amount)
+            if fraud == "ACCEPTED":
+                self._auto(self.orders[name])
 
     def call(self, call: Call, now: float) -> Result:
         operation = call.operation

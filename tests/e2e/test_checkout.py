@@ -1,10 +1,14 @@
 """Checkout, from the shop's start over the customer's purchase to an order that is shipped, whoever says that it was bought."""
 
+import asyncio
 from collections import Counter
 from typing import Final
 
+from aiohttp import web
+
 from ordersaga_local.outcomes import Told
 from ordersaga_local.process import free_port
+from sandbox.merchant import serving
 
 from .conftest import Opening
 from .play import Json, Play, event, shipped, until
@@ -81,12 +85,12 @@ async def test_a_lost_push_and_lost_answers_lose_no_order(opened: Opening) -> No
 
 
 async def test_a_doubled_push_has_it_read_acknowledged_and_told_once(opened: Opening) -> None:
-    web = {
+    served = {
         "ORDERSAGA_WEB__PORT": str(port := free_port()),
         "ORDERSAGA_WEB__SECRETS": "a-secret-of-the-tests-that-is-long-enough",
         "ORDERSAGA_WEB__BASE_URL": f"http://127.0.0.1:{port}",
     }
-    async with opened(web | SLOW) as play:
+    async with opened(served | SLOW) as play:
         play.service()
         (address,) = [line for line in play.stage.command("notification-urls").split() if "/default/push" in line]
         await play.publish([started("0", f"{address}?klarna_order_id={{checkout.order.id}}")])
@@ -104,6 +108,34 @@ async def test_a_doubled_push_has_it_read_acknowledged_and_told_once(opened: Ope
         assert took(play, "acknowledge") == {"acknowledge": 1}
         attempts = play.sandbox.control(f"deliveries/{push['seq']}")["attempts"]
         assert [one["status"] for one in attempts] == [200, 200, 200]
+
+
+async def test_the_shop_validates_by_our_address_and_a_push_that_it_did_not_ask_for_comes_to_us(
+    opened: Opening,
+) -> None:
+    async with serving() as merchant:
+        port = free_port()
+        settings = {
+            "ORDERSAGA_WEB__PORT": str(port),
+            "ORDERSAGA_WEB__SECRETS": "a-secret-of-the-tests-that-is-long-enough",
+            "ORDERSAGA_WEB__BASE_URL": f"http://127.0.0.1:{port}",
+            "ORDERSAGA_MERCHANTS__DEFAULT__KLARNA__CALLBACKS__VALIDATION__URL": f"{merchant.url}/validation",
+        }
+        async with opened(settings | SLOW) as play:
+            play.service()
+            checkout = started("0")
+            del checkout["data"]["merchant_urls"]["push"]
+            await play.publish([checkout])
+            ident = str((await told(play, "0", "checkout_created")).data["provider_order_id"])
+            purchase = (f"checkout/{ident}", "POST", {"action": "complete"})
+            merchant.answers["/validation"] = web.json_response({"error_type": "approval_failed"}, status=400)
+            assert not (await asyncio.to_thread(play.sandbox.control, *purchase))["completed"]
+            merchant.answers["/validation"] = 200
+            assert (await asyncio.to_thread(play.sandbox.control, *purchase))["completed"]
+            assert [request.query for request in merchant.requests] == [f"klarna_order_id={ident}"] * 2
+            (push,) = [one for one in play.sandbox.control("deliveries")["deliveries"] if one["kind"] == "push"]
+            play.sandbox.control(f"deliveries/{push['seq']}", "POST", {"action": "send"})
+            assert (await told(play, "0", "checkout_completed")).data["provider_order_id"] == ident
 
 
 async def test_what_the_customer_left_is_abandoned_and_what_another_completed_is_refused(opened: Opening) -> None:

@@ -1,9 +1,9 @@
 """A merchant's web server on this machine, to which the sandbox sends deliveries and callbacks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +16,7 @@ class Request:
     path: str
     query: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class Merchant:
@@ -32,7 +33,7 @@ class Merchant:
         return sum(request.path == path for request in self.requests)
 
     async def handle(self, incoming: web.Request) -> web.Response:
-        request = Request(incoming.path, incoming.query_string, await incoming.read())
+        request = Request(incoming.path, incoming.query_string, await incoming.read(), incoming.headers)
         self.requests.append(request)
         self.arrived.set()
         if (hook := self.hooks.get(request.path)) is not None:

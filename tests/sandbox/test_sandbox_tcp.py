@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from ordersaga_sandbox import running
+from ordersaga_local.tls import Certificates
+from ordersaga_sandbox import Tls, running
 
 from .shop import purchase
 
@@ -204,6 +207,27 @@ async def test_a_chunked_empty_object_is_taken_where_no_body_is_expected(http: h
     assert "transfer-encoding" not in answer.headers
 
 
+@pytest.mark.parametrize("junk", [b"{}", b"{}" * 100])
+async def test_a_body_that_a_get_does_not_announce_costs_the_connection_not_the_answer(
+    url: str, http: httpx.AsyncClient, junk: bytes
+) -> None:
+    order = await place(http)
+    reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+    head = f"GET {order} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c2hvcDpzZWNyZXQ=\r\nConnection: keep-alive\r\n\r\n"
+    writer.write(head.encode() + junk)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.count(b"HTTP/1.1") == 1
+    writer.close()
+
+
+async def test_a_request_that_is_not_http_is_a_bad_one(url: str, http: httpx.AsyncClient) -> None:
+    reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+    writer.write(b"{}\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
 async def test_a_body_that_is_too_large_is_answered(http: httpx.AsyncClient) -> None:
     answer = await http.post("/payments/v1/authorizations/sbx-1/order", content=b"x" * 3_000_000)
     assert (answer.status_code, answer.json()["error_code"]) == (413, "REQUEST_TOO_LARGE")
@@ -214,6 +238,28 @@ async def test_places_name_the_address_by_which_we_were_reached(url: str, http: 
     answer = await http.post(f"{order}/captures", json={"captured_amount": 400})
     assert answer.headers["location"].startswith(f"{url}{order}/captures/")
     assert (await http.get(answer.headers["location"])).status_code == 200
+
+
+async def test_over_tls_places_are_https_and_connections_are_dropped_too(tmp_path: Path) -> None:
+    certificates = Certificates.made(tmp_path)
+    trusting = ssl.create_default_context(cafile=certificates.authority)
+    with running(tls=Tls(certificates.server, certificates.key)) as url:
+        assert url.startswith("https://")
+        async with httpx.AsyncClient(base_url=url, auth=CREDENTIALS, verify=trusting) as http:
+            order = await place(http)
+            answer = await http.post(f"{order}/captures", json={"captured_amount": 400})
+            assert answer.headers["location"].startswith(f"{url}{order}/captures/")
+            await fault(http, action="drop_after", times=1)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await http.post(f"{order}/captures", json={"captured_amount": 100})
+            assert await captured(http, order) == 500
+
+
+def test_a_certificate_without_its_key_is_refused() -> None:
+    command = [sys.executable, "-m", "ordersaga_sandbox", "--port", "0", "--certificate", "c.pem"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert process.returncode == 2
+    assert "both --certificate and --key" in process.stderr
 
 
 def _free_port() -> int:

@@ -11,7 +11,7 @@ from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.operating.checking import ReadCall
 from ordersaga.providers.accounts import Account, KlarnaAccount
-from ordersaga.providers.klarna.notifications import FRAUD
+from ordersaga.providers.klarna.notifications import FRAUD, checkout_urls
 from ordersaga.providers.klarna.regions import base_url_of
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
@@ -22,7 +22,9 @@ NotifiedAt = Callable[[Key, str], str]
 
 def accounts_of(settings: Settings) -> dict[AccountKey, Account]:
     return {
-        (name, "klarna"): _klarna_account(merchant.klarna, _notified_at(settings))
+        (name, "klarna"): _klarna_account(
+            merchant.klarna, _notified_at(settings), _checkout_urls(settings, name, merchant.klarna)
+        )
         for name, merchant in settings.merchants.items()
         if merchant.klarna is not None
     }
@@ -41,7 +43,14 @@ def _notified_at(settings: Settings) -> NotifiedAt | None:
     return lambda key, operation_id: addresses.of_operation("klarna", FRAUD, NamedOperation(key, operation_id))
 
 
-def _klarna_account(klarna: Klarna, notified_at: NotifiedAt | None) -> Account:
+def _checkout_urls(settings: Settings, merchant: str, klarna: Klarna) -> Mapping[str, str]:
+    addresses = addresses_of(settings)
+    if addresses is None or settings.web.base_url is None:
+        return {}
+    return checkout_urls(partial(addresses.of, "klarna", merchant), klarna.callbacks.kinds)
+
+
+def _klarna_account(klarna: Klarna, notified_at: NotifiedAt | None, urls: Mapping[str, str]) -> Account:
     return KlarnaAccount(
         username=klarna.username,
         password=klarna.password,
@@ -53,6 +62,7 @@ def _klarna_account(klarna: Klarna, notified_at: NotifiedAt | None) -> Account:
         extend_authorizations=klarna.extend_authorizations,
         ca_file=str(klarna.ca_file) if klarna.ca_file else None,
         notified_at=notified_at,
+        checkout_urls=urls,
     )
 
 

@@ -6,7 +6,7 @@ from ordersaga.cli.output import CommandError
 
 
 def notification_urls() -> None:
-    """Print the addresses for the providers' notifications, one line each. They are secret."""
+    """Print the addresses for the providers' notifications and callbacks, one line each. They are secret."""
     from ordersaga import config
 
     settings = config.load()
@@ -16,5 +16,7 @@ def notification_urls() -> None:
     addresses = addresses_of(settings)
     if addresses is None:
         raise CommandError("ORDERSAGA_WEB__SECRETS is missing: the addresses are derived from it", 2)
-    for merchant in sorted(name for name, one in settings.merchants.items() if one.klarna is not None):
-        sys.stdout.writelines(f"{addresses.of('klarna', merchant, what)}\n" for what in KINDS)
+    accounts = {name: one.klarna for name, one in sorted(settings.merchants.items()) if one.klarna is not None}
+    for merchant, account in accounts.items():
+        kinds = (*KINDS, *account.callbacks.kinds)
+        sys.stdout.writelines(f"{addresses.of('klarna', merchant, what)}\n" for what in kinds)

@@ -10,6 +10,7 @@ from ordersaga import telemetry
 from ordersaga.bus.consumer import Consumer, ConsumerOptions
 from ordersaga.bus.producer import Producer
 from ordersaga.cli.accounts import accounts_of, addresses_of, rulebook_of
+from ordersaga.cli.callbacks import callbacks_of
 from ordersaga.cli.connections import kafka_of
 from ordersaga.config import Settings
 from ordersaga.domain.model.outcomes import CallKind
@@ -71,7 +72,7 @@ class Components:
 def build(
     settings: Settings, store: Store, roles: Collection[Role], web_port: socket.socket | None = None
 ) -> Components:
-    """`web_port`: where notifications come in. ValueError: an account can't be used; it is named."""
+    """`web_port`: where notifications and callbacks come in. ValueError: an account can't be used; it is named."""
     accounts = accounts_of(settings)
     providers = providers_of(accounts)
     gates = gates_of(accounts)
@@ -97,6 +98,8 @@ def build(
         consumer = _consumer(settings, store, intake)
     closing = [producer.close, *(provider.close for provider in providers.values())]
     web = None if web_port is None else _web(settings, store, accounts.keys(), web_port)
+    if web is not None:
+        closing.append(web.close)
     return Components(bulkheads, gates, consumer, worker, settler, relay, web, closing)
 
 
@@ -131,7 +134,8 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
 def _web(settings: Settings, store: Store, accounts: Collection[AccountKey], port: socket.socket) -> Web:
     addresses = addresses_of(settings)
     assert addresses is not None, "a port without secrets is a conflict of the settings"
-    return Web(store, accounts, {"klarna": NotificationKinds(KINDS, order_id_of)}, addresses, port)
+    providers = {"klarna": NotificationKinds(KINDS, order_id_of)}
+    return Web(store, accounts, providers, addresses, port, callbacks_of(settings))
 
 
 def _no_relay() -> None:

@@ -51,6 +51,12 @@ def _is_http(url: str) -> str:
     return url
 
 
+def is_safe(url: str) -> bool:
+    """Whether nobody on the way can read or change what is sent there: with https, or on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
+
+
 File = Annotated[Path, AfterValidator(_is_file)]
 Certificates = Annotated[File, AfterValidator(_holds_certificates)]
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
@@ -58,6 +64,53 @@ HttpUrl = Annotated[str, AfterValidator(_is_http)]
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Callback(Part):
+    """A callback of Checkout by which the shop changes an order."""
+
+    url: HttpUrl
+    """If this callback of Checkout is handed on: the shop's URL for it."""
+    no_reply: Literal["unchanged", "fail"] = "fail"
+    """The answer without a usable reply of the shop: the order's amounts and lines as they are, or 503."""
+
+
+class Validation(Part):
+    """The callback of Checkout by which the shop approves or denies a purchase."""
+
+    url: HttpUrl
+    """If the validation of purchases in Checkout is handed on: the shop's URL for it."""
+    no_reply: Literal["approve", "deny", "fail"] = "fail"
+    """The answer without a usable reply of the shop; `fail` is 503, which leaves it to Klarna: approved, unless the order requires success."""
+    error_type: Literal["address_error", "unsupported_shipping_address", "approval_failed"] = "approval_failed"
+    """Klarna's `error_type` of such a `deny`."""
+    error_text: Annotated[str, Field(min_length=1, max_length=1_000)] = (
+        "The purchase can't be confirmed at the moment. Please try again."
+    )
+    """What the customer reads after such a `deny`."""
+
+
+class Callbacks(Part):
+    """The callbacks of Checkout that are handed on to the shop; each that isn't given is none of ours."""
+
+    validation: Validation | None = None
+    address_update: Callback | None = None
+    shipping_option_update: Callback | None = None
+    country_change: Callback | None = None
+    deadline: Annotated[float, Field(gt=0, lt=3, json_schema_extra=SECONDS)] = 2.0
+    """The total time to hand a callback on and get the shop's reply. Klarna waits for 3 seconds."""
+    required_deadline: Annotated[float, Field(gt=0, lt=10, json_schema_extra=SECONDS)] | None = None
+    """The same for the validation of orders with `require_validate_callback_success`, for which Klarna waits 10 seconds."""
+    slots: Annotated[int, Field(ge=1, le=500)] = 32
+    """Callbacks of this account that a process hands on at once; further ones are answered as without a reply."""
+    ca_file: Certificates | None = None
+    """CA certificates to trust for the shop besides the public ones (PEM)."""
+
+    @property
+    def kinds(self) -> dict[str, Callback | Validation]:
+        """By Klarna's name, those that are given."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: one for name, one in given.items() if isinstance(one, Callback | Validation)}
 
 
 class Klarna(Part):
@@ -85,6 +138,7 @@ class Klarna(Part):
     """Whether an authorization is extended by itself two days before it expires; otherwise an attention is raised."""
     ca_file: Certificates | None = None
     """CA certificates to trust instead of the system's (PEM)."""
+    callbacks: Callbacks = Callbacks()
 
 
 class Merchant(Part):

@@ -31,6 +31,7 @@ from ordersaga.config.parts import (
     Web,
     Worker,
     is_pair,
+    is_safe,
     secrets_in,
 )
 from ordersaga.config.sources import Conflict, Sources
@@ -262,8 +263,18 @@ class Settings(KafkaSettings, StoreSettings):
         for name in ("port", "base_url"):
             if getattr(web, name) is not None and web.secrets is None:
                 yield ("web", "secrets"), f"is missing, as ORDERSAGA_WEB__{name.upper()} is set"
+        for name in self._with_callbacks():
+            if web.secrets is None:
+                yield ("web", "secrets"), f"is missing, as callbacks of merchant {name!r} are set"
+            elif web.base_url is not None and not is_safe(web.base_url):
+                message = f"must begin with https://, as callbacks of merchant {name!r} are set: Klarna calls no other"
+                yield ("web", "base_url"), message
         if web.port and web.port == self.metrics_port:
             yield ("web", "port"), "is the same as ORDERSAGA_METRICS_PORT"
+
+    def _with_callbacks(self) -> list[str]:
+        """The first merchant that has some, if one has: enough to name."""
+        return [name for name, one in self.merchants.items() if one.klarna and one.klarna.callbacks.kinds][:1]
 
     def web_secrets(self) -> list[str]:
         """The first is the current one."""

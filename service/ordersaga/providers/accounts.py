@@ -29,7 +29,7 @@ class Secret(Protocol):
 class KlarnaAccount:
     """One merchant's access to Klarna. `slots`: calls at once; `call_deadline`: seconds in all; `rate_limit`: calls a second.
 
-    All are of one process. `notified_at`: as in `KlarnaTerms`.
+    All are of one process. `notified_at`, `checkout_urls`: as in `KlarnaTerms`.
     """
 
     username: str
@@ -42,6 +42,7 @@ class KlarnaAccount:
     extend_authorizations: bool = False
     ca_file: str | None = None
     notified_at: Callable[[OrderKey, str], str] | None = None
+    checkout_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def leases(self) -> int:
@@ -87,7 +88,9 @@ def _log_breaker(log: LimitedLog, key: Key, kind: CallKind, opened: bool) -> Non
 def _provider(key: Key, account: Account) -> Provider:
     secret = account.password
     password = secret if isinstance(secret, str) else secret.get_secret_value()
-    terms = KlarnaTerms(account.authorization_days, account.extend_authorizations, account.notified_at)
+    terms = KlarnaTerms(
+        account.authorization_days, account.extend_authorizations, account.notified_at, account.checkout_urls
+    )
     try:
         return Klarna(account.username, password, account.base_url, account.slots, terms, ca_file=account.ca_file)
     except ValueError as error:

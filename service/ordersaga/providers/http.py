@@ -93,13 +93,16 @@ class Http:
     def __init__(
         self,
         base_url: str,
-        authorization: str,
+        authorization: str | None,
         connections: int,
         *,
         ca_file: str | None = None,
         most_bytes: int = _MOST_BYTES,
     ) -> None:
-        """`authorization`: the value of the header. `ca_file`: a CA to trust besides the public ones. ValueError: bad URL or file."""
+        """`authorization`: the value of the header; None: there is none. `ca_file`: a CA to trust besides the public ones.
+
+        ValueError: bad URL or file.
+        """
         self._base = _checked(base_url)
         self._context = _context(ca_file)
         self._authorization = authorization
@@ -109,13 +112,21 @@ class Http:
 
     async def send(self, request: Request, deadline: float, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
         """Sends it once and reads the answer, within `deadline` seconds in all."""
+        body = request.body.encode()
+        given = (*headers, ("Content-Type", "application/json")) if body else headers
+        return await self.send_bytes(request.method, request.path, body, deadline, given)
+
+    async def send_bytes(
+        self, method: str, path: str, body: bytes, deadline: float, headers: tuple[tuple[str, str], ...] = ()
+    ) -> Reply:
+        """The same for a body that is passed on as it is. `path`: below the base URL, with the query. Headers: ASCII."""
         if deadline <= 0:
             return NotSent("no_connection")
         trip = _Trip()
         token = _TRIP.set(trip)
         try:
             async with asyncio.timeout(deadline):
-                return await self._exchange(_prepared(self._base, request, headers, deadline))
+                return await self._exchange(_prepared(method, self._base + path, body, headers, deadline))
         except _TooLargeError:
             return Lost("too_large")
         except (httpx.TransportError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
@@ -154,7 +165,7 @@ class Http:
             connector=_OneAttempt(limit=self._connections, keepalive_timeout=_KEEP_ALIVE, ssl=self._context),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
-                "Authorization": self._authorization,
+                **({} if self._authorization is None else {"Authorization": self._authorization}),
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",  # so that the bound on the answer's size is the bound on memory
                 "User-Agent": "ordersaga",
@@ -191,14 +202,14 @@ def _checked(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def _prepared(base: str, request: Request, headers: tuple[tuple[str, str], ...], deadline: float) -> httpx.Request:
+def _prepared(
+    method: str, url: str, body: bytes, headers: tuple[tuple[str, str], ...], deadline: float
+) -> httpx.Request:
     """`stream` instead of `content` keeps httpx from working out headers that aiohttp sets anyway."""
-    body = request.body.encode()
-    given = (*headers, ("Content-Type", "application/json")) if body else headers
     prepared = httpx.Request(
-        request.method,
-        base + request.path,
-        headers=httpx.Headers(list(given), encoding="ascii"),
+        method,
+        url,
+        headers=httpx.Headers(list(headers), encoding="ascii"),
         stream=httpx.ByteStream(body),
         extensions={"timeout": {"pool": deadline * _CONNECT_SHARE}},
     )

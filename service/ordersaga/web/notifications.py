@@ -1,19 +1,20 @@
-"""Takes notifications of providers: each is a hint, which is recorded before it is answered."""
+"""Takes notifications of providers: each is a hint, which is recorded before it is answered. Callbacks come in here, too."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ordersaga import telemetry
 from ordersaga.addresses import OPERATION, PREFIX, Addresses
 from ordersaga.store.hints import NewHint
+from ordersaga.web.body import read_body
+from ordersaga.web.callbacks import Callbacks
 from ordersaga.web.collector import HintCollector
 
 PATH: Final = f"{PREFIX}/{{secret}}/{{provider}}/{{merchant:path}}/{{what}}"
@@ -40,11 +41,13 @@ class Notifications:
         providers: Mapping[str, NotificationKinds],
         addresses: Addresses,
         collector: HintCollector,
+        callbacks: Callbacks,
     ) -> None:
         self._accounts = frozenset(accounts)
         self._providers = providers
         self._addresses = addresses
         self._collector = collector
+        self._callbacks = callbacks
 
     def app(self) -> Starlette:
         app = Starlette(routes=[Route(PATH, self._notified, methods=["POST"])])
@@ -59,11 +62,20 @@ class Notifications:
             kinds is None
             or (merchant, provider) not in self._accounts
             or not self._addresses.accepts(path["secret"], provider, merchant)
-            or what not in kinds.kinds
         ):
             return _answer("", "", "wrong_address", 404)
+        callback = self._callbacks.find((merchant, provider), what)
+        if callback is not None:
+            return await self._callbacks.answer(callback, (merchant, provider), what, request)
+        if what not in kinds.kinds:
+            return _answer("", "", "wrong_address", 404)
+        return await self._take(kinds, provider, merchant, what, request)
+
+    async def _take(
+        self, kinds: NotificationKinds, provider: str, merchant: str, what: str, request: Request
+    ) -> Response:
         try:
-            body = await _body_of(request)
+            body = await read_body(request, LARGEST, _BODY_SECONDS)
             named = kinds.order_id_of(what, body, request.query_params)
         except HTTPException as error:
             return _answer(provider, what, "too_large" if error.status_code == 413 else "too_slow", error.status_code)
@@ -77,20 +89,6 @@ class Notifications:
         if known is None:
             return _answer(provider, what, "not_recorded", 503)
         return _answer(provider, what, "taken" if known else "unknown_order", 200)
-
-
-async def _body_of(request: Request) -> bytes:
-    """Raises HTTPException with 413 or 408."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST:
-                    raise HTTPException(413)
-    except (TimeoutError, ClientDisconnect) as error:
-        raise HTTPException(408) from error
-    return bytes(body)
 
 
 def _answer(provider: str, what: str, result: str, status: int) -> Response:

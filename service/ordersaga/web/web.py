@@ -1,28 +1,33 @@
-"""The role web: takes notifications in, on a port of its own."""
+"""The role web: takes notifications in and hands callbacks on, on a port of its own."""
 
 import asyncio
 import socket
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from ordersaga.addresses import Addresses
+from ordersaga.web.callbacks import Account, AccountCallbacks, Callbacks
 from ordersaga.web.collector import HintCollector, HintStore
 from ordersaga.web.notifications import NotificationKinds, Notifications
 from ordersaga.web.server import Server
 
 
 class Web:
-    """`accounts`: merchants with their providers; `providers`: by name."""
+    """`accounts`: merchants with their providers; `providers`: by name; `callbacks`: of accounts that have some."""
 
     def __init__(
         self,
         store: HintStore,
-        accounts: Collection[tuple[str, str]],
+        accounts: Collection[Account],
         providers: Mapping[str, NotificationKinds],
         addresses: Addresses,
         port: socket.socket,
+        callbacks: Mapping[Account, AccountCallbacks] = MappingProxyType({}),
     ) -> None:
         self._collector = HintCollector(store)
-        self._server = Server(Notifications(accounts, providers, addresses, self._collector).app(), port)
+        self._callbacks = Callbacks(callbacks)
+        notifications = Notifications(accounts, providers, addresses, self._collector, self._callbacks)
+        self._server = Server(notifications.app(), port)
 
     @property
     def port(self) -> int:
@@ -44,3 +49,7 @@ class Web:
     def stop(self) -> None:
         """`run` returns soon after."""
         self._server.stop()
+
+    async def close(self) -> None:
+        """Closes the connections to shops."""
+        await self._callbacks.close()

@@ -26,6 +26,8 @@ class Capture:
     lines: list[Line]
     shipping_info: list[ShippingInfo]
     refunded: int = 0
+    billing_address: Address | None = None
+    """None: the order's."""
 
 
 @dataclass(slots=True, eq=False)

@@ -60,7 +60,7 @@ def capture_view(order: Order, capture: Capture) -> dict[str, Any]:
             "reference": capture.reference,
             "order_lines": capture.lines,
             "refunded_amount": capture.refunded,
-            "billing_address": order.billing_address,
+            "billing_address": capture.billing_address or order.billing_address,
             "shipping_address": order.shipping_address,
             "shipping_info": capture.shipping_info,
         }

@@ -166,8 +166,11 @@ def shows_update(order: Order, operation: Operation, seen: CheckoutSeen | None) 
     return data.order_amount in {UNSET, seen.order_amount} and wanted == shown
 
 
-def shows_abandon(_order: Order, _operation: Operation, seen: CheckoutSeen | None) -> bool:
-    return seen is None or not seen.complete
+def shows_abandon(_order: Order, operation: Operation, seen: CheckoutSeen | None) -> bool | None:
+    """One that isn't completed and is read-only has been abandoned; any other refusal says nothing about it."""
+    if seen is None or seen.complete:
+        return seen is None
+    return True if operation.refused is not None and operation.refused.code == READ_ONLY else None
 
 
 # its completion, which no event asked for

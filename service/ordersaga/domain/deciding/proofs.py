@@ -64,10 +64,11 @@ class ByTokenRead:
 class ByCheckoutRead:
     """A repeat asks for the same again; after the refusal of one, a read of the Checkout order shows whether it took effect.
 
-    `shows`: of what was read, None where the provider has no such Checkout order any more.
+    `shows`: of what was read, None where the provider has no such Checkout order any more. It is None where the read
+    can't tell: then it is sent again.
     """
 
-    shows: Callable[[Order, Operation, CheckoutSeen | None], bool]
+    shows: Callable[[Order, Operation, CheckoutSeen | None], bool | None]
     look_up: str = "the Checkout order at the provider"
 
 

@@ -127,11 +127,15 @@ def _judge_checkout(
     """What was sent last was refused; if the order shows what was asked for, an earlier attempt did it."""
     evidence = spec_of(operation).evidence
     assert isinstance(evidence, ByCheckoutRead)
-    if evidence.shows(builder.order, operation, seen):
+    shown = evidence.shows(builder.order, operation, seen)
+    if shown:
         snippet = {"html_snippet": seen.html_snippet} if seen is not None and seen.html_snippet else {}
         return Succeeded(result=snippet)
     if operation.refused is None:  # a person has it tried again
         builder.replace_current(replace(operation, stage="send", due=builder.now))
+    elif shown is None:
+        builder.replace_current(replace(operation, stage="send", refused=None, due=builder.backoff(operation)))
+        return None
     return operation.refused
 
 

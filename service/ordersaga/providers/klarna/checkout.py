@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
+from msgspec.structs import replace
 
 from ordersaga.domain.model.amounts import line_tax, order_tax
 from ordersaga.domain.model.events import CheckoutUpdated
@@ -18,7 +19,7 @@ from ordersaga.domain.model.fields import Given, LineType, OrderLine
 from ordersaga.domain.model.order import Operation, Order, Request
 from ordersaga.domain.model.results import CheckoutSeen, Result, Succeeded
 from ordersaga.providers.http import Answer
-from ordersaga.providers.klarna import limits
+from ordersaga.providers.klarna import callbacks, limits
 from ordersaga.providers.klarna.limits import Messages
 from ordersaga.providers.klarna.lines import whole
 from ordersaga.providers.klarna.requests import Json, given
@@ -31,8 +32,7 @@ _ORDERS: Final = "/checkout/v3/orders"
 _MOST_AMOUNT: Final = 100_000_000
 _CURRENCY: Final = re.compile("[A-Za-z]{3}")
 _REQUIRED_URLS: Final = ("terms", "checkout", "confirmation", "push")
-_CALLBACKS: Final = ("validation", "shipping_option_update", "address_update", "country_change")
-_URLS: Final = dict.fromkeys((*_REQUIRED_URLS, *_CALLBACKS, "notification", "cancellation_terms"), 2000)
+_URLS: Final = dict.fromkeys((*_REQUIRED_URLS, *callbacks.KINDS, "notification", "cancellation_terms"), 2000)
 _CHANNELS: Final = ("ECOMMERCE", "MOTO", "IN_STORE", "TELESALES")
 _PASSED_ON: Final = (
     "purchase_country",
@@ -72,6 +72,18 @@ def own_path(order: Order, operation: Operation) -> str:
     if order.provider_order_id is None:
         raise ValueError(f"order {order.key.subject!r} has no Checkout order: {operation.type} can't be frozen")
     return checkout_path(order.provider_order_id)
+
+
+def with_urls(data: CheckoutUpdated, ours: Mapping[str, str]) -> CheckoutUpdated:
+    """With these `merchant_urls` where the shop gave none. An update without any leaves those that the order has."""
+    if data.merchant_urls is UNSET:
+        return data
+    return replace(data, merchant_urls={**ours, **data.merchant_urls})
+
+
+def with_required_urls(data: CheckoutUpdated, ours: Mapping[str, str]) -> CheckoutUpdated:
+    """The same, with those alone that Klarna requires: what the shop may leave out if we give it."""
+    return with_urls(data, {name: url for name, url in ours.items() if name in _REQUIRED_URLS})
 
 
 def body_of(data: CheckoutUpdated) -> Json:
@@ -118,7 +130,7 @@ def _urls(urls: Given) -> Messages:
         if not urls.get(name):
             yield f"$.merchant_urls.{name}: is needed in Checkout"
     yield from limits.texts("$.merchant_urls", urls, _URLS)
-    for name in _CALLBACKS:
+    for name in callbacks.KINDS:
         if name in urls and not _is_callback(urls[name]):
             yield f"$.merchant_urls.{name}: a URL with https"
 

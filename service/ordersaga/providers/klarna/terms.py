@@ -1,15 +1,15 @@
 """Klarna's own rules, pure: what it takes, how its requests look, how long it remembers them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from msgspec import UNSET, Struct
 
-from ordersaga.domain.model.events import Data, Placed
+from ordersaga.domain.model.events import CheckoutUpdated, Data, Placed
 from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.order import Key, Operation, OperationType, Order, Request
 from ordersaga.domain.model.results import Snapshot
-from ordersaga.providers.klarna import limits
+from ordersaga.providers.klarna import checkout, limits
 from ordersaga.providers.klarna.operations import cancel_customer_token, create_order
 from ordersaga.providers.klarna.operations.table import LIMITS, OPERATIONS
 
@@ -24,17 +24,21 @@ class KlarnaTerms(Struct, frozen=True):
     """`authorization_days`: the merchant's period, 28 unless agreed otherwise. `extends`: see the port.
 
     `notified_at`: the address for notifications of what an operation, by its id, makes for an order.
+    `checkout_urls`: `merchant_urls` that lead here, for Checkout orders whose shop gives none of its own.
     """
 
     authorization_days: int = 28
     extends: bool = False
     notified_at: Callable[[Key, str], str] | None = None
+    checkout_urls: Mapping[str, str] = {}
 
     whole_lines: ClassVar[bool] = False
     refund_per_capture: ClassVar[bool] = True
     follows_others: ClassVar[bool] = False
 
     def refusals(self, data: Data) -> list[str]:
+        if isinstance(data, CheckoutUpdated):
+            data = checkout.with_required_urls(data, self.checkout_urls)
         return limits.first(message for check in LIMITS.get(type(data), ()) for message in check(data))
 
     def supports(self, operation: OperationType, data: Placed | None = None) -> bool:
@@ -53,6 +57,8 @@ class KlarnaTerms(Struct, frozen=True):
         row = OPERATIONS[operation.type]
         if row.freeze is None:
             raise ValueError(f"order {order.key.subject!r}: {operation.type} is a read, it has no request to freeze")
+        if isinstance(data, CheckoutUpdated):
+            data = checkout.with_urls(data, self.checkout_urls)
         request = row.freeze(after or order, operation, data)
         if row.notified is None or self.notified_at is None:
             return request

@@ -1,0 +1,91 @@
+"""Checks in a program of its own, with a client that others wrote: each check is a test of ours.
+
+The program gets the URL of a sandbox, resets it before each check, and prints a line of JSON after it:
+`{"check": its name, "error": null, or what went wrong}`. The clients are installed when they are needed first, with
+pinned hashes, by the ordinary programs for it and their own settings, into the folder in which Kafka's jars are too.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from ordersaga_local.jars import cache
+
+FOLDER: Final = Path(__file__).parent
+_SECONDS: Final = 300
+_CHECK: Final = re.compile(r"^(?:def check_(\w+)\(|check\(['\"](.+)['\"],)", re.MULTILINE)
+
+
+def checks_of(program: Path) -> list[str]:
+    """The names of its checks, in their order: `def check_NAME(` in Python, `check('NAME',` in JavaScript."""
+    return [python or javascript for python, javascript in _CHECK.findall(program.read_text())]
+
+
+@dataclass(frozen=True)
+class Report:
+    errors: Mapping[str, str | None]
+    output: str
+    """All that was printed, also what isn't a result."""
+
+    @classmethod
+    def of(cls, command: Sequence[str | Path], environment: Mapping[str, str]) -> Self:
+        run = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+        results = [json.loads(line) for line in run.stdout.splitlines() if line.startswith('{"check"')]
+        return cls({one["check"]: one["error"] for one in results}, run.stdout + run.stderr)
+
+    def require(self, check: str) -> None:
+        """Fails unless the check was run and found nothing wrong."""
+        assert check in self.errors, f"it wasn't run:\n{self.output}"
+        error = self.errors[check]
+        assert error is None, error
+
+
+def python_packages(lock: Path) -> Path:
+    """A folder with what the lock names, for PYTHONPATH."""
+    return _installed(
+        f"{lock.stem}-{sys.implementation.cache_tag}",
+        [lock],
+        lambda folder: [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
+            *("--require-hashes", "--target", folder, "--requirement", lock),
+        ],
+    )
+
+
+def node_packages(manifest: Path) -> Path:
+    """A folder with `node_modules`, as the `package-lock.json` beside the manifest names them."""
+    files = [manifest, manifest.with_name("package-lock.json")]
+    return _installed(
+        manifest.parent.name,
+        files,
+        lambda folder: ["npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"],
+    )
+
+
+def _installed(name: str, files: Sequence[Path], command: Callable[[Path], Sequence[str | Path]]) -> Path:
+    """The folder that the command has filled, after the files were copied to it; another folder for other files."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    place = cache() / "clients" / f"{name}-{digest}"
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix="new-") as temporary:
+            fresh = Path(temporary) / "packages"
+            fresh.mkdir()
+            for file in files:
+                shutil.copy(file, fresh)
+            run = subprocess.run(command(fresh), capture_output=True, text=True, timeout=_SECONDS, check=False)
+            assert run.returncode == 0, f"the client can't be installed:\n{run.stdout}{run.stderr}"
+            if not place.exists():
+                fresh.rename(place)
+    return place
