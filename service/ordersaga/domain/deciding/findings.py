@@ -37,8 +37,10 @@ def find_release(order: Order, _operation: Operation, seen: Snapshot, _terms: Te
     return Present(None) if seen.captured_amount == order.captured_amount else "ambiguous"
 
 
-def find_amend(order: Order, operation: Operation, seen: Snapshot, _terms: Terms) -> Finding:
-    """The order's amount is the only trace: an amendment that keeps it can't be recognised."""
+def find_amend(order: Order, operation: Operation, seen: Snapshot, terms: Terms) -> Finding:
+    """By its lines, where they are shown. Else the order's amount is the only trace: one that keeps it can't be recognised."""
+    if seen.lines:
+        return find_change(order, operation, seen, terms)
     if operation.target == order.captured_amount + order.remaining:
         return "ambiguous"
     return Present(None) if seen.order_amount == operation.target else "absent"

@@ -362,7 +362,7 @@ def _taken(
         released_amount=max(released, 0),
         expires_at=seen.expires_at or (builder.terms.expiry(builder.now) if seen.remaining_amount else None),
         at_once=whole or (operation is not None and operation.at_once and seen.fraud_status == "PENDING"),
-        lines=lines.with_ids(counted.lines, seen.lines),
+        lines=lines.with_cancelled(lines.with_ids(counted.lines, seen.lines), seen.lines),
         captures=counted.captures,
         refunds=counted.refunds,
     )
@@ -377,7 +377,7 @@ def differences(order: Order, seen: Snapshot) -> Refusal | None:
     """Where the provider's order differs from the shop's event."""
     if seen.status in {"cancelled", "expired", "closed"}:
         return Refusal(f"order_{seen.status}", (f"the provider's order is {seen.status}",))
-    inconsistencies = []
+    inconsistencies = lines.unlike(order.lines, seen.lines)
     if seen.currency.upper() != order.currency:
         inconsistencies.append(f"$.purchase_currency: {order.currency}, but the provider's order is in {seen.currency}")
     if seen.order_amount != order.order_amount:

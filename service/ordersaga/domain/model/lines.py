@@ -118,12 +118,14 @@ def mark_named(lines: Sequence[Line], positions: Sequence[int], *, named: bool =
 
 
 def with_ids(lines: Sequence[Line], seen: Sequence[LineSeen]) -> tuple[Line, ...]:
-    """The lines with the provider's ids. One that has none yet gets that of a line of its reference, best with its figures."""
+    """The lines with the provider's ids. One that has none yet gets that of a line of its reference: best one with its
+    figures, and one of which nothing was cancelled.
+    """
     if not seen:
         return tuple(lines)
     taken = {line.id for line in lines}
     free: dict[str, list[LineSeen]] = {}
-    for one in seen:
+    for one in sorted(seen, key=lambda one: one.cancelled_quantity > 0):
         if one.id not in taken:
             free.setdefault(one.reference, []).append(one)
     known = {one.id for one in seen}
@@ -138,8 +140,32 @@ def with_ids(lines: Sequence[Line], seen: Sequence[LineSeen]) -> tuple[Line, ...
     return tuple(replace(line, id=named.get(i, "")) for i, line in enumerate(lines))
 
 
+def unlike(lines: Sequence[Line], seen: Sequence[LineSeen]) -> list[str]:
+    """The lines that the provider's order lacks, or has with other figures; where it shows none, none is."""
+    there = {one.id: (one.quantity, one.total) for one in seen}
+    return [
+        f"$.order_lines[{position}]: the provider's order has no line {line.reference!r} with these figures"
+        for position, line in enumerate(with_ids(lines, seen))
+        if seen and there.get(line.id) != (line.quantity, line.total)
+    ]
+
+
+def with_cancelled(lines: Sequence[Line], seen: Sequence[LineSeen]) -> tuple[Line, ...]:
+    """The lines, which have the provider's ids, with what was cancelled of them there."""
+    there = {one.id: one for one in seen}
+    return tuple(
+        replace(line, cancelled_quantity=shown.cancelled_quantity, cancelled=shown.cancelled)
+        if (shown := there.get(line.id)) is not None
+        else line
+        for line in lines
+    )
+
+
 def carried_over(old: Sequence[Line], new: Sequence[OrderLine]) -> tuple[Line, ...]:
-    """Amended lines with what was captured and refunded of the old ones, by reference."""
+    """Amended lines with what was captured and refunded of the old ones, by reference.
+
+    A line keeps the provider's id as long as it keeps its type, unless a part of it was cancelled, which isn't carried over.
+    """
     counted: dict[str, list[int]] = {}
     named = {line.reference for line in old if line.named}
     for line in old:
@@ -147,16 +173,17 @@ def carried_over(old: Sequence[Line], new: Sequence[OrderLine]) -> tuple[Line, .
         for i, value in enumerate((line.captured_quantity, line.captured, line.refunded_quantity, line.refunded)):
             sums[i] += value
     places: dict[str, list[int]] = {}
-    ids: dict[str, list[str]] = {}
+    ids: dict[tuple[str, str], list[str]] = {}
     for line in reversed(old):
-        ids.setdefault(line.reference, []).append(line.id)
+        if not line.cancelled_quantity:
+            ids.setdefault((line.reference, line.type), []).append(line.id)
     for i, given in enumerate(new):
         places.setdefault(given.reference, []).append(i)
     lines = [
         replace(
             line_of(line),
             named=line.reference in named,
-            id=ids[line.reference].pop() if ids.get(line.reference) else "",
+            id=same.pop() if (same := ids.get((line.reference, line.type))) else "",
         )
         for line in new
     ]

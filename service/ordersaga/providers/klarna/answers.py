@@ -18,7 +18,6 @@ specifically" (older documentation): codes of success vary by region.
 """
 
 import re
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, assert_never
 
 import msgspec
@@ -27,14 +26,11 @@ from msgspec import Struct
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.providers.http import Answer, Lost, NotSent, Reply
 from ordersaga.providers.klarna.operation import KlarnaOperation
+from ordersaga.providers.wording import pause, told
 
 Meaning = Literal["succeeded", "rejected", "unauthorized", "too_many_requests", "uncertain"]
 
 _MEANINGS: Final[dict[int, Meaning]] = {401: "unauthorized", 408: "uncertain", 429: "too_many_requests"}
-_MOST_MESSAGES: Final = 10
-_MOST_CHARACTERS: Final = 500
-_MOST_PAUSE: Final = 3_600.0
-_EMAIL: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _ID: Final = re.compile(r"[!-~]{1,255}")
 _PAUSES: Final = ("retry-after", "x-ratelimit-reset", "ratelimit-reset")
@@ -80,7 +76,7 @@ def _answered(operation: KlarnaOperation, answer: Answer, now: float) -> Result:
         case "unauthorized":
             return Retryable("unauthorized", None, correlation_id, answer.status)
         case "too_many_requests":
-            return Retryable("too_many_requests", _pause(answer, now), correlation_id, answer.status)
+            return Retryable("too_many_requests", pause(answer, _PAUSES, now), correlation_id, answer.status)
         case "uncertain":
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
             return _uncertain(operation, reason, correlation_id, answer.status)
@@ -145,12 +141,7 @@ def _code(answer: Answer, error: _Error) -> str:
 
 
 def _messages(error: _Error) -> tuple[str, ...]:
-    """Klarna's own words, cut, without what looks like an e-mail address."""
-    given = error.error_messages if isinstance(error.error_messages, list) else [error.error_messages]
-    texts = [message for message in given if isinstance(message, str)]
-    return tuple(
-        _EMAIL.sub("[e-mail]", message[: 2 * _MOST_CHARACTERS])[:_MOST_CHARACTERS] for message in texts[:_MOST_MESSAGES]
-    )
+    return told(error.error_messages if isinstance(error.error_messages, list) else [error.error_messages])
 
 
 def _correlation_id(answer: Answer, error: _Error) -> str | None:
@@ -158,23 +149,3 @@ def _correlation_id(answer: Answer, error: _Error) -> str | None:
         if isinstance(given, str) and _CODE.fullmatch(given):
             return given
     return None
-
-
-def _pause(answer: Answer, now: float) -> float | None:
-    """Seconds to wait, by the first header that says so: a number of seconds, a time of the epoch, or an HTTP date."""
-    for name in _PAUSES:
-        given = answer.headers.get(name, "").partition(";")[0].strip()
-        seconds = _seconds(given, now) if given else None
-        if seconds is not None:
-            return min(max(seconds, 0.0), _MOST_PAUSE)
-    return None
-
-
-def _seconds(given: str, now: float) -> float | None:
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", given):
-        seconds = float(given)
-        return seconds - now if seconds > 1e9 else seconds
-    try:
-        return parsedate_to_datetime(given).timestamp() - now
-    except (ValueError, TypeError, OverflowError):
-        return None

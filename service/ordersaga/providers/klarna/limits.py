@@ -4,17 +4,32 @@ Sources: the OpenAPI documents of Klarna Payments v1 and Order Management v1; wh
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import UNSET, UnsetType
 
 from ordersaga.domain.model.fields import Given, OrderLine, PartLines
 from ordersaga.providers.klarna.lines import MOST_LINES
+from ordersaga.providers.limits import MOST_MESSAGES, Messages, first, path_segment, pattern, rate, text, texts
 
-Messages = Iterator[str]
+__all__ = [
+    "COUNTRY",
+    "LOCALE",
+    "MOST_AMOUNT",
+    "MOST_MESSAGES",
+    "Messages",
+    "address",
+    "amount",
+    "first",
+    "order_lines",
+    "part_lines",
+    "path_segment",
+    "pattern",
+    "rate",
+    "text",
+    "texts",
+]
 
-MOST_MESSAGES: Final = 100
 MOST_AMOUNT: Final = 200_000_000
 _MAY_BE_NEGATIVE: Final = frozenset({"discount", "gift_card", "store_credit"})
 COUNTRY: Final = re.compile("[A-Za-z]{2}")
@@ -42,13 +57,6 @@ _PRODUCT: Final = {
     "color": 64,
     "size": 64,
 }
-
-
-def first(messages: Iterable[str]) -> list[str]:
-    """At most `MOST_MESSAGES` of them, and how many more there are."""
-    told = list(messages)
-    more = len(told) - MOST_MESSAGES
-    return [*told[:MOST_MESSAGES], f"and {more} more"] if more > 0 else told
 
 
 def order_lines(lines: tuple[OrderLine, ...]) -> Messages:
@@ -126,34 +134,6 @@ def address(path: str, given: Given | UnsetType) -> Messages:
     yield from pattern(f"{path}.country", given.get("country", UNSET), COUNTRY)
 
 
-def texts(path: str, given: Given | UnsetType, limits: Mapping[str, int]) -> Messages:
-    if given is UNSET:
-        return
-    for name, most in limits.items():
-        yield from text(f"{path}.{name}", given.get(name, UNSET), most)
-
-
-def text(path: str, value: str | UnsetType, most: int, least: int = 0) -> Messages:
-    if value is not UNSET and not least <= len(value) <= most:
-        yield f"{path}: {len(value)} characters, {f'{least} to' if least else 'at most'} {most}"
-
-
-def pattern(path: str, value: str | UnsetType, pattern: re.Pattern[str]) -> Messages:
-    if value is not UNSET and not pattern.fullmatch(value):
-        yield f"{path}: must match ^{pattern.pattern}$"
-
-
-def path_segment(path: str, value: str | UnsetType) -> Messages:
-    """It becomes part of a URL's path, where dots alone would lead elsewhere."""
-    if value is not UNSET and value in {".", ".."}:
-        yield f"{path}: not an id"
-
-
 def amount(path: str, value: int | UnsetType) -> Messages:
     if value is not UNSET and value > MOST_AMOUNT:
         yield f"{path}: at most {MOST_AMOUNT}"
-
-
-def rate(path: str, value: int) -> Messages:
-    if not 0 <= value <= 10_000:
-        yield f"{path}: 0 to 10000"
