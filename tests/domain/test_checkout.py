@@ -152,8 +152,9 @@ def test_a_refused_repeat_of_abandoning_was_ours_unless_the_customer_has_complet
     assert wrote(story)
 
 
-def test_abandoning_a_checkout_order_that_is_gone_is_done() -> None:
+def test_abandoning_a_checkout_order_that_is_gone_is_done_if_no_order_came_of_it() -> None:
     story = abandoning_twice()
+    assert settled(story, NOT_FOUND) == []
     assert what(settled(story, NOT_FOUND)) == ["checkout_abandoned"]
 
 

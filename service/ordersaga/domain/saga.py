@@ -6,13 +6,13 @@
 from msgspec.structs import replace
 
 from ordersaga.domain import operations
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
 from ordersaga.domain.model.events import Amended, Cause, CheckoutUpdated, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.model.results import Result, Retryable
+from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByRepeating, ByTokenRead
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
@@ -181,9 +181,8 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
             refreshing.warn_of_expiry(builder)
         evidence.give_up(builder)
         return _advanced(builder)
-    if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
-        refreshing.warn_of_another(builder, other)
-        result = Retryable("read_of_another_order")
+    if isinstance(call, Read):
+        result = refreshing.of_this_order(builder, result)
     if operation is None:
         refreshing.refreshed(builder, result)
         return _advanced(builder)
@@ -238,7 +237,9 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 def _decide_one(builder: DecisionBuilder) -> bool:
     """Decides the first event that can be; False: none can."""
     if builder.order.operations:
-        return False
+        if not operations.makes_room(builder.order):
+            return False
+        completing.put_aside(builder, builder.order.operations[0])
     for pending in builder.order.pending:
         if builder.still_waits(pending):
             continue
