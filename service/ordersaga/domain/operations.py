@@ -36,7 +36,6 @@ from ordersaga.domain.deciding.proofs import (
     NoEvidence,
 )
 from ordersaga.domain.model.events import (
-    TYPES,
     AddressChanged,
     Amended,
     AuthorizationAbandoned,
@@ -57,7 +56,7 @@ from ordersaga.domain.model.events import (
     Shipped,
     TrackingAdded,
 )
-from ordersaga.domain.model.order import Operation, OperationType, Order, Pending, Refusal
+from ordersaga.domain.model.order import Operation, OperationType, Pending, Refusal
 from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.domain.model.results import Rejected, Succeeded
 
@@ -388,16 +387,6 @@ def spec_of(operation: Operation) -> OperationSpec:
 
 def gives_way(operation: Operation) -> bool:
     return operation.is_own and spec_of(operation).gives_way
-
-
-def makes_room(order: Order) -> bool:
-    """Does the operation under way wait for the customer, while an event waits that needn't?"""
-    operation = order.operations[0]
-    if not spec_of(operation).gives_room or operation.stage == "stuck" or order.blocked:
-        return False
-    if operation.id not in order.details.waiting:  # it was begun by an older version
-        return False
-    return any(DECIDED_BY[TYPES[pending.cause.type]].takes_room for pending in order.pending)
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:

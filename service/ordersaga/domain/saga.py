@@ -9,7 +9,7 @@ from ordersaga.domain import operations
 from ordersaga.domain.deciding import completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
-from ordersaga.domain.model.events import Amended, Cause, CheckoutUpdated, Data, Event, Placed
+from ordersaga.domain.model.events import TYPES, Amended, Cause, CheckoutUpdated, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
 from ordersaga.domain.model.results import Result
@@ -237,7 +237,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 def _decide_one(builder: DecisionBuilder) -> bool:
     """Decides the first event that can be; False: none can."""
     if builder.order.operations:
-        if not operations.makes_room(builder.order):
+        if not _makes_room(builder.order):
             return False
         completing.put_aside(builder, builder.order.operations[0])
     for pending in builder.order.pending:
@@ -254,6 +254,16 @@ def _decide_one(builder: DecisionBuilder) -> bool:
         else:
             return True
     return False
+
+
+def _makes_room(order: Order) -> bool:
+    """Does the operation under way wait for the customer, while an event waits that needn't?"""
+    operation = order.operations[0]
+    if not operations.spec_of(operation).gives_room or operation.stage == "stuck" or order.blocked:
+        return False
+    if operation.id not in order.details.waiting:  # it was begun by an older version
+        return False
+    return any(operations.DECIDED_BY[TYPES[pending.cause.type]].takes_room for pending in order.pending)
 
 
 def _decide(builder: DecisionBuilder, pending: Pending) -> None:

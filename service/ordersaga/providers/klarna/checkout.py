@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct
 
 from ordersaga.domain.model.amounts import line_tax, order_tax
-from ordersaga.domain.model.events import CheckoutUpdated
+from ordersaga.domain.model.events import CheckoutStarted, CheckoutUpdated, Data
 from ordersaga.domain.model.fields import Given, LineType, OrderLine
 from ordersaga.domain.model.order import Operation, Order, Request
 from ordersaga.domain.model.results import CheckoutSeen, Result, Succeeded
@@ -21,7 +21,7 @@ from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna import limits
 from ordersaga.providers.klarna.limits import Messages
 from ordersaga.providers.klarna.lines import whole
-from ordersaga.providers.klarna.requests import Json, given
+from ordersaga.providers.klarna.requests import Json, encode, given
 
 ADVICE: Final = {
     "READ_ONLY_ORDER": "the customer has completed it: it is an order now, to be amended or cancelled as such",
@@ -56,10 +56,6 @@ _PASSED_ON: Final = (
 )
 
 
-def collection_path() -> str:
-    return _ORDERS
-
-
 def checkout_path(checkout_order_id: str) -> str:
     return f"{_ORDERS}/{quote(checkout_order_id, safe='')}"
 
@@ -74,7 +70,15 @@ def own_path(order: Order, operation: Operation) -> str:
     return checkout_path(order.provider_order_id)
 
 
-def body_of(data: CheckoutUpdated) -> Json:
+def freeze(order: Order, operation: Operation, data: Data | None) -> Request:
+    """Of a new Checkout order, or of an update of the one that there is."""
+    assert isinstance(data, CheckoutUpdated)
+    if not isinstance(data, CheckoutStarted):
+        return Request("POST", own_path(order, operation), encode(_body(data)))
+    return Request("POST", _ORDERS, encode({"merchant_reference1": order.key.subject, **_body(data)}))
+
+
+def _body(data: CheckoutUpdated) -> Json:
     """What the event gives; with lines, each has its tax, and the order their sum."""
     body = given(data, _PASSED_ON)
     if data.order_tax_amount is not UNSET:
