@@ -7,7 +7,7 @@ import pytest
 
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.outcomes import Outcome, Read
-from ordersaga.domain.model.results import CaptureSeen, Rejected, Succeeded
+from ordersaga.domain.model.results import CaptureSeen, Rejected, ShippingSeen, Succeeded
 from ordersaga.domain.uncertainty import manual
 
 from .checkouts import (
@@ -26,8 +26,8 @@ from .checkouts import (
     settled,
     started,
 )
-from .shop import Story, line, order_of, what
-from .uncertain import told
+from .shop import Json, Story, line, order_of, what
+from .uncertain import lose, told
 
 DENIED = Rejected("NOT_ALLOWED", ("no",), "corr", 403)
 SHIPPING = line("S", 1, 30, type="shipping_fee")
@@ -92,6 +92,75 @@ def test_a_placed_with_the_amount_alone_takes_the_lines_of_checkout() -> None:
     sent(story, "acknowledge")
     sent(story, "set_references")
     assert [(one.reference, one.total) for one in story.order.lines] == [("A", 100), ("S", 30)]
+
+
+def test_lines_alone_name_the_amount_of_a_placed() -> None:
+    story = in_checkout()
+    by_checkout(story, order_lines=[A, B])
+    read_checkout(story)
+    assert told(read_order(story)) == ("attention_required", False, "books_differ")
+    story = completed()
+    assert told(by_checkout(story, order_lines=[A, B])) == ("rejected", True, "amounts_do_not_add_up")
+
+
+OFFERED: list[Json] = [{"id": "home", "name": "Home", "price": 30}, {"id": "box", "name": "Box", "price": 0}, {"id": 7}]
+HOME = ShippingSeen("home", 30)
+
+
+def bought_with(story: Story, shipping: ShippingSeen, amount: int = 130) -> list[Outcome]:
+    read_checkout(story, order_amount=amount, lines=seen_lines(A, SHIPPING), shipping=shipping)
+    return read_order(story, order_amount=amount, remaining_amount=amount)
+
+
+def test_the_shipping_option_that_the_customer_chose_is_part_of_what_the_shop_sent() -> None:
+    story = in_checkout(shipping_options=OFFERED)
+    story.wait()
+    assert bought_with(story, HOME) == []
+    sent(story, "acknowledge")
+    assert what(sent(story, "set_references")) == ["checkout_completed"]
+    assert [(one.reference, one.total) for one in story.order.lines] == [("A", 100), ("S", 30)]
+    assert story.order.order_amount == 130
+
+
+def test_a_placed_without_an_amount_takes_it_as_well() -> None:
+    story = in_checkout(shipping_options=OFFERED)
+    by_checkout(story)
+    assert bought_with(story, HOME) == []
+    sent(story, "acknowledge")
+    assert what(sent(story, "set_references")) == ["authorized"]
+
+
+@pytest.mark.parametrize(
+    ("shipping", "amount"), [(ShippingSeen("home", 29), 129), (ShippingSeen("drone", 30), 130), (HOME, 131)]
+)
+def test_another_price_option_or_sum_than_the_shop_offered_differs(shipping: ShippingSeen, amount: int) -> None:
+    story = in_checkout(shipping_options=OFFERED)
+    story.wait()
+    assert told(bought_with(story, shipping, amount)) == ("attention_required", False, "books_differ")
+
+
+def test_the_amount_of_a_placed_says_all_of_it() -> None:
+    story = in_checkout(shipping_options=OFFERED)
+    by_checkout(story, order_amount=100, order_lines=[A])
+    assert told(bought_with(story, HOME)) == ("attention_required", False, "books_differ")
+
+
+def test_an_update_may_take_the_options_away() -> None:
+    story = in_checkout(shipping_options=OFFERED)
+    story.tell("checkout_updated", {"shipping_options": []})
+    sent(story, "update_checkout", CHANGED)
+    story.wait()
+    assert told(bought_with(story, HOME)) == ("attention_required", False, "books_differ")
+
+
+def test_a_chosen_option_does_not_hide_an_update_whose_answer_was_lost() -> None:
+    story = in_checkout(shipping_options=OFFERED)
+    story.tell("checkout_updated", {"order_amount": 130, "order_lines": [A, B]}, "updated")
+    lose(story)
+    story.wait()
+    settled(story, READ_ONLY)
+    shown = seen_lines(A, B, SHIPPING)
+    assert what(read_checkout(story, order_amount=160, lines=shown, shipping=HOME)) == ["checkout_updated"]
 
 
 def test_a_claim_in_another_currency_says_so() -> None:

@@ -4,7 +4,7 @@ Nobody can complete a Checkout order without its snippet, and one that isn't com
 by reading it: see `completing`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -43,7 +43,13 @@ def decide_start(builder: DecisionBuilder, pending: Pending, data: CheckoutStart
     builder.turn_to_able("create_checkout")
     builder.drop(pending)
     old = builder.order
-    details = replace(old.details, lines=data.order_lines, requests={}, references=_references(old, data))
+    details = replace(
+        old.details,
+        lines=data.order_lines,
+        requests={},
+        references=_references(old, data),
+        shipping=_offered(data.shipping_options),
+    )
     builder.order = Order(
         old.key,
         provider=old.provider,
@@ -64,6 +70,16 @@ def _references(order: Order, data: CheckoutUpdated) -> dict[str, str]:
     if not isinstance(data, CheckoutStarted):
         known |= order.details.references
     return known | {name: given for name in _REFERENCES if (given := getattr(data, name)) is not UNSET}
+
+
+def _offered(options: Any) -> dict[str, int]:
+    """Their prices by id; the rest of them is the provider's to check."""
+    given = [one for one in options if isinstance(one, dict)] if isinstance(options, list) else []
+    return {
+        ident: price
+        for one in given
+        if isinstance(ident := one.get("id"), str) and type(price := one.get("price")) is int
+    }
 
 
 def created(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
@@ -110,6 +126,8 @@ def updated(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
     order, data = builder.order, builder.data_kept(operation)
     assert isinstance(data, CheckoutUpdated)
     details = replace(order.details, references=_references(order, data))
+    if data.shipping_options is not UNSET:
+        details = replace(details, shipping=_offered(data.shipping_options))
     if data.order_lines is not UNSET:
         details = replace(details, lines=data.order_lines)
         builder.change(lines=tuple(lines.line_of(line) for line in data.order_lines))
@@ -143,6 +161,8 @@ def shows_update(order: Order, operation: Operation, seen: CheckoutSeen | None) 
         return False
     wanted = [(line.reference, line.quantity, line.total_amount) for line in data.order_lines]
     shown = [(line.reference, line.quantity, line.total_amount) for line in seen.lines]
+    if seen.shipping is not None and wanted == shown[:-1] and shown[-1][2] == seen.shipping.price:
+        return data.order_amount in {UNSET, seen.order_amount - seen.shipping.price}
     return data.order_amount in {UNSET, seen.order_amount} and wanted == shown
 
 

@@ -100,7 +100,8 @@ def _again(builder: DecisionBuilder, operation: Operation) -> None:
 
 def confirm(builder: DecisionBuilder, cause: Cause, expected: int | None, seen: CheckoutSeen | None) -> None:
     """Reads the order that came of it. `seen` None: it shows, if there is one, that the Checkout order was completed."""
-    if seen is not None and not _accounts_for(builder.order, seen):
+    expected = _with_shipping(builder.order, expected, seen)
+    if seen is not None and not _accounts_for(builder.order, expected, seen):
         builder.change(
             lines=tuple(lines.line_of(line) for line in seen.lines),
             details=replace(builder.order.details, lines=seen.lines),
@@ -112,12 +113,19 @@ def confirm(builder: DecisionBuilder, cause: Cause, expected: int | None, seen: 
     builder.keep(operation, msgspec.json.encode(result))
 
 
-def _accounts_for(order: Order, seen: CheckoutSeen) -> bool:
-    """Do the shop's lines make up the order's amount? If it named that amount alone, the lines are those of Checkout."""
+def _with_shipping(order: Order, expected: int | None, seen: CheckoutSeen | None) -> int | None:
+    """The provider adds the shipping option that the customer chose of those that the shop offered, at the shop's price."""
+    chosen = None if seen is None else seen.shipping
+    if seen is None or chosen is None or expected is None or order.details.shipping.get(chosen.id) != chosen.price:
+        return expected
+    return seen.order_amount if seen.order_amount == expected + chosen.price else expected
+
+
+def _accounts_for(order: Order, expected: int | None, seen: CheckoutSeen) -> bool:
+    """Do the lines that we know make up the amount? If the shop named that alone, the lines are those of Checkout."""
     if not order.details.lines:
         return False
-    ours = sum(line.total for line in order.lines)
-    return ours == order.order_amount or order.order_amount != seen.order_amount
+    return expected != seen.order_amount or sum(line.total for line in order.lines) == expected
 
 
 def unconfirmed(builder: DecisionBuilder, operation: Operation, refusal: Rejected) -> None:

@@ -82,7 +82,8 @@ def _complete_checkout(builder: DecisionBuilder, pending: Pending, data: Placed,
     order = builder.order
     expected = claiming.amount_of(data)
     references = {_REFERENCE: order.key.subject} if known is None else known.details.references
-    details = replace(order.details, references=references | claiming.references_of(data))
+    shipping = order.details.shipping if known is not None and expected is None else {}  # an amount says all of it
+    details = replace(order.details, references=references | claiming.references_of(data), shipping=shipping)
     if known is not None and expected is None:
         expected = known.order_amount
     if known is not None and not data.order_lines:

@@ -16,7 +16,7 @@ from ordersaga.domain.model.amounts import line_tax, order_tax
 from ordersaga.domain.model.events import CheckoutStarted, CheckoutUpdated, Data
 from ordersaga.domain.model.fields import Given, LineType, OrderLine
 from ordersaga.domain.model.order import Operation, Order, Request
-from ordersaga.domain.model.results import CheckoutSeen, Result, Succeeded
+from ordersaga.domain.model.results import CheckoutSeen, Result, ShippingSeen, Succeeded
 from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna import limits
 from ordersaga.providers.klarna.limits import Messages
@@ -138,7 +138,7 @@ def _is_callback(url: str) -> bool:
 
 
 class _Changed(Struct):
-    order_id: Annotated[str, Meta(min_length=1, max_length=255)]
+    order_id: Annotated[str, Meta(max_length=255, pattern=r"^(?!\.{1,2}$)[!-~]+$")]  # it becomes part of a URL's path
     html_snippet: str = ""
 
 
@@ -159,6 +159,11 @@ class _Line(Struct):
     product_identifiers: dict[str, Any] | None = None
 
 
+class _Shipping(Struct):
+    id: str = ""
+    price: int = 0
+
+
 class _Seen(Struct):
     order_id: str
     status: str
@@ -167,6 +172,7 @@ class _Seen(Struct):
     order_lines: list[_Line]
     html_snippet: str | None = None
     recurring_token: str | None = None
+    selected_shipping_option: _Shipping | None = None
 
 
 _CHANGED: Final = msgspec.json.Decoder(_Changed)
@@ -203,6 +209,7 @@ def seen(answer: Answer, correlation_id: str | None) -> Result:
     status = _STATUSES.get(order.status.lower())
     if status is None:
         raise msgspec.ValidationError("an unknown status of a Checkout order")
+    chosen = order.selected_shipping_option
     found = CheckoutSeen(
         provider_id=order.order_id,
         complete=status == "complete",
@@ -211,6 +218,7 @@ def seen(answer: Answer, correlation_id: str | None) -> Result:
         lines=tuple(_line(line) for line in order.order_lines),
         html_snippet=order.html_snippet or "",
         customer_token=order.recurring_token or "",
+        shipping=None if chosen is None else ShippingSeen(chosen.id, chosen.price),
     )
     return Succeeded(correlation_id=correlation_id, checkout=found)
 
