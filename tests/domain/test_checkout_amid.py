@@ -207,6 +207,19 @@ def test_the_same_of_an_order_that_was_taken_over() -> None:
     assert what(story.shipped()) == ["shipment_recorded"]
 
 
+def test_a_part_that_another_hand_took_during_the_review_is_told_as_such() -> None:
+    story = Story(eager=False)
+    story.tell("placed", order_of(A) | {"payment": {"provider": "klarna", "order_id": "order-1"}})
+    story.seen(fraud_status="PENDING")
+    story.wait()
+    taken = (CaptureSeen("capture-9", 50),)
+    outcomes = story.seen(
+        fraud_status="ACCEPTED", status="part_captured", captured_amount=50, remaining_amount=50, captures=taken
+    )
+    assert what(outcomes) == ["reconciled", "authorized"]
+    assert (story.order.status, story.order.captured_amount) == ("part_captured", 50)
+
+
 # events amid the wait for the customer
 
 

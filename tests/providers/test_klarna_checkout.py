@@ -243,3 +243,9 @@ async def test_the_reads_are_of_checkout_and_then_of_order_management() -> None:
 def test_a_push_names_its_order_unless_the_placeholder_was_not_replaced() -> None:
     assert notifications.order_id_of("push", b"", {"klarna_order_id": ORDER_ID}) == ORDER_ID
     assert notifications.order_id_of("push", b"", {"klarna_order_id": "{checkout.order.id}"}) is None
+
+
+@pytest.mark.parametrize("kind", ["acknowledge", "set_references"])
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_any_success_ends_what_no_read_could_show(kind: OperationType, status: int) -> None:
+    assert answered(kind, status) == Succeeded()

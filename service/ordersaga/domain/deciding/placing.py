@@ -316,11 +316,13 @@ def adopt_movements(builder: DecisionBuilder, seen: Snapshot) -> None:
 def taken_with_review(builder: DecisionBuilder, seen: Snapshot) -> dict[str, Any]:
     """Money that was taken as the review accepted the order. Returns the result for the shop."""
     order = builder.order
-    if not _adopted(builder, seen):
+    if order.captured_amount or not 0 < seen.captured_amount == order.order_amount:
+        adopt_movements(builder, seen)
         return {}
-    builder.change(at_once=not order.captured_amount and seen.captured_amount == seen.order_amount)
+    _adopted(builder, seen)
+    builder.change(at_once=True)
     captures = builder.order.captures
-    return {"capture_id": captures[0].id} if builder.order.at_once and len(captures) == 1 else {}
+    return {"capture_id": captures[0].id} if len(captures) == 1 else {}
 
 
 def _adopted(builder: DecisionBuilder, seen: Snapshot) -> bool:
