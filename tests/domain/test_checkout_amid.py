@@ -103,6 +103,47 @@ def test_lines_alone_name_the_amount_of_a_placed() -> None:
     assert told(by_checkout(story, order_lines=[A, B])) == ("rejected", True, "amounts_do_not_add_up")
 
 
+def differing() -> Story:
+    """A `placed` gave another amount than the customer completed."""
+    story = in_checkout()
+    by_checkout(story, name="wrong", order_amount=50, order_lines=[line("A", 1, 50)])
+    read_checkout(story)
+    assert told(read_order(story)) == ("attention_required", False, "books_differ")
+    assert story.waits_for_a_person()
+    return story
+
+
+def test_a_placed_that_corrects_another_one_needs_no_person() -> None:
+    story = differing()
+    assert told(by_checkout(story, name="right", order_amount=100, order_lines=[A])) == (
+        "rejected",
+        True,
+        "amounts_do_not_add_up",
+    )
+    assert [one.what for one in story.finals("wrong")] == ["rejected"]
+    read_checkout(story)
+    read_order(story)
+    sent(story, "acknowledge")
+    assert what(sent(story, "set_references")) == ["authorized"]
+    assert not story.order.attentions
+
+
+def test_another_way_of_payment_or_event_corrects_nothing() -> None:
+    story = differing()
+    assert by_checkout(story, "checkout-9", name="other") == []
+    assert story.placed(A) == []
+    assert story.tell("checkout_abandoned", {}) == []
+    assert story.waits_for_a_person()
+
+
+def test_what_our_own_code_has_stopped_is_not_corrected() -> None:
+    story = in_checkout()
+    by_checkout(story, name="wrong")
+    story.stall()
+    assert by_checkout(story, name="right") == []
+    assert story.operation.stage == "stuck"
+
+
 OFFERED: list[Json] = [{"id": "home", "name": "Home", "price": 30}, {"id": "box", "name": "Box", "price": 0}, {"id": 7}]
 HOME = ShippingSeen("home", 30)
 

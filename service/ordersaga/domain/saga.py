@@ -236,10 +236,8 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 
 def _decide_one(builder: DecisionBuilder) -> bool:
     """Decides the first event that can be; False: none can."""
-    if builder.order.operations:
-        if not _makes_room(builder.order):
-            return False
-        completing.put_aside(builder, builder.order.operations[0])
+    if builder.order.operations and (builder.order.blocked or not _made_room(builder)):
+        return False
     for pending in builder.order.pending:
         if builder.still_waits(pending):
             continue
@@ -256,14 +254,18 @@ def _decide_one(builder: DecisionBuilder) -> bool:
     return False
 
 
-def _makes_room(order: Order) -> bool:
-    """Does the operation under way wait for the customer, while an event waits that needn't?"""
+def _made_room(builder: DecisionBuilder) -> bool:
+    """Ends the operation under way for an event that needn't wait for the customer with it, or that corrects its own."""
+    order = builder.order
     operation = order.operations[0]
-    if not operations.spec_of(operation).gives_room or operation.stage == "stuck" or order.blocked:
+    if operation.stage == "stuck":
+        return completing.corrected(builder, operation)
+    if not operations.spec_of(operation).gives_room or operation.id not in order.details.waiting:
+        return False  # without the event's data it was begun by an older version
+    if not any(operations.DECIDED_BY[TYPES[pending.cause.type]].takes_room for pending in order.pending):
         return False
-    if operation.id not in order.details.waiting:  # it was begun by an older version
-        return False
-    return any(operations.DECIDED_BY[TYPES[pending.cause.type]].takes_room for pending in order.pending)
+    completing.put_aside(builder, operation)
+    return True
 
 
 def _decide(builder: DecisionBuilder, pending: Pending) -> None:

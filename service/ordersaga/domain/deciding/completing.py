@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding import claiming, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
-from ordersaga.domain.model.events import Cause, ReferenceChanged, own_cause
+from ordersaga.domain.model.events import Cause, Data, Placed, ReferenceChanged, own_cause
 from ordersaga.domain.model.ids import jitter
 from ordersaga.domain.model.order import Checkout, Operation, Order, Refusal
 from ordersaga.domain.model.results import CheckoutSeen, Rejected, Snapshot, Succeeded
@@ -23,7 +23,10 @@ DIFFER: Final = "books_differ"
 _CONFIRM, _ACKNOWLEDGE = 10, 11  # steps of an event, or of a completion that none asked for
 _SETTLE: Final = (
     "the customer completed another order than the shop sent; it isn't acknowledged: change or cancel it at the provider, "
-    "then use `ordersaga order settle`"
+    "then use `ordersaga order settle`; or have the shop send a placed event with the amount that is right"
+)
+_CORRECTED: Final = Refusal(
+    "amounts_do_not_add_up", ("$.order_amount: not what the customer completed; a later placed event was sent",)
 )
 _SEND_IT: Final = (
     "the customer completed another order than the shop sent; it isn't acknowledged: have the shop send a placed event with the "
@@ -76,11 +79,33 @@ def unread(builder: DecisionBuilder, operation: Operation, refusal: Rejected) ->
 
 def put_aside(builder: DecisionBuilder, operation: Operation) -> None:
     """While the customer takes their time the shop may change the Checkout order, or end it: its `placed` waits meanwhile."""
+    _reopen(builder)
+    builder.put_back(operation)
+
+
+def corrected(builder: DecisionBuilder, operation: Operation) -> bool:
+    """Whether a later `placed` is to be decided instead of one that differs from what the customer completed."""
+    order = builder.order
+    attention = order.attention_of(operation.id)
+    if attention is None or attention.reason != DIFFER or not _asked(builder, operation):
+        return False
+    if not any(_names(builder.data_of(pending), order.provider_order_id) for pending in order.pending):
+        return False
+    builder.retire(operation)
+    _reopen(builder)
+    builder.refuse(operation.cause, _CORRECTED, operation=operation)
+    return True
+
+
+def _names(data: Data, checkout_order_id: str | None) -> bool:
+    return isinstance(data, Placed) and data.payment.checkout_order_id == checkout_order_id
+
+
+def _reopen(builder: DecisionBuilder) -> None:
     order = builder.order
     assert order.checkout is not None
-    changed = replace(order.checkout, due=builder.now)
-    builder.change(status="checkout", placed=None, creation=None, checkout=changed)
-    builder.put_back(operation)
+    checkout = replace(order.checkout, due=builder.now)
+    builder.change(status="checkout", placed=None, creation=None, checkout=checkout)
 
 
 def _resume(builder: DecisionBuilder, operation: Operation) -> None:
