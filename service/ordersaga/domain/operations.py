@@ -16,6 +16,8 @@ from ordersaga.domain.deciding import (
     cancelling,
     changing,
     checkout,
+    claiming,
+    completing,
     findings,
     placing,
     returning,
@@ -56,7 +58,7 @@ from ordersaga.domain.model.events import (
 )
 from ordersaga.domain.model.order import Operation, OperationType, Pending, Refusal
 from ordersaga.domain.model.outcomes import CallKind
-from ordersaga.domain.model.results import Succeeded
+from ordersaga.domain.model.results import Rejected, Succeeded
 
 __all__ = [
     "DECIDED_BY",
@@ -92,9 +94,11 @@ class OperationSpec:
     events don't wait for the provider's review. `after_rejection`: its events are decided for an order that was
     rejected, too. `without_order`: its events need no placed order; they name no provider. `creates_id`: the provider
     gives what it makes an id. `secret_id`: which is kept in the order's details alone. `only_reads`: it is a read,
-    there is no request to freeze. `adopts`: a read in its name takes the provider's order over. `not_found`: what it does
-    when the provider has nothing to read.
+    there is no request to freeze. `adopts`: a read in its name takes the provider's order over. `unread`: what it does
+    when the provider refuses the read; it is still under way.
     `gives_way`: without an event that asks for it, it ends when one comes, and after some attempts.
+    `gives_room`: it waits for the customer; events of an operation that `takes_room` are decided meanwhile.
+    `leaves_rest`: its refusal doesn't end the steps that follow.
     """
 
     name: OperationType
@@ -113,7 +117,10 @@ class OperationSpec:
     only_reads: bool = False
     adopts: bool = False
     gives_way: bool = False
-    not_found: Callable[[DecisionBuilder, Operation], None] | None = None
+    gives_room: bool = False
+    takes_room: bool = False
+    leaves_rest: bool = False
+    unread: Callable[[DecisionBuilder, Operation, Rejected], None] | None = None
 
 
 def _change(
@@ -311,6 +318,7 @@ _ROWS: Final = (
         outcomes=("checkout_updated",),
         evidence=ByCheckoutRead(checkout.shows_update),
         moves_money=False,
+        takes_room=True,
         beside_review=True,
         without_order=True,
     ),
@@ -320,45 +328,49 @@ _ROWS: Final = (
         succeed=checkout.abandoned,
         refuse=checkout.not_changed,
         outcomes=("checkout_abandoned",),
-        evidence=ByCheckoutRead(checkout.shows_abandon),
+        evidence=ByCheckoutRead(checkout.shows_abandon, checkout.abandoned_too_late),
         moves_money=False,
+        takes_room=True,
         beside_review=True,
         without_order=True,
     ),
     OperationSpec(
         name="complete_checkout",
         call_kind="reading",
-        succeed=checkout.read,
-        refuse=checkout.unreadable,
+        succeed=completing.read,
+        refuse=completing.ended,
         outcomes=("authorized", "captured", "review_pending"),
         evidence=NoEvidence(),
         moves_money=False,
         only_reads=True,
-        not_found=checkout.not_found,
+        unread=completing.unread,
+        gives_room=True,
     ),
     OperationSpec(
         name="confirm_checkout",
         call_kind="reading",
-        succeed=checkout.confirmed,
-        refuse=checkout.unreadable,
+        succeed=completing.confirmed,
+        refuse=completing.ended,
         outcomes=("checkout_abandoned",),
         evidence=NoEvidence(),
         moves_money=False,
         only_reads=True,
-        not_found=checkout.not_an_order,
+        unread=completing.unconfirmed,
     ),
     OperationSpec(
         name="acknowledge",
-        succeed=checkout.acknowledged,
-        refuse=checkout.not_acknowledged,
+        succeed=completing.acknowledged,
+        refuse=completing.not_acknowledged,
+        leaves_rest=True,
         outcomes=("checkout_completed", "authorized", "captured", "review_pending"),
         evidence=NoEvidence(harmless=True),
         moves_money=False,
     ),
     OperationSpec(
         name="set_references",
-        succeed=checkout.acknowledged,
-        refuse=checkout.not_acknowledged,
+        succeed=completing.acknowledged,
+        refuse=completing.not_acknowledged,
+        leaves_rest=True,
         outcomes=("checkout_completed", "authorized", "captured", "review_pending"),
         evidence=NoEvidence(harmless=True),
         moves_money=False,
@@ -380,7 +392,7 @@ def gives_way(operation: Operation) -> bool:
 def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     """Raises Hold and Refused."""
     row = DECIDED_BY[type(data)]
-    claims = isinstance(data, Placed) and placing.may_claim(builder.order, data)
+    claims = isinstance(data, Placed) and claiming.may_claim(builder.order, data)
     if not row.beside_review and not claims:
         builder.wait_for_review()
     row.decides[type(data)](builder, pending, data)

@@ -6,13 +6,13 @@
 from msgspec.structs import replace
 
 from ordersaga.domain import operations
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
-from ordersaga.domain.model.events import Amended, Cause, CheckoutUpdated, Data, Event, Placed
+from ordersaga.domain.model.events import TYPES, Amended, Cause, CheckoutUpdated, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.model.results import Result, Retryable
+from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByRepeating, ByTokenRead
 from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
@@ -181,9 +181,8 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
             refreshing.warn_of_expiry(builder)
         evidence.give_up(builder)
         return _advanced(builder)
-    if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
-        refreshing.warn_of_another(builder, other)
-        result = Retryable("read_of_another_order")
+    if isinstance(call, Read):
+        result = refreshing.of_this_order(builder, result)
     if operation is None:
         refreshing.refreshed(builder, result)
         return _advanced(builder)
@@ -237,7 +236,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 
 def _decide_one(builder: DecisionBuilder) -> bool:
     """Decides the first event that can be; False: none can."""
-    if builder.order.operations:
+    if builder.order.operations and (builder.order.blocked or not _made_room(builder)):
         return False
     for pending in builder.order.pending:
         if builder.still_waits(pending):
@@ -253,6 +252,20 @@ def _decide_one(builder: DecisionBuilder) -> bool:
         else:
             return True
     return False
+
+
+def _made_room(builder: DecisionBuilder) -> bool:
+    """Ends the operation under way for an event that needn't wait for the customer with it, or that corrects its own."""
+    order = builder.order
+    operation = order.operations[0]
+    if operation.stage == "stuck":
+        return completing.corrected(builder, operation)
+    if not operations.spec_of(operation).gives_room or operation.id not in order.details.waiting:
+        return False  # without the event's data it was begun by an older version
+    if not any(operations.DECIDED_BY[TYPES[pending.cause.type]].takes_room for pending in order.pending):
+        return False
+    completing.put_aside(builder, operation)
+    return True
 
 
 def _decide(builder: DecisionBuilder, pending: Pending) -> None:

@@ -174,6 +174,7 @@ class Details(Struct, frozen=True, omit_defaults=True):
     waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
     customer_token: str = ""  # of a subscription: the last that was created
     references: dict[str, str] = {}  # of Checkout: what the order is to bear once it is completed
+    shipping: dict[str, int] = {}  # of Checkout: the prices of the options that the shop has offered, by id
 
 
 class UnknownFields(Struct, frozen=True):

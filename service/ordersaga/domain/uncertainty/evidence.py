@@ -127,6 +127,10 @@ def _judge_checkout(
     """What was sent last was refused; if the order shows what was asked for, an earlier attempt did it."""
     evidence = spec_of(operation).evidence
     assert isinstance(evidence, ByCheckoutRead)
+    if seen is None and evidence.gone is not None:
+        builder.retire(operation)
+        evidence.gone(builder, operation)
+        return None
     shown = evidence.shows(builder.order, operation, seen)
     if shown:
         snippet = {"html_snippet": seen.html_snippet} if seen is not None and seen.html_snippet else {}

@@ -8,7 +8,7 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import own_cause
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Read
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.model.results import CheckoutSeen, Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import gives_way
 
@@ -60,7 +60,7 @@ def read_of(order: Order) -> Read:
 
 def read_of_another(order: Order, result: Result) -> str | None:
     """What shows that a read answered with another order than the one that was asked for; None: it's the one."""
-    seen = result.snapshot or result.checkout if isinstance(result, Succeeded) else None
+    seen = _seen(result)
     if seen is None:
         return None
     if seen.provider_id.lower() != (order.provider_order_id or "").lower():
@@ -70,9 +70,19 @@ def read_of_another(order: Order, result: Result) -> str | None:
     return None
 
 
-def warn_of_another(builder: DecisionBuilder, difference: str) -> None:
-    """Nothing of such an answer is believed; the read is made again."""
+def _seen(result: Result) -> Snapshot | CheckoutSeen | None:
+    return result.snapshot or result.checkout if isinstance(result, Succeeded) else None
+
+
+def of_this_order(builder: DecisionBuilder, result: Result) -> Result:
+    """Nothing of an answer that shows another order is believed; the read is made again."""
+    difference = read_of_another(builder.order, result)
+    if difference is None:
+        if _seen(result) is not None:
+            builder.clear_attention(_ANOTHER)
+        return result
     _raise_once(builder, _ANOTHER, f"a read of this order showed one with {difference}: look it up at the provider")
+    return Retryable("read_of_another_order")
 
 
 def refreshed(builder: DecisionBuilder, result: Result) -> None:
@@ -86,9 +96,8 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
         case Succeeded(checkout=seen) if seen is not None:
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
-            builder.clear_attention(_ANOTHER)
             checkout.looked(builder, seen)
-        case Rejected(status=404) if builder.order.status == "checkout":
+        case Rejected(status=404) if builder.order.status == "checkout" or checkout.never_came(builder.order):
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
             checkout.gone(builder)
@@ -119,10 +128,11 @@ def _later(builder: DecisionBuilder) -> float | None:
 
 def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     builder.clear_attention(_UNREADABLE)
-    builder.clear_attention(_ANOTHER)
     order = builder.order
     if order.status == "pending_review":
         _review(builder, seen)
+    elif checkout.never_came(order):
+        checkout.came_late(builder, seen)
     elif order.status not in _UNCAPTURED:
         if order.status == "captured":
             _books(builder, seen)
@@ -150,7 +160,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
             builder.change(status="authorized", review_due=None)
             builder.begin_read(builder.plan("take_over", order.placed, order.order_amount, step=1))
         else:
-            placing.accept_placed(builder, order.placed)
+            placing.accept_placed(builder, order.placed, placing.taken_with_review(builder, seen))
     else:
         builder.change(review_due=_later(builder))
         if (
