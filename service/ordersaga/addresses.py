@@ -65,7 +65,8 @@ class Addresses:
 
     def accepts(self, given: str, provider: str, merchant: str) -> bool:
         """Was the address made by one of the secrets? It takes as long for each of them."""
-        return any([_equal(given, path_secret(secret, provider, merchant)) for secret in self._secrets])
+        equal = [_equal(given, path_secret(secret, provider, merchant)) for secret in self._secrets]
+        return True in equal
 
     def operation(self, merchant: str, signed: str) -> NamedOperation | None:
         return verify(self._secrets, merchant, signed)

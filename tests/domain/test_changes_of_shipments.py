@@ -220,6 +220,17 @@ def test_an_extension_lengthens_the_authorization() -> None:
     assert outcome.books.expires_at == before + 10 * DAY
 
 
+def test_after_an_extension_the_order_is_read_once_for_the_provider_s_own_expiry() -> None:
+    story = extending()
+    story.answer(Succeeded())
+    estimate = story.order.expires_at
+    assert estimate is not None
+    assert isinstance(story.next(), Read)
+    assert story.seen(expires_at=estimate - 3 * DAY) == []
+    assert story.order.expires_at == estimate - 3 * DAY
+    assert story.next() == Wait(estimate - 3 * DAY - story.rules.expiry_warning), "once"
+
+
 def test_a_lost_extension_shows_by_the_new_expiry() -> None:
     story = extending()
     before = story.order.expires_at
@@ -314,19 +325,29 @@ def test_an_extension_that_does_not_get_through_is_told_to_a_person_in_the_end(a
 
 
 @pytest.mark.parametrize("days", [1, 2])
-def test_a_short_period_is_extended_once_for_each_read(days: int) -> None:
+def test_a_short_period_is_extended_once_and_then_told_to_a_person(days: int) -> None:
     story = about_to_expire()
-    expiry = story.terms.expiry
-    story.terms.expiry = lambda now: now + days * DAY  # type: ignore[method-assign]  # another merchant's
+    short = story.now + days * DAY
     assert [one.what for one in story.answer(Succeeded())] == ["extended"]
-    assert isinstance(story.next(), Wait)
-    story.terms.expiry = expiry  # type: ignore[method-assign]  # as before
+    assert [one.what for one in story.seen(expires_at=short)] == ["attention_required"], "I9: it ends soon nevertheless"
+    assert story.order.has_attention("authorization_expires")
+    assert story.order.operations == ()
+    assert story.next() == Wait(short)
+
+
+def test_an_extension_that_the_provider_does_not_show_is_not_repeated_in_a_loop() -> None:
+    story = about_to_expire()
+    end = story.order.expires_at
+    story.answer(Succeeded())
+    assert [one.what for one in story.seen(expires_at=end)] == ["attention_required"]
+    assert story.next() == Wait(end or 0)
 
 
 def test_it_is_extended_again_and_again() -> None:
     story = about_to_expire()
     first = story.operation.id
     story.answer(Succeeded())
+    assert story.seen() == []
     assert story.order.expires_at is not None
     story.now = story.order.expires_at - story.rules.expiry_warning
     story.seen()

@@ -246,9 +246,10 @@ async def test_the_role_ends_with_the_error_of_what_has_failed(failing: str, mon
         raise OSError(failing)
 
     monkeypatch.setattr(failing, fails)
-    with listen(0, "127.0.0.1") as listener, pytest.raises(OSError, match=failing):
+    with listen(0, "127.0.0.1") as listener:
         web = Web(FakeStore(), ACCOUNTS, PROVIDERS, ADDRESSES, listener)
-        await asyncio.wait_for(web.run(), 10)
+        with pytest.raises(OSError, match=failing):
+            await asyncio.wait_for(web.run(), 10)
 
 
 async def test_notifications_of_an_order_have_it_read_once(database: str) -> None:

@@ -202,6 +202,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     at_once: bool = False  # the money was captured together with the placing
     expires_at: float | None = None
     expiry_read: bool = False
+    extended_at: float | None = None  # when the provider last extended the authorization
     review_due: float | None = None
     placed: Cause | None = None  # the effective `placed`, whose final outcome is still owed while it is reviewed
     placed_at: float | None = None
