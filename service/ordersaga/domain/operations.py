@@ -234,7 +234,13 @@ _ROWS: Final = (
         evidence=_SHOWN,
         moves_money=False,
     ),
-    _change("resend_invoice", InvoiceResendRequested, "invoice_resent", changing.decide_of_capture, ByKey(_INVOICE)),
+    _change(
+        "resend_invoice",
+        InvoiceResendRequested,
+        "invoice_resent",
+        changing.decide_of_capture,
+        ByKey(_INVOICE, harmless=True),
+    ),
     OperationSpec(
         name="read_due_dates",
         call_kind="reading",
@@ -375,6 +381,12 @@ def spec_of(operation: Operation) -> OperationSpec:
 
 def gives_way(operation: Operation) -> bool:
     return operation.is_own and spec_of(operation).gives_way
+
+
+def may_end_unknown(operation: Operation) -> bool:
+    """Nobody has to find out whether it took effect."""
+    evidence = spec_of(operation).evidence
+    return isinstance(evidence, ByKey) and evidence.harmless
 
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:

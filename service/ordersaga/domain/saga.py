@@ -219,6 +219,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
     if arrived and builder.order.operations and operations.gives_way(builder.order.operations[0]):
         builder.retire(builder.order.operations[0])
         builder.change(expiry_read=False)  # what came of its call shows by a read
+    evidence.let_go(builder)
     while _decide_one(builder):
         pass
     if arrived and builder.too_many_wait():
