@@ -9,9 +9,9 @@ from ordersaga.domain.model.results import Rejected, Retryable, Succeeded
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
 from ordersaga.domain.uncertainty.manual import HadNoEffect, NotSettledError, TookEffect, TryAgain
 
-from .shop import event, lively
+from .shop import Story, event, lively, with_token
 from .subscriptions import CREATED, REQUESTED, active, cancelling, requesting, seen, settled
-from .uncertain import LOST, told
+from .uncertain import LOST, A, told
 
 
 def test_the_events_are_of_a_subscription() -> None:
@@ -146,9 +146,26 @@ def test_a_person_finds_no_token() -> None:
     assert told(story.say(HadNoEffect("none was made"))) == ("rejected", True, "settled_by_hand")
 
 
-def test_looking_again_for_a_creation_sends_nothing() -> None:
+def test_nobody_has_a_second_token_made_by_trying_again() -> None:
     story = requesting()
     story.answer(LOST)
-    story.say(TryAgain())
-    assert story.next() == Elapsed()
-    assert [one.what for one in story.pass_time(0)] == ["attention_required"]
+    with pytest.raises(NotSettledError, match=r"might do it a second time: look up whether the provider made"):
+        story.say(TryAgain())
+    assert story.waits_for_a_person()
+
+
+def test_a_creation_that_our_own_failure_stopped_is_not_tried_again_either() -> None:
+    story = requesting()
+    story.stall()
+    with pytest.raises(NotSettledError, match="might do it a second time"):
+        story.say(TryAgain())
+    assert told(story.say(HadNoEffect("none was made"))) == ("rejected", True, "settled_by_hand")
+
+
+def test_nor_is_one_beside_an_order() -> None:
+    story = Story(eager=False)
+    story.tell("placed", with_token(A), "placed")
+    story.answer(LOST)
+    assert story.operation.type == "create_customer_token"
+    with pytest.raises(NotSettledError, match="might do it a second time"):
+        story.say(TryAgain())
