@@ -26,7 +26,8 @@ from ordersaga_local.process import free_port
 from roles_harness import key, roles, until
 
 from .conftest import Started, status
-from .test_hints import SLOW, claimed, lost, placed, row
+from .test_hints import SLOW, claimed, placed, row
+from .test_named_orders import lost
 
 NEW, OLD = "n" * 32, "o" * 32
 ACCOUNTS = {("default", "klarna"), ("a/b c", "klarna")}

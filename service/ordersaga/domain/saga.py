@@ -15,7 +15,7 @@ from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, N
 from ordersaga.domain.model.results import Result, Retryable
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByRepeating, ByTokenRead
-from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
+from ordersaga.domain.uncertainty import evidence, manual, named, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
 _ENDED_BY_RULES = frozenset({"rejected", "abandoned"})
@@ -80,6 +80,10 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
 
 def next_call(order: Order, now: float, rules: Rules) -> Next:
     """What the worker is to do for the order now. Each `Elapsed` takes at least one deadline away."""
+    return named.instead_of_waiting(order, _next_call(order, now, rules), now)
+
+
+def _next_call(order: Order, now: float, rules: Rules) -> Next:
     if order.operations:
         return _no_later_than_warning(order, _next_of(order, order.operations[0], now, rules), now, rules)
     if order.has_attention(_OUR_FAULT):
@@ -180,6 +184,9 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
         if order.operations or order.has_attention(_OUR_FAULT):
             refreshing.warn_of_expiry(builder)
         evidence.give_up(builder)
+        return _advanced(builder)
+    if isinstance(call, Read) and call.of == "named":
+        named.looked(builder, call, result)
         return _advanced(builder)
     if isinstance(call, Read) and (other := refreshing.read_of_another(order, result)) is not None:
         refreshing.warn_of_another(builder, other)

@@ -11,6 +11,7 @@ from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
 from ordersaga.domain.model.fields import NOT_GIVEN
 from ordersaga.domain.model.order import (
+    OUTLIVE_PLACING,
     Allocation,
     Capture,
     Checkout,
@@ -163,6 +164,8 @@ def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
         pending=old.pending,
         blocked=old.blocked,
         sequence=old.sequence,
+        named=old.named,
+        attentions=tuple(one for one in old.attentions if one.reason in OUTLIVE_PLACING),
         details=replace(old.details, lines=data.order_lines, requests={}),
     )
 
