@@ -90,7 +90,7 @@ def _next_call(order: Order, now: float, rules: Rules) -> Next:
         return _no_later_than_warning(order, Rest(), now, rules)
     at = refreshing.due(order, rules)
     if at is not None and at <= now:
-        return refreshing.read_of(order)
+        return refreshing.read_of(order, rules)
     deadline = min((pending.deadline for pending in order.pending if pending.deadline is not None), default=None)
     if deadline is not None and deadline <= now:
         if rules.input_watermark >= deadline:

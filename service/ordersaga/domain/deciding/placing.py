@@ -152,6 +152,7 @@ def _way(data: Placed) -> OperationType:
 def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
     """The sequence and what waits stay; the rest begins anew."""
     old = builder.order
+    token = data.payment.customer_token
     builder.order = Order(
         old.key,
         provider=data.payment.provider,
@@ -166,7 +167,7 @@ def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
         sequence=old.sequence,
         named=old.named,
         attentions=tuple(one for one in old.attentions if one.reason in OUTLIVE_PLACING),
-        details=replace(old.details, lines=data.order_lines, requests={}),
+        details=replace(old.details, lines=data.order_lines, requests={}, paid_by="" if token is UNSET else token),
     )
 
 

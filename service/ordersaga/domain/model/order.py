@@ -183,6 +183,7 @@ class Details(Struct, frozen=True, omit_defaults=True):
     requests: dict[str, Request] = {}  # operation id -> frozen request
     waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
     customer_token: str = ""  # of a subscription: the last that was created
+    paid_by: str = ""  # of an order: the customer token of its `placed`
     references: dict[str, str] = {}  # of Checkout: what the order is to bear once it is completed
 
 

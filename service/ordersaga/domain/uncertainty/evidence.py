@@ -4,6 +4,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from ordersaga.domain.deciding import tokens
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.deciding.findings import Finding, Present
 from ordersaga.domain.model.order import Operation, Order, Refusal
@@ -155,6 +156,8 @@ def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenSt
         return Succeeded()
     refused = operation.refused
     if operation.accepted:  # it is never sent again: it takes effect, however long that takes
+        if status == "suspended":
+            tokens.suspended(builder, operation)
         again = replace(operation, attempts=operation.attempts + 1)
         builder.replace_current(replace(again, due=builder.backoff(again)))
         return None

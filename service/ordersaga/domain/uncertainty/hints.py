@@ -41,7 +41,7 @@ def with_hint(order: Order, hint: Hint) -> Order:
 
 
 def _to_be_read(order: Order, hint: Hint) -> Order:
-    if order.provider_order_id is None:
+    if order.provider_order_id is None and not order.details.customer_token:
         return order
     operation = order.operations[0] if order.operations else None
     refresh = hint.at if order.refresh is None else min(order.refresh, hint.at)

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, assert_never
 
-from ordersaga.domain.deciding import checkout, placing
+from ordersaga.domain.deciding import checkout, placing, tokens
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import own_cause
@@ -42,7 +42,7 @@ def warn_of_expiry(builder: DecisionBuilder) -> None:
 def due(order: Order, rules: Rules) -> float | None:
     """When the provider is to be read; None: no need."""
     if order.provider_order_id is None:
-        return None
+        return order.refresh if order.details.customer_token and order.status == "active" else None
     if order.refresh is not None:
         return order.refresh
     if order.status == "pending_review":
@@ -54,8 +54,10 @@ def due(order: Order, rules: Rules) -> float | None:
     return order.expires_at if order.expiry_read else order.expires_at - rules.expiry_warning
 
 
-def read_of(order: Order) -> Read:
-    """The read that is due: until the customer has completed it, there is only a Checkout order."""
+def read_of(order: Order, rules: Rules) -> Read:
+    """The read that is due: until the customer has completed it, there is only a Checkout order; of a subscription, its token."""
+    if order.provider_order_id is None:
+        return Read("", request=rules.terms[order.provider].token_reading(order.details.customer_token))
     return Read(order.provider_order_id or "", of="checkout" if order.status == "checkout" else "order")
 
 
@@ -89,6 +91,10 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
             builder.clear_attention(_UNREADABLE)
             builder.clear_attention(_ANOTHER)
             checkout.looked(builder, seen)
+        case Succeeded(token_status=status) if status is not None:
+            builder.change(refresh=None, unread=None, reads_failed=0)
+            builder.clear_attention(_UNREADABLE)
+            tokens.looked(builder, status)
         case Rejected(status=404) if builder.order.status == "checkout":
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
