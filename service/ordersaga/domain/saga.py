@@ -15,7 +15,7 @@ from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, N
 from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByRepeating, ByTokenRead
-from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
+from ordersaga.domain.uncertainty import evidence, manual, named, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
 _ENDED_BY_RULES = frozenset({"rejected", "abandoned"})
@@ -80,13 +80,17 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
 
 def next_call(order: Order, now: float, rules: Rules) -> Next:
     """What the worker is to do for the order now. Each `Elapsed` takes at least one deadline away."""
+    return named.instead_of_waiting(order, _next_call(order, now, rules), now)
+
+
+def _next_call(order: Order, now: float, rules: Rules) -> Next:
     if order.operations:
         return _no_later_than_warning(order, _next_of(order, order.operations[0], now, rules), now, rules)
     if order.has_attention(_OUR_FAULT):
         return _no_later_than_warning(order, Rest(), now, rules)
     at = refreshing.due(order, rules)
     if at is not None and at <= now:
-        return refreshing.read_of(order)
+        return refreshing.read_of(order, rules)
     deadline = min((pending.deadline for pending in order.pending if pending.deadline is not None), default=None)
     if deadline is not None and deadline <= now:
         if rules.input_watermark >= deadline:
@@ -181,6 +185,9 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
             refreshing.warn_of_expiry(builder)
         evidence.give_up(builder)
         return _advanced(builder)
+    if isinstance(call, Read) and call.of == "named":
+        named.looked(builder, call, result)
+        return _advanced(builder)
     if isinstance(call, Read):
         result = refreshing.of_this_order(builder, result)
     if operation is None:
@@ -218,6 +225,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
     if arrived and builder.order.operations and operations.gives_way(builder.order.operations[0]):
         builder.retire(builder.order.operations[0])
         builder.change(expiry_read=False)  # what came of its call shows by a read
+    evidence.let_go(builder)
     while _decide_one(builder):
         pass
     if arrived and builder.too_many_wait():

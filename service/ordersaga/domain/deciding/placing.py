@@ -11,6 +11,7 @@ from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
 from ordersaga.domain.model.order import (
+    OUTLIVE_PLACING,
     Allocation,
     Capture,
     Checkout,
@@ -133,6 +134,7 @@ def _way(data: Placed) -> OperationType:
 def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
     """The sequence and what waits stay; the rest begins anew."""
     old = builder.order
+    token = data.payment.customer_token
     builder.order = Order(
         old.key,
         provider=data.payment.provider,
@@ -145,7 +147,9 @@ def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
         pending=old.pending,
         blocked=old.blocked,
         sequence=old.sequence,
-        details=replace(old.details, lines=data.order_lines, requests={}),
+        named=old.named,
+        attentions=tuple(one for one in old.attentions if one.reason in OUTLIVE_PLACING),
+        details=replace(old.details, lines=data.order_lines, requests={}, paid_by="" if token is UNSET else token),
     )
 
 

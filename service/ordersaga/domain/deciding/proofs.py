@@ -30,9 +30,13 @@ class ByRepeating:
 
 @dataclass(frozen=True, slots=True)
 class ByKey:
-    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`."""
+    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`.
+
+    `harmless`: done twice or not at all, it does no harm. It ends by itself then, and sooner if other events wait for it.
+    """
 
     look_up: str
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

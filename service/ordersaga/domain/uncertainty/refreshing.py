@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, assert_never
 
-from ordersaga.domain.deciding import checkout, placing
+from ordersaga.domain.deciding import checkout, placing, tokens
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import own_cause
@@ -13,6 +13,7 @@ from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import gives_way
 
 _PAST_EXPIRY: Final = 300.0  # seconds between reads of an authorization that should have ended
+_EXTENDED_ONCE_IN: Final = 86_400.0  # seconds: providers count periods in days
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
 _OPEN: Final = _UNCAPTURED | {"pending_review"}
 _READ_AGAIN: Final = _OPEN | {"checkout"}
@@ -41,7 +42,7 @@ def warn_of_expiry(builder: DecisionBuilder) -> None:
 def due(order: Order, rules: Rules) -> float | None:
     """When the provider is to be read; None: no need."""
     if order.provider_order_id is None:
-        return None
+        return order.refresh if order.details.customer_token and order.status == "active" else None
     if order.refresh is not None:
         return order.refresh
     if order.status == "pending_review":
@@ -53,8 +54,10 @@ def due(order: Order, rules: Rules) -> float | None:
     return order.expires_at if order.expiry_read else order.expires_at - rules.expiry_warning
 
 
-def read_of(order: Order) -> Read:
-    """The read that is due: until the customer has completed it, there is only a Checkout order."""
+def read_of(order: Order, rules: Rules) -> Read:
+    """The read that is due: until the customer has completed it, there is only a Checkout order; of a subscription, its token."""
+    if order.provider_order_id is None:
+        return Read("", request=rules.terms[order.provider].token_reading(order.details.customer_token))
     return Read(order.provider_order_id or "", of="checkout" if order.status == "checkout" else "order")
 
 
@@ -97,6 +100,10 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
             checkout.looked(builder, seen)
+        case Succeeded(token_status=status) if status is not None:
+            builder.change(refresh=None, unread=None, reads_failed=0)
+            builder.clear_attention(_UNREADABLE)
+            tokens.looked(builder, status)
         case Rejected(status=404) if builder.order.status == "checkout" or checkout.never_came(builder.order):
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
@@ -206,21 +213,32 @@ def _lapsed(builder: DecisionBuilder, seen: Snapshot) -> bool:
 
 
 def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
-    """I9: read at the latest two days before; then an attention is raised, unless one for differing books is open."""
+    """I9: read at the latest two days before; then an attention is raised, unless one for differing books is open.
+
+    It is raised too if an extension has left the end as near as it was.
+    """
     expires_at = builder.order.expires_at
     if expires_at is None:
         return
     near = expires_at - builder.now <= builder.rules.expiry_warning
     past = expires_at <= builder.now
     builder.change(expiry_read=near, refresh=builder.now + _PAST_EXPIRY if past else None)
-    extends = builder.terms.extends and builder.terms.supports("extend_authorization")
-    if near and agree and not past and extends and not builder.order.has_attention(_EXPIRES):
-        cause = own_cause(f"extension of {expires_at:.0f}")
-        builder.begin(builder.plan("extend_authorization", cause, 0), None)
+    if near and agree and not past and _may_extend(builder) and not builder.order.has_attention(_EXPIRES):
+        last = builder.order.extended_at
+        name = f"extension of {expires_at:.0f}" if last is None else f"extension of {expires_at:.0f} after {last:.0f}"
+        builder.begin(builder.plan("extend_authorization", own_cause(name), 0), None)
     elif near and agree:
         _raise_once(builder, _EXPIRES, "capture, cancel or extend the authorization before it expires")
     elif not near:
         builder.clear_attention(_EXPIRES)
+
+
+def _may_extend(builder: DecisionBuilder) -> bool:
+    """By itself; a further time only after a day."""
+    last = builder.order.extended_at
+    if last is not None and builder.now - last < _EXTENDED_ONCE_IN:
+        return False
+    return builder.terms.extends and builder.terms.supports("extend_authorization")
 
 
 def _raise_once(builder: DecisionBuilder, reason: str, advice: str) -> None:
