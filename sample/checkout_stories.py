@@ -81,14 +81,14 @@ def _placed(story: Story, text: str) -> Json:
 
 def checkout_unasked(story: Story) -> None:
     """The shop never says that it was bought: the service finds it."""
-    story.begin = lambda _: story.tell("checkout_started", _wanted(story, _text(story)))
+    story.begin = lambda story: story.tell("checkout_started", _wanted(story, _text(story)))
     _then(story)
 
 
 def checkout_placed(story: Story) -> None:
     """The shop says so, now and then twice."""
 
-    def begin(_: Story) -> None:
+    def begin(story: Story) -> None:
         text = _text(story)
         story.tell("checkout_started", _wanted(story, text))
         for _ in range(2 if story.rng.random() < 0.15 else 1):
@@ -101,7 +101,7 @@ def checkout_placed(story: Story) -> None:
 def checkout_updated(story: Story) -> None:
     """The customer changes the cart before they buy; sometimes the change overtakes the start."""
 
-    def begin(_: Story) -> None:
+    def begin(story: Story) -> None:
         text, first = _text(story, "refuse-"), story.cart | amended_cart(story.cart, dearer)
         first.pop("order_tax_amount", None)
         last = {"order_amount": story.cart["order_amount"], "order_lines": deepcopy(story.cart["order_lines"])}
@@ -122,7 +122,7 @@ def checkout_updated(story: Story) -> None:
 def checkout_reviewed(story: Story) -> None:
     """The provider reviews what was bought."""
 
-    def begin(_: Story) -> None:
+    def begin(story: Story) -> None:
         text = _text(story, "pending-")
         data = _wanted(story, text)
         data["merchant_urls"]["notification"] = f"{SHOP}/klarna/{story.merchant}/fraud"
@@ -137,7 +137,7 @@ def checkout_reviewed(story: Story) -> None:
 def checkout_quick(story: Story) -> None:
     """The shop comes too late with what it wants to change."""
 
-    def begin(_: Story) -> None:
+    def begin(story: Story) -> None:
         story.tell("checkout_started", _wanted(story, _text(story, "quick-")))
         if story.rng.random() < 0.6:
             story.tell("checkout_updated", amended_cart(story.cart, dearer), hours=SOON)

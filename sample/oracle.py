@@ -6,12 +6,12 @@ its deadline when nothing more comes.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sample.oracle_checks import adds_up, fits_schema, klarna_takes, what_of
 from sample.oracle_checkout import Checkout
+from sample.oracle_checks import adds_up, fits_schema, klarna_takes, what_of
 from sample.oracle_order import Order, Waits
 from sample.oracle_parts import Rejected, Unsaid
 
@@ -103,32 +103,33 @@ def _decide(history: History, waiting: list[Event], event: Event) -> bool:
     """Try one event; whether it came to its end."""
     if event not in waiting:
         return False
-    what = what_of(event.type) or ""
     try:
-        if what == "placed":
-            history.outcomes[event.id] = _place(history, waiting, event)
-        elif what == "authorization_abandoned":
-            history.outcomes[event.id] = _abandon(history, event)
-        elif what == "customer_token_requested":
-            history.outcomes[event.id] = _tokenize(history, event)
-        elif what == "customer_token_cancelled" and (history.has_token or "customer_token" in event.data):
-            history.outcomes[event.id] = _end_token(history, event)
-        elif what == "checkout_started":
-            history.outcomes[event.id] = _start_checkout(history, event.data)
-        elif history.refused:
-            history.outcomes[event.id] = Outcome("rejected", code="order_rejected")
-        elif what in {"checkout_updated", "checkout_abandoned"} and history.checkout is not None:
-            history.outcomes[event.id] = _change_checkout(history, history.checkout, what, event.data)
-        elif history.order is None:
-            return False
-        else:
-            history.outcomes[event.id] = _act(history, history.order, what, event)
+        outcome = _outcome(history, waiting, event)
     except Waits:
         return False
     except Rejected as rejected:
-        history.outcomes[event.id] = Outcome("rejected", code=rejected.code)
+        outcome = Outcome("rejected", code=rejected.code)
+    if outcome is None:
+        return False
+    history.outcomes[event.id] = outcome
     waiting.remove(event)
     return True
+
+
+def _outcome(history: History, waiting: list[Event], event: Event) -> Outcome | None:
+    """None: it waits for its order, or for its subscription's token."""
+    what = what_of(event.type) or ""
+    if what == "placed":
+        return _place(history, waiting, event)
+    if what in BEGINS:
+        return BEGINS[what](history, event)
+    if what == "customer_token_cancelled" and (history.has_token or "customer_token" in event.data):
+        return _end_token(history, event)
+    if history.refused:
+        raise Rejected("order_rejected")
+    if what in {"checkout_updated", "checkout_abandoned"} and history.checkout is not None:
+        return _change_checkout(history, history.checkout, what, event.data)
+    return None if history.order is None else _act(history, history.order, what, event)
 
 
 def _place(history: History, waiting: list[Event], event: Event) -> Outcome:
@@ -163,14 +164,14 @@ def _mistake(data: Json) -> str | None:
     return None if klarna_takes(data) else "not_acceptable_to_provider"
 
 
-def _start_checkout(history: History, data: Json) -> Outcome:
+def _start_checkout(history: History, event: Event) -> Outcome:
     if history.order is not None:
         raise Rejected("order_exists")
     if history.checkout is not None:
         raise Unsaid("a second Checkout order beside one that may lapse at any time")
-    if code := _mistake(data):
+    if code := _mistake(event.data):
         raise Rejected(code)
-    history.refused, history.checkout = False, checkout_rules.started(data)
+    history.refused, history.checkout = False, checkout_rules.started(event.data)
     _buy(history, history.checkout)
     return Outcome("checkout_created")
 
@@ -248,6 +249,13 @@ def _end_token(history: History, event: Event) -> Outcome:
         raise Unsaid("cancelling another token, or a token again")
     history.has_token = history.has_token and "customer_token" in event.data
     return Outcome("customer_token_cancelled")
+
+
+BEGINS: dict[str, Callable[[History, Event], Outcome]] = {
+    "authorization_abandoned": _abandon,
+    "customer_token_requested": _tokenize,
+    "checkout_started": _start_checkout,
+}
 
 
 def _act(history: History, order: Order, what: str, event: Event) -> Outcome:

@@ -4,7 +4,7 @@ import heapq
 import itertools
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.deliveries import Deliveries
@@ -19,8 +19,8 @@ from ordersaga_sandbox.rate_limiter import RateLimiter
 from ordersaga_sandbox.request_log import RequestLog
 from ordersaga_sandbox.switches import Switches
 
-if TYPE_CHECKING:
-    from ordersaga_sandbox.courier import Courier
+Errand = Callable[[Any], Coroutine[Any, Any, None]]
+"""Its argument is the courier, which imports this module."""
 
 
 class SandboxState:
@@ -40,7 +40,7 @@ class SandboxState:
         self.checkouts: dict[str, CheckoutOrder] = {}
         self.sessions: dict[str, Session] = {}
         self.deliveries = Deliveries(self.schedule)
-        self.errands: list[Callable[[Courier], Coroutine[Any, Any, None]]] = []
+        self.errands: list[Errand] = []
         """What takes more than a moment, as the merchant is asked: the courier begins it."""
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)

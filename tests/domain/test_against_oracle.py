@@ -129,8 +129,7 @@ def test_what_is_bought_in_checkout_ends_as_the_oracle_says(histories: list[list
 def compare(story: Story, events: list[Event]) -> None:
     expected = replay(events)
     ends = {
-        name: (end.type, end.code, end.amount if end.type in MOVES else None)
-        for name, end in expected.outcomes.items()
+        name: (end.type, end.code, end.amount if end.type in MOVES else None) for name, end in expected.outcomes.items()
     }
     assert ends_of(story) == ends, events
     if expected.order is not None:

@@ -221,7 +221,16 @@ def test_what_is_bought_in_checkout_is_told_by_a_placed_or_by_none() -> None:
 
 def test_every_purchase_in_checkout_is_needed_by_an_event() -> None:
     """So that it was found before the last event ends."""
-    waits = {"authorized", "captured", "cancelled", "lines_cancelled", "released", "refunded", "amended", "tracking_added"}
+    waits = {
+        "authorized",
+        "captured",
+        "cancelled",
+        "lines_cancelled",
+        "released",
+        "refunded",
+        "amended",
+        "tracking_added",
+    }
     for order in summary()["orders"]:
         if "bought" in order:
             assert waits & {event["type"] for event in order["events"].values()}, order

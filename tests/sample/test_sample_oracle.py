@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from sample.oracle import Event, History, read, replay
-from sample.oracle_checkout import id_of
 from sample.oracle_order import lines_as_sent
 from sample.oracle_parts import Line, Part, Unsaid, take, tax_of
 
@@ -312,96 +311,3 @@ def test_a_subscription_is_another_aggregate_than_the_order_of_its_id() -> None:
     whats = ("closed", "customer_token_cancelled")
     reading = read([event | {"id": what, "type": f"shop.order.{what}.v1"} for what in whats])
     assert set(reading.events) == {("default", "order", "o"), ("default", "subscription", "o")}
-
-
-def started(text: str = "sbx-1", order: Json = ONE) -> tuple[str, Json]:
-    data = {name: value for name, value in order.items() if name != "payment"}
-    return "checkout_started", data | {"locale": "en-GB", "merchant_urls": {}, "merchant_data": text}
-
-
-def named(text: str = "sbx-1", **more: Any) -> tuple[str, Json]:
-    payment = {"provider": "klarna", "checkout_order_id": id_of(text)}
-    return "placed", {"payment": payment, "purchase_country": "GB", "purchase_currency": "GBP", **more}
-
-
-MADE = ("checkout_created", None)
-ABANDONED: tuple[str, Json] = ("checkout_abandoned", {})
-
-
-def test_what_is_bought_in_checkout_is_an_order_whether_or_not_a_placed_tells_of_it() -> None:
-    shipped = ("shipped", part("A", 1))
-    assert ends(started(), shipped) == [MADE, ("captured", 50)]
-    assert ends(started(), named(), shipped, named()) == [
-        MADE,
-        ("authorized", None),
-        ("captured", 50),
-        ("rejected", "order_exists"),
-    ]
-    history = told(started())
-    assert history.order is not None
-    assert (history.order.authorized, history.order.status) == (100, "authorized")
-
-
-def test_the_customer_buys_what_the_shop_sent_last() -> None:
-    changed = {"order_amount": 150, "order_lines": [line("A", 3, 50)], "merchant_data": "sbx-2"}
-    update = ("checkout_updated", changed)
-    for steps in ([started("sbx-refuse-1"), update], [update, started("sbx-refuse-1")]):
-        history = told(*steps, named("sbx-refuse-1"))
-        assert history.order is not None
-        assert (history.order.order_amount, history.outcomes["2"].type) == (150, "authorized")
-
-
-def test_what_is_bought_is_read_only() -> None:
-    update = ("checkout_updated", {"order_amount": 100, "order_lines": [line("A", 2, 50)]})
-    for late in (update, ABANDONED):
-        assert ends(started("sbx-quick-1"), late, ("shipped", {})) == [
-            MADE,
-            ("rejected", "READ_ONLY_ORDER"),
-            ("captured", 100),
-        ]
-
-
-def test_who_is_faster_is_unsaid() -> None:
-    for steps in ([started(), ABANDONED], [started("sbx-refuse-1"), named("sbx-refuse-1")]):
-        with pytest.raises(Unsaid):
-            told(*steps)
-    for lapsing in (started(), ("placed", ONE)):
-        with pytest.raises(Unsaid):
-            told(started("sbx-lapse-1"), lapsing)
-
-
-def test_an_abandoned_checkout_ships_nothing_and_makes_room_for_another() -> None:
-    refused = started("sbx-refuse-1")
-    ended = ("checkout_abandoned", None)
-    assert ends(refused, ABANDONED, ("shipped", {})) == [MADE, ended, ("rejected", "order_rejected")]
-    assert ends(refused, ABANDONED, started("sbx-2"), ("shipped", {})) == [MADE, ended, MADE, ("captured", 100)]
-    assert ends(refused, ABANDONED, ("placed", ONE))[2] == ("authorized", 100)
-    assert ends(ABANDONED) == [("rejected", "order_unknown")]
-
-
-@pytest.mark.parametrize("before", [[started("sbx-lapse-1")], []], ids=["it lapsed", "there was none"])
-def test_a_placed_that_names_no_purchase_is_rejected(before: list[tuple[str, Json]]) -> None:
-    steps = [*before, named("sbx-lapse-1"), ("shipped", {}), ("placed", ONE), ("shipped", {})]
-    assert ends(*steps)[len(before) :] == [
-        ("rejected", "checkout_not_completed"),
-        ("rejected", "order_rejected"),
-        ("authorized", 100),
-        ("captured", 100),
-    ]
-
-
-def test_a_checkout_order_must_add_up_and_an_order_has_one() -> None:
-    bad = ("checkout_started", started()[1] | {"order_amount": 99})
-    assert ends(bad, started(), started("sbx-2")) == [
-        ("rejected", "amounts_do_not_add_up"),
-        MADE,
-        ("rejected", "order_exists"),
-    ]
-
-
-def test_a_placed_of_checkout_may_leave_out_what_checkout_knows() -> None:
-    event = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "shop.order.placed.v1", "subject": "o"}
-    whole, bare = named()[1], {"payment": named()[1]["payment"]}
-    assert read([event | {"data": whole}]).invalid == []
-    assert len(read([event | {"data": bare}]).invalid) == 1
-    assert len(read([event | {"data": whole | {"payment": ONE["payment"]}}]).invalid) == 1
