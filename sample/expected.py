@@ -39,10 +39,9 @@ def _money(histories: dict[Key, History]) -> Json:
     for (merchant, *_), history in sorted(histories.items()):
         if history.order is None:
             continue
-        placed = next(o.amount or 0 for o in history.outcomes.values() if o.type == "authorized")
         order = history.order
         money[merchant][order.currency].update(
-            authorized=placed, captured=order.captured, refunded=order.refunded, released=order.released
+            authorized=order.authorized, captured=order.captured, refunded=order.refunded, released=order.released
         )
     return {merchant: {currency: dict(sums) for currency, sums in by.items()} for merchant, by in money.items()}
 
@@ -59,6 +58,8 @@ def _order(key: Key, history: History, kind: str) -> Json:
             "refunded": order.refunded,
             "status": order.status,
         }
+    if order and history.checkout:
+        books["bought"] = order.authorized
     events = {event_id: _outcome(outcome) for event_id, outcome in history.outcomes.items()}
     merchant, aggregate, subject = key
     return {"merchant": merchant, "kind": aggregate, "subject": subject, "history": kind, **books, "events": events}

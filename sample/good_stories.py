@@ -148,19 +148,19 @@ def cancelled_after_lines(story: Story) -> None:
 
 def cancelled_after_amendment(story: Story) -> None:
     story.place()
-    story.tell("amended", _amended(story.cart, _dearer), hours=HOUR)
+    story.tell("amended", amended_cart(story.cart, dearer), hours=HOUR)
     story.tell(story.rng.choice(["cancelled", "closed"]), {"reason": "never mind"}, hours=HOUR)
 
 
 def amended(story: Story) -> None:
     """Raised, lowered, or other lines, before anything ships."""
     story.place()
-    story.tell("amended", _amended(story.cart, story.rng.choice([_dearer, _cheaper, _other])), hours=HOUR)
+    story.tell("amended", amended_cart(story.cart, story.rng.choice([dearer, _cheaper, _other])), hours=HOUR)
     story.ship()
     story.complete = True
 
 
-def _amended(cart: Json, change: Callable[[list[Json]], None]) -> Json:
+def amended_cart(cart: Json, change: Callable[[list[Json]], None]) -> Json:
     lines = deepcopy(cart["order_lines"])
     change(lines)
     for line in lines:
@@ -169,7 +169,7 @@ def _amended(cart: Json, change: Callable[[list[Json]], None]) -> Json:
     return {"order_amount": sum(line["total_amount"] for line in lines), "order_lines": lines}
 
 
-def _dearer(lines: list[Json]) -> None:
+def dearer(lines: list[Json]) -> None:
     extra = {"reference": "EXTRA", "name": "Added later", "quantity": 2, "unit_price": 199}
     lines.append(extra | {"tax_rate": 2000, "total_amount": 398})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sample.carts import COUNTRIES, EURO, cart, merchant_of
 from sample.changes import add_changes
+from sample.checkout_stories import SHARE, checkout_tale
 from sample.good_stories import GOOD, Tale, may_have_fee, returned_with_fee, whole
 from sample.noise import in_other_forms, noise
 from sample.odd_stories import ODD, placed_only
@@ -86,6 +87,9 @@ def _tale(invoice: Invoice, order: Json, rng: Random) -> Tale:
         return rng.choice([whole, GOOD["by_lines"][1]])
     if may_have_fee(order) and rng.random() < 0.25:
         return returned_with_fee
+    own = Random(f"checkout/{invoice.number}")  # noqa: S311 - made-up histories, not secrets
+    if "authorization_token" in order["payment"] and own.random() < SHARE[merchant_of(invoice)]:
+        return checkout_tale(own)
     fitting = [(weight, tale) for name, (weight, tale) in TALES.items() if _may_tell(name, order)]
     return rng.choices([tale for _, tale in fitting], [weight for weight, _ in fitting])[0]
 

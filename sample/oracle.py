@@ -6,15 +6,17 @@ its deadline when nothing more comes.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sample.oracle_checkout import Checkout
 from sample.oracle_checks import adds_up, fits_schema, klarna_takes, what_of
 from sample.oracle_order import Order, Waits
 from sample.oracle_parts import Rejected, Unsaid
 
 from sample import oracle_changes as change_rules
+from sample import oracle_checkout as checkout_rules
 from sample import oracle_order as order_rules
 
 Json = dict[str, Any]
@@ -54,9 +56,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class History:
-    """What came of one order: `order` is None as long as none was accepted. Of a subscription: whether it has a token."""
+    """What came of one order: `order` is None as long as none was accepted. Of a subscription: whether it has a token.
+
+    `checkout`: its Checkout order, open or bought.
+    """
 
     order: Order | None = None
+    checkout: Checkout | None = None
     refused: bool = False
     has_token: bool = False
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -97,33 +103,42 @@ def _decide(history: History, waiting: list[Event], event: Event) -> bool:
     """Try one event; whether it came to its end."""
     if event not in waiting:
         return False
-    what = what_of(event.type) or ""
     try:
-        if what == "placed":
-            history.outcomes[event.id] = _place(history, waiting, event)
-        elif what == "authorization_abandoned":
-            history.outcomes[event.id] = _abandon(history, event)
-        elif what == "customer_token_requested":
-            history.outcomes[event.id] = _tokenize(history, event)
-        elif what == "customer_token_cancelled" and (history.has_token or "customer_token" in event.data):
-            history.outcomes[event.id] = _end_token(history, event)
-        elif history.refused:
-            history.outcomes[event.id] = Outcome("rejected", code="order_rejected")
-        elif history.order is None:
-            return False
-        else:
-            history.outcomes[event.id] = _act(history, history.order, what, event)
+        outcome = _outcome(history, waiting, event)
     except Waits:
         return False
     except Rejected as rejected:
-        history.outcomes[event.id] = Outcome("rejected", code=rejected.code)
+        outcome = Outcome("rejected", code=rejected.code)
+    if outcome is None:
+        return False
+    history.outcomes[event.id] = outcome
     waiting.remove(event)
     return True
 
 
+def _outcome(history: History, waiting: list[Event], event: Event) -> Outcome | None:
+    """None: it waits for its order, or for its subscription's token."""
+    what = what_of(event.type) or ""
+    if what == "placed":
+        return _place(history, waiting, event)
+    if what in BEGINS:
+        return BEGINS[what](history, event)
+    if what == "customer_token_cancelled" and (history.has_token or "customer_token" in event.data):
+        return _end_token(history, event)
+    if history.refused:
+        raise Rejected("order_rejected")
+    if what in {"checkout_updated", "checkout_abandoned"} and history.checkout is not None:
+        return _change_checkout(history, history.checkout, what, event.data)
+    return None if history.order is None else _act(history, history.order, what, event)
+
+
 def _place(history: History, waiting: list[Event], event: Event) -> Outcome:
+    if "checkout_order_id" in event.data["payment"]:
+        return _claim_checkout(history, waiting, event)
     if history.order is not None:
         raise Rejected("order_exists")
+    if history.checkout is not None:
+        raise Unsaid("placing beside a Checkout order that may lapse at any time")
     code = _objection(event.data)
     cancels = [e for e in waiting if what_of(e.type) == "cancelled" and "order_lines" not in e.data]
     if cancels and code is None:
@@ -139,11 +154,59 @@ def _place(history: History, waiting: list[Event], event: Event) -> Outcome:
 
 def _objection(data: Json) -> str | None:
     """Why the order isn't accepted; Klarna's refusal keeps Klarna's own code."""
+    return _mistake(data) or _refusal(data["payment"])
+
+
+def _mistake(data: Json) -> str | None:
+    """What the shop is told without a call."""
     if not adds_up(data):
         return "amounts_do_not_add_up"
-    if not klarna_takes(data):
-        return "not_acceptable_to_provider"
-    return _refusal(data["payment"])
+    return None if klarna_takes(data) else "not_acceptable_to_provider"
+
+
+def _start_checkout(history: History, event: Event) -> Outcome:
+    if history.order is not None:
+        raise Rejected("order_exists")
+    if history.checkout is not None:
+        raise Unsaid("a second Checkout order beside one that may lapse at any time")
+    if code := _mistake(event.data):
+        raise Rejected(code)
+    history.refused, history.checkout = False, checkout_rules.started(event.data)
+    _buy(history, history.checkout)
+    return Outcome("checkout_created")
+
+
+def _change_checkout(history: History, checkout: Checkout, what: str, data: Json) -> Outcome:
+    if what == "checkout_abandoned":
+        checkout_rules.abandoned(checkout)
+        history.refused, history.checkout = True, None
+        return Outcome("checkout_abandoned")
+    if "order_lines" in data and (code := _mistake(data)):
+        raise Rejected(code)
+    history.checkout = checkout_rules.updated(checkout, data)
+    _buy(history, history.checkout)
+    return Outcome("checkout_updated")
+
+
+def _buy(history: History, checkout: Checkout) -> None:
+    """Whatever needs the order waits until that is found, so that it may as well have been at once."""
+    if checkout.bought:
+        history.order = order_rules.place(checkout.content)
+
+
+def _claim_checkout(history: History, waiting: list[Event], event: Event) -> Outcome:
+    """`authorized`, without an amount: where the purchase was found before, there is no operation."""
+    if history.order is not None and history.checkout is None:
+        raise Rejected("order_exists")
+    if history.order is None and any(what_of(e.type) == "cancelled" for e in waiting):
+        raise Unsaid("a cancellation that comes before the placed of a Checkout order")
+    try:
+        history.checkout = checkout_rules.claimed(history.checkout, event.data)
+    except Rejected:
+        if history.order is None:
+            history.refused, history.checkout = True, None
+        raise
+    return Outcome("authorized")
 
 
 CUSTOMER_TOKENS = {
@@ -186,6 +249,13 @@ def _end_token(history: History, event: Event) -> Outcome:
         raise Unsaid("cancelling another token, or a token again")
     history.has_token = history.has_token and "customer_token" in event.data
     return Outcome("customer_token_cancelled")
+
+
+BEGINS: dict[str, Callable[[History, Event], Outcome]] = {
+    "authorization_abandoned": _abandon,
+    "customer_token_requested": _tokenize,
+    "checkout_started": _start_checkout,
+}
 
 
 def _act(history: History, order: Order, what: str, event: Event) -> Outcome:

@@ -45,6 +45,8 @@ class Order:
     currency: str
     lines: list[Line]
     order_amount: int
+    authorized: int
+    """What was authorized first."""
     captured: int = 0
     released: int = 0
     refunded: int = 0
@@ -77,7 +79,8 @@ class Order:
 
 
 def place(data: Json) -> Order:
-    return Order(data["purchase_country"], data["purchase_currency"], lines_of(data), data["order_amount"])
+    amount = data["order_amount"]
+    return Order(data["purchase_country"], data["purchase_currency"], lines_of(data), amount, amount)
 
 
 def copy_order(order: Order) -> Order:

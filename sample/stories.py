@@ -1,6 +1,9 @@
 """A story: the events of one order, in the order in which the shop publishes them."""
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -21,7 +24,10 @@ class Step:
 
 @dataclass(slots=True)
 class Story:
-    """`complete`: every line was shipped by line, so that returns of goods can be told. `prefix`: of its event ids."""
+    """`complete`: every line was shipped by line, so that returns of goods can be told. `prefix`: of its event ids.
+
+    `begin` tells how the order comes about, if not by one `placed`.
+    """
 
     merchant: str
     subject: str
@@ -31,6 +37,7 @@ class Story:
     rng: Random
     complete: bool = False
     prefix: str = ""
+    begin: Callable[[Story], None] | None = None
     steps: list[Step] = field(default_factory=list)
 
     def tell(self, what: str, data: Json, *, hours: float = 0, early: bool = False) -> None:
@@ -56,7 +63,10 @@ class Story:
         }
 
     def place(self, *, early: bool = False) -> None:
-        self.tell("placed", self.cart, early=early)
+        if self.begin is None:
+            self.tell("placed", self.cart, early=early)
+        else:
+            self.begin(self)
 
     def ship(self, data: Json | None = None, *, hours: float = 0) -> None:
         self.tell("shipped", data or {}, hours=hours or self.rng.uniform(4, 60))

@@ -64,8 +64,9 @@ class Addresses:
         return f"{address}?{OPERATION}={sign(self._secrets[0], named)}"
 
     def accepts(self, given: str, provider: str, merchant: str) -> bool:
-        """Was the address made by one of the secrets?"""
-        return any(_equal(given, path_secret(secret, provider, merchant)) for secret in self._secrets)
+        """Was the address made by one of the secrets? It takes as long for each of them."""
+        equal = [_equal(given, path_secret(secret, provider, merchant)) for secret in self._secrets]
+        return True in equal
 
     def operation(self, merchant: str, signed: str) -> NamedOperation | None:
         return verify(self._secrets, merchant, signed)

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ordersaga_local import accounts
+from ordersaga_local.checkouts import Purchases, of_purchases, with_addresses
 from ordersaga_local.notifying import Reviews, disturbed, of_reviews, web_settings
 from ordersaga_local.outcomes import Books, following
 from ordersaga_local.parts import Parts
@@ -30,10 +31,13 @@ STUCK_AFTER_SECONDS = 60.0
 _SIGNAL_EXIT_CODE = 128
 """A process that was ended by a signal has this plus the signal number as its exit code."""
 
+PROVIDER = {"pending_decision": "ACCEPTED", "pending_decision_after": 2, "customer_seconds": 2, "push_after": 1}
+"""Switches of the sandbox: reviews are decided, and customers in the Checkout act, within seconds."""
 SETTINGS = {
     "ORDERSAGA_WAITS__ORDER": "30",
     "ORDERSAGA_WAITS__SHIPMENT": "30",
     "ORDERSAGA_REVIEW_POLL": "15",
+    "ORDERSAGA_CHECKOUT__FIRST": "15",
     "ORDERSAGA_LEASE": "10",
     "ORDERSAGA_BACKOFF__FIRST": "0.2",
     "ORDERSAGA_INTAKE__SESSION_TIMEOUT": "10",
@@ -68,7 +72,7 @@ def _run(parts: Parts, options: argparse.Namespace, console: Console) -> int:
             _print_access(run, console)
             _keep_running(service, console)
             return 0
-        sandbox.control("switches", "PUT", {"pending_decision": "ACCEPTED", "pending_decision_after": 2})
+        sandbox.control("switches", "PUT", PROVIDER)
         agrees = asyncio.run(_publish_sample(run, sandbox, service, options.rate, console))
         if sys.stdout.isatty() and not os.environ.get("ONCE"):
             _print_access(run, console)
@@ -108,12 +112,13 @@ def _print_access(run: Stage, console: Console) -> None:
 
 async def _publish_sample(run: Stage, sandbox: Sandbox, service: Process, rate: float, console: Console) -> bool:
     expected = accounts.Expected.load(EXPECTED)
+    sample = with_addresses(SAMPLE, run.command("notification-urls"), run.folder / SAMPLE.name)
     async with following(run.kafka, run.orders_topic, run.outcomes_topic) as books, disturbed(sandbox):
         started = time.monotonic()
         options = ["--rate", str(rate)] if rate else []
         with (run.folder / "publish.log").open("wb") as log:
             publisher = await asyncio.create_subprocess_exec(
-                *run.ordersaga("publish", str(SAMPLE), *options),
+                *run.ordersaga("publish", str(sample), *options),
                 env=environment_with(run.environment),
                 stdout=log,
                 stderr=log,
@@ -128,11 +133,12 @@ async def _publish_sample(run: Stage, sandbox: Sandbox, service: Process, rate: 
                 await publisher.wait()
         seconds = time.monotonic() - started
         effects = await asyncio.to_thread(sandbox.effects)
-        reviews = of_reviews(await asyncio.to_thread(sandbox.deliveries), effects, books)
+        deliveries = await asyncio.to_thread(sandbox.deliveries)
+        notified = of_reviews(deliveries, effects, books), of_purchases(deliveries, effects, books)
     dead_letters = Counter(dead_letter["code"] for dead_letter in _dead_letters(run))
-    _print_facts(expected, books, dead_letters, reviews, seconds, console)
+    _print_facts(expected, books, dead_letters, notified, seconds, console)
     columns = expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(books)
-    found = problems(expected, books, effects, dead_letters) + reviews.problems()
+    found = problems(expected, books, effects, dead_letters) + [one for part in notified for one in part.problems()]
     return _print_verdict(_print_money(columns, console), found, console)
 
 
@@ -164,7 +170,7 @@ def _print_facts(
     expected: accounts.Expected,
     books: Books,
     dead_letters: Counter[str],
-    reviews: Reviews,
+    notified: tuple[Reviews, Purchases],
     seconds: float,
     console: Console,
 ) -> None:
@@ -175,9 +181,10 @@ def _print_facts(
     facts.add_section()
     for code, count in sorted(dead_letters.items()):
         facts.add_row(f"dead letter {code}", str(count))
-    facts.add_section()
-    for row in reviews.rows():
-        facts.add_row(*row)
+    for part in notified:
+        facts.add_section()
+        for row in part.rows():
+            facts.add_row(*row)
     facts.add_section()
     facts.add_row("events a second", f"{expected.whole['events'] / seconds:.0f}")
     waited = [latency for latency in books.latencies if latency >= 0]

@@ -1,4 +1,4 @@
-"""The provider's notifications of decided reviews: some get lost on their way, some come twice."""
+"""The provider's notifications of decided reviews, and its pushes: some get lost on their way, some come twice."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ordersaga_local.outcomes import Books
+from ordersaga_local.outcomes import Books, Told
 from ordersaga_local.stage import Sandbox
 
 LATE_SECONDS = 1.0
-"""By which each notification is late, so that there is time to lose it."""
+"""By which each notification and push is late, so that there is time to lose it."""
 _LOOK_EVERY_SECONDS = 0.25
 _ONE_IN = 5
 """One in so many gets lost, and another one comes twice."""
+_SENT = {"notification": 1, "push": 2}
+"""How often one that is to come twice is sent beside its schedule, which ends for pushes as soon as the first has its effect."""
 
 
 def web_settings(port: int) -> dict[str, str]:
@@ -29,7 +31,7 @@ def web_settings(port: int) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def disturbed(sandbox: Sandbox, late: float = LATE_SECONDS) -> AsyncIterator[None]:
-    """Meanwhile one notification in five is lost, and one in five is sent once more."""
+    """Meanwhile one notification or push in five is lost, and one in five comes once more."""
     await asyncio.to_thread(sandbox.control, "switches", "PUT", {"delivery_delay": late})
     task = asyncio.create_task(_disturb(sandbox))
     try:
@@ -46,9 +48,10 @@ async def _disturb(sandbox: Sandbox) -> None:
         for delivery in await asyncio.to_thread(sandbox.deliveries, after):
             after = delivery["seq"]
             action = {0: "lose", 1: "send"}.get(after % _ONE_IN)
-            if action and delivery["kind"] == "notification":
-                with contextlib.suppress(urllib.error.HTTPError):  # it has ended already
-                    await asyncio.to_thread(sandbox.control, f"deliveries/{after}", "POST", {"action": action})
+            if action and delivery["kind"] in _SENT:
+                for _ in range(1 if action == "lose" else _SENT[delivery["kind"]]):
+                    with contextlib.suppress(urllib.error.HTTPError):  # it has ended already
+                        await asyncio.to_thread(sandbox.control, f"deliveries/{after}", "POST", {"action": action})
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
 
@@ -83,13 +86,19 @@ class Reviews:
         return ["reviews: no notification was received"] if self.decided and not self.notified else []
 
 
+def _ends_review(told: Told) -> bool:
+    """Of an order that is bought in the Checkout, without any `placed`, the end of its review has no cause."""
+    cause = (told.data["cause"] or {}).get("type")
+    return cause == "shop.order.placed.v1" or (cause is None and told.what == "authorized")
+
+
 def of_reviews(deliveries: Iterable[Mapping[str, Any]], effects: Iterable[Mapping[str, Any]], books: Books) -> Reviews:
     """`deliveries` and `effects` as the sandbox has them, whose clock must not have been moved."""
     decided = {effect["order_id"] for effect in effects if effect["kind"] == "fraud_decision"}
     placed = {
         told.data["provider_order_id"]: told.at
         for told in books.seen.values()
-        if told.data["final"] and (told.data["cause"] or {}).get("type") == "shop.order.placed.v1"
+        if told.data["final"] and _ends_review(told)
     }
     reviews = Reviews(len(decided))
     for delivery in deliveries:

@@ -1,9 +1,9 @@
 """Sends deliveries when the virtual clock has reached their time, and calls the merchant during a purchase."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -36,7 +36,7 @@ class Courier:
     def arm(self) -> None:
         """Starts what is due and sets the timer; to be called after whatever may have changed either."""
         state = self._state()
-        if state.deliveries.ready:
+        if state.deliveries.ready or state.errands:
             self._start(state)
         due = state.next_due()
         armed_for = None if due is None else (due, state.clock.offset)
@@ -89,10 +89,20 @@ class Courier:
 
     def _start(self, state: SandboxState) -> None:
         ready, state.deliveries.ready = state.deliveries.ready, []
+        errands, state.errands = state.errands, []
         for delivery in ready:
-            task = asyncio.create_task(self._deliver(state, delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._deliver(state, delivery))
+        for errand in errands:
+            self._begin(self._run(errand(self)))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        await errand
+        self._run_due()
 
     async def _deliver(self, state: SandboxState, delivery: Delivery) -> None:
         due = delivery.due_at

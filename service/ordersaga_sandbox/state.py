@@ -3,7 +3,8 @@
 import heapq
 import itertools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from ordersaga_sandbox.clock import Clock
 from ordersaga_sandbox.deliveries import Deliveries
@@ -17,6 +18,9 @@ from ordersaga_sandbox.ledger import Ledger
 from ordersaga_sandbox.rate_limiter import RateLimiter
 from ordersaga_sandbox.request_log import RequestLog
 from ordersaga_sandbox.switches import Switches
+
+Errand = Callable[[Any], Coroutine[Any, Any, None]]
+"""Its argument is the courier, which imports this module."""
 
 
 class SandboxState:
@@ -36,6 +40,8 @@ class SandboxState:
         self.checkouts: dict[str, CheckoutOrder] = {}
         self.sessions: dict[str, Session] = {}
         self.deliveries = Deliveries(self.schedule)
+        self.errands: list[Errand] = []
+        """What takes more than a moment, as the merchant is asked: the courier begins it."""
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = itertools.count(1)
 

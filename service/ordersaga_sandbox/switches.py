@@ -73,6 +73,8 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # Checkout
     checkout_seconds: Seconds = 172_800
     """Life of a Checkout order, from the last update or interaction of the customer."""
+    customer_seconds: Seconds = 5
+    """Virtual seconds after which a customer acts by themselves, where `merchant_data` begins with `sbx-`."""
     checkout_activated: bool = True
     """Otherwise reading a Checkout order is 403: the merchant isn't activated."""
     checkout_status_case: Literal["lower", "upper"] = "lower"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -16,6 +17,14 @@ def test_imports_go_one_way() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_picture_of_the_imports_has_every_package() -> None:
+    picture = ET.parse(ROOT / "docs" / "architecture.svg")
+    shown = {"".join(text.itertext()).partition("/")[0] for text in picture.iterfind(".//{*}text")}
+    packages = {path.parent.name for path in DOMAIN.parent.glob("*/__init__.py")}
+    assert "web" in packages
+    assert packages - shown == set()
 
 
 def _foreign(name: str) -> bool:

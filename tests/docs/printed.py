@@ -99,8 +99,8 @@ def _told(evidence: Evidence) -> str:
             return "a retry with its key, then a read of the order"
         case ByRepeating():
             return "a retry of the same request, then the cancellation of the authorization"
-        case ByKey(look_up=look_up):
-            return f"a retry with its key, then an operator, who looks up {look_up}"
+        case ByKey():
+            return f"a retry with its key, {_after_key(evidence)}"
         case ByTokenRead():
             return "a read of the customer token"
         case ByCheckoutRead():
@@ -109,6 +109,12 @@ def _told(evidence: Evidence) -> str:
             return _repeated(evidence)
         case _:
             assert_never(evidence)
+
+
+def _after_key(evidence: ByKey) -> str:
+    if evidence.harmless:
+        return "for a minute if other events wait; then it ends with `no_answer`"
+    return f"then an operator, who looks up {evidence.look_up}"
 
 
 def _repeated(evidence: NoEvidence) -> str:

@@ -51,11 +51,11 @@ class Checkouts:
 
     def _create(self, body: dict[str, Any], now: float) -> Result:
         ident = f"checkout-{len(self.orders)}"
-        self.orders[ident] = CheckoutOrder(body["order_amount"], _lines(body), now)
+        self.orders[ident] = CheckoutOrder(body["order_amount"], lines_of(body), now)
         return Succeeded(ident, result=_SHOWN)
 
 
-def _lines(body: dict[str, Any]) -> tuple[OrderLine, ...]:
+def lines_of(body: dict[str, Any]) -> tuple[OrderLine, ...]:
     return msgspec.convert(body["order_lines"], tuple[OrderLine, ...])
 
 
@@ -66,7 +66,7 @@ def _closed(order: CheckoutOrder) -> Rejected | None:
 def _update(order: CheckoutOrder, body: dict[str, Any], now: float) -> Result:
     refusal = _closed(order)
     if refusal is None:
-        order.amount, order.lines, order.changed = body["order_amount"], _lines(body), now
+        order.amount, order.lines, order.changed = body["order_amount"], lines_of(body), now
     return refusal or Succeeded(result=_SHOWN)
 
 

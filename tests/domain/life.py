@@ -13,7 +13,7 @@ from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeede
 from ordersaga.domain.model.terms import Rules, Terms
 from ordersaga.domain.operations import OPERATIONS
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
-from ordersaga.domain.uncertainty.manual import Verdict
+from ordersaga.domain.uncertainty.manual import NotSettledError, TryAgain, Verdict
 from ordersaga.worker.violations import violations
 
 from .model import Klarna
@@ -91,6 +91,15 @@ class Life:
         """A person settles the operation that is stuck."""
         name = self.order.operations[0].id
         self._take(saga.settle_manually(self.order, name, verdict, "grace", self.now, self.rules))
+
+    def look_again(self, otherwise: Verdict) -> None:
+        """A person has it tried again, and where that is refused, says what is true."""
+        try:
+            self.say(TryAgain())
+        except NotSettledError as error:
+            if "might do it a second time" not in str(error):
+                raise
+            self.say(otherwise)
 
     def act_until_rest(self) -> None:
         """Lets time pass as it is asked for, without faults."""

@@ -53,7 +53,7 @@ PLACED: Final = (
             Row("checkout; checkout, bought", "authorized", COMPLETE),
             Row("checkout, left", "checkout_not_completed", f"{READ_CHECKOUT}; {READ}"),
             Row("checkout, updating", "authorized", COMPLETE, waits="operation"),
-            Row("checkout, abandoning", "checkout_not_completed", f"{READ_CHECKOUT}; {READ}", waits="operation"),
+            Row("checkout, abandoning", "checkout_not_completed", READ_CHECKOUT, waits="operation"),
             Row("checkout, completing", "authorized", waits="operation"),
             Row("checkout completed; checkout, in review", "authorized"),
             Row("checkout, in review, refused", "review_rejected"),

@@ -125,6 +125,9 @@ class FakeTerms:
     def reading(self, request: Request) -> Request:
         return Request("GET", request.path.removesuffix("/status"))
 
+    def token_reading(self, token: str) -> Request:
+        return Request("GET", f"/tokens/{token}")
+
     def key_seconds(self, operation: OperationType) -> float:
         if operation in _WITHOUT_KEY:
             return 0.0

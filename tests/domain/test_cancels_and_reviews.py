@@ -176,3 +176,25 @@ def test_lines_are_cancelled_and_amended_after_the_review() -> None:
     while story.yes():
         pass
     assert what(story.outcomes) == ["review_pending", "authorized", "lines_cancelled", "amended"]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "closed"])
+def test_an_id_whose_order_was_ended_during_its_review_is_used(end: str) -> None:
+    story = in_review()
+    story.tell(end, {}, "end")
+    story.answer(Succeeded())
+    (refused,) = story.finals("e1")
+    assert refused.refusal is not None
+    assert refused.refusal.code == "cancelled_before_authorized"
+    assert code(story.placed(A, token="new")) == "order_exists"
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_an_amendment_of_what_has_ended_says_how_it_did(status: str) -> None:
+    story = Story(A)
+    story.eager = False
+    story.now += 28 * DAY
+    assert what(story.seen(status=status, remaining_amount=0)) == [status]
+    (outcome,) = story.amended(A)
+    assert outcome.refusal is not None
+    assert (outcome.refusal.code, outcome.refusal.messages) == ("already_cancelled", (f"order is {status}",))

@@ -4,10 +4,11 @@ from typing import Any, Final
 
 import pytest
 
-from ordersaga.domain.model.outcomes import Outcome, Read, Send, Wait
+from ordersaga.domain.model.outcomes import Outcome, Read, Send
 from ordersaga.domain.model.results import CaptureSeen, Rejected, Retryable, Succeeded, Unknown
 
-from .shop import DAY, Story, line
+from .shop import Story, line
+from .subscriptions import settled
 from .uncertain import A, told
 
 INFO = [{"shipping_company": "Post", "tracking_number": "TR1"}]
@@ -113,6 +114,76 @@ def test_what_the_provider_lacks_is_rejected(what: str) -> None:
     assert told(ask(story, what)) == ("rejected", True, "unsupported_by_provider")
 
 
+# invoices
+
+
+def resending() -> Story:
+    """The first answer was lost."""
+    story = shipped(Story(A))
+    ask(story, "invoice_resend_requested")
+    assert settled(story, Unknown("lost")) == []
+    return story
+
+
+def test_a_lost_answer_to_a_resent_invoice_is_repeated_with_its_key() -> None:
+    story = resending()
+    story.wait()
+    again = story.next()
+    assert isinstance(again, Send)
+    assert again.request == story.requests[story.operation.id]
+    assert told(settled(story, Succeeded())) == ("invoice_resent", True, None)
+
+
+def test_a_resent_invoice_nobody_knows_of_needs_no_person_when_its_key_has_ended() -> None:
+    story = resending()
+    (outcome,) = story.pass_time(23 * 3_600)
+    assert told([outcome]) == ("rejected", True, "no_answer")
+    assert outcome.refusal is not None
+    assert outcome.refusal.messages == ("the provider's answers were lost: it may have been done",)
+    assert (story.order.operations, story.order.attentions) == ((), ())
+
+
+def test_a_refusal_of_the_repeat_ends_it() -> None:
+    story = resending()
+    story.wait()
+    assert told(settled(story, Rejected("NOT_ALLOWED", ("no",), "corr", 403))) == ("rejected", True, "NOT_ALLOWED")
+
+
+def test_a_shipment_waits_for_it_for_a_minute_at_most() -> None:
+    story = resending()
+    assert story.shipped("A:1") == []
+    assert story.operation.type == "resend_invoice"
+    while story.operation.type == "resend_invoice":
+        story.wait()
+        if story.operation.type == "resend_invoice":
+            settled(story, Unknown("lost"))
+    assert story.now - (story.order.placed_at or 0) < 3 * 60
+    assert (story.operation.type, told(story.outcomes[-1:])) == ("capture", ("rejected", True, "no_answer"))
+    assert [one.what for one in settled(story, Succeeded("capture-9"))] == ["captured"]
+
+
+def test_a_shipment_that_comes_later_does_not_wait_for_it_at_all() -> None:
+    story = resending()
+    story.wait()
+    call = story.next()
+    story.now += 120
+    assert [one.what for one in story.shipped("A:1")] == ["rejected"]
+    assert story.operation.type == "capture"
+    assert isinstance(call, Send)
+    assert story.answer(Succeeded(), call) == [], "its answer comes too late"
+    assert story.operation.type == "capture"
+
+
+def test_an_extended_due_date_is_worth_waiting_for() -> None:
+    story = due_date()
+    story.answer(Succeeded(result={"options": OPTIONS}))
+    settled(story, Unknown("lost"))
+    story.wait()
+    story.now += 120
+    assert story.shipped("A:1") == []
+    assert story.operation.type == "extend_due_date"
+
+
 # due dates
 
 
@@ -197,138 +268,3 @@ def test_tracking_of_money_taken_at_once_goes_to_its_capture() -> None:
     story.tell("shipped", {"shipment_id": "s1"})
     ask(story, "tracking_added")
     assert story.operation.capture_id == "auto"
-
-
-# the authorization
-
-
-def extending() -> Story:
-    story = Story(A, eager=True)
-    story.eager = False
-    story.now += 10 * DAY
-    story.tell("authorization_extension_requested", {}, "extend")
-    return story
-
-
-def test_an_extension_lengthens_the_authorization() -> None:
-    story = extending()
-    before = story.order.expires_at
-    (outcome,) = story.answer(Succeeded())
-    assert told([outcome]) == ("extended", True, None)
-    assert before is not None
-    assert outcome.books is not None
-    assert outcome.books.expires_at == before + 10 * DAY
-
-
-def test_a_lost_extension_shows_by_the_new_expiry() -> None:
-    story = extending()
-    before = story.order.expires_at
-    assert before is not None
-    story.answer(Unknown("lost"))
-    story.now += 23.5 * 3600  # the key isn't trusted any more
-    assert isinstance(story.next(), Read)
-    assert [one.what for one in story.seen(expires_at=before + 10 * DAY)] == ["extended"]
-
-
-def test_an_extension_that_did_not_happen_is_asked_for_again() -> None:
-    story = extending()
-    before = story.order.expires_at
-    story.answer(Unknown("lost"))
-    story.now += 23.5 * 3600
-    while isinstance(story.next(), Read):
-        assert {one.what for one in story.seen(expires_at=before)} <= {"attention_required"}
-        if isinstance(story.next(), Wait):
-            story.wait()
-    assert isinstance(story.next(), Send)
-
-
-# an extension that nobody asks for
-
-
-def about_to_expire() -> Story:
-    """The merchant's setting says that it is extended."""
-    story = Story(A)
-    story.terms.extends = True
-    story.eager = False
-    assert story.order.expires_at is not None
-    story.now = story.order.expires_at - story.rules.expiry_warning
-    assert story.seen() == []
-    return story
-
-
-def test_an_authorization_is_extended_before_it_expires() -> None:
-    story = about_to_expire()
-    step = story.next()
-    assert isinstance(step, Send)
-    assert step.operation.type == "extend_authorization"
-    (outcome,) = story.answer(Succeeded())
-    assert (outcome.what, outcome.cause, outcome.final) == ("extended", None, True)
-    assert story.order.expires_at == story.now + 28 * DAY
-    assert not story.order.attentions
-    assert story.order.operations == ()
-
-
-def test_without_the_setting_a_person_is_asked() -> None:
-    story = about_to_expire()
-    other = Story(A)
-    other.eager = False
-    other.now = story.now
-    assert [one.what for one in other.seen()] == ["attention_required"]
-
-
-def test_a_refused_extension_that_nobody_asked_for_is_told_to_a_person() -> None:
-    story = about_to_expire()
-    (outcome,) = story.answer(Rejected("NOT_ALLOWED", ("no",), "corr", 403))
-    assert (outcome.what, outcome.cause, outcome.final) == ("attention_required", None, False)
-    assert story.order.has_attention("authorization_expires")
-    assert story.order.operations == ()
-
-
-def test_an_extension_that_nobody_asked_for_gives_way_to_an_event() -> None:
-    story = about_to_expire()
-    extension = story.next()
-    assert isinstance(extension, Send)
-    story.answer(Unknown("lost"))
-    assert story.shipped("A:1") == []
-    assert story.operation.type == "capture"
-    assert story.answer(Succeeded(), extension) == [], "its answer comes too late: a read shows what came of it"
-    assert [one.what for one in story.answer(Succeeded("capture-9"))] == ["captured"]
-    assert isinstance(story.next(), Read)
-    assert story.order.expires_at is not None
-    assert story.seen(expires_at=story.order.expires_at + 20 * DAY) == []
-    assert story.order.operations == ()
-
-
-@pytest.mark.parametrize("answer", [Retryable("busy", 1.0), Unknown("lost")])
-def test_an_extension_that_does_not_get_through_is_told_to_a_person_in_the_end(answer: Retryable | Unknown) -> None:
-    story = about_to_expire()
-    told_: list[str] = []
-    for _ in range(5):
-        if isinstance(story.next(), Wait):
-            story.wait()
-        told_ += [one.what for one in story.answer(answer)]
-    assert told_ == ["attention_required"]
-    assert story.order.has_attention("authorization_expires")
-    assert story.order.operations == ()
-    assert isinstance(story.next(), Wait), "it isn't extended again by itself"
-
-
-@pytest.mark.parametrize("days", [1, 2])
-def test_a_short_period_is_extended_once_for_each_read(days: int) -> None:
-    story = about_to_expire()
-    expiry = story.terms.expiry
-    story.terms.expiry = lambda now: now + days * DAY  # type: ignore[method-assign]  # another merchant's
-    assert [one.what for one in story.answer(Succeeded())] == ["extended"]
-    assert isinstance(story.next(), Wait)
-    story.terms.expiry = expiry  # type: ignore[method-assign]  # as before
-
-
-def test_it_is_extended_again_and_again() -> None:
-    story = about_to_expire()
-    first = story.operation.id
-    story.answer(Succeeded())
-    assert story.order.expires_at is not None
-    story.now = story.order.expires_at - story.rules.expiry_warning
-    story.seen()
-    assert story.operation.type == "extend_authorization"
-    assert story.operation.id != first

@@ -60,7 +60,10 @@ def have_trouble(life: Life, event: Step, fault: Fault | Literal["not sent"], pe
 def visit(life: Life, *, look: bool = False) -> None:
     """A person sees to the order, if it is stuck: with the truth, or to `look` for evidence."""
     if life.order.operations and life.order.operations[0].stage == "stuck":
-        life.say(TryAgain() if look else truth(life))
+        if look:
+            life.look_again(truth(life))
+        else:
+            life.say(truth(life))
 
 
 @settings(SETTINGS, max_examples=700)

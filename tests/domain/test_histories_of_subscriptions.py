@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordersaga.domain.model.terms import Terms
-from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect, TryAgain
+from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect, Verdict
 from ordersaga.providers.klarna.terms import KlarnaTerms
 
 from .life import Life
@@ -69,12 +69,13 @@ def test_a_truthful_person_settles_every_history_of_a_subscription(history: list
 def see_to(life: Life, *, look: bool) -> None:
     operation = life.order.operations[0]
     made = [name for name in life.klarna.customer_tokens if name not in told(life)]
+    truth: Verdict = HadNoEffect("it isn't there")  # of a cancellation: only a token that the provider lacks gets stuck
+    if made and not operation.cause.type.endswith("customer_token_cancelled.v1"):
+        truth = TookEffect(made[0])
     if look:
-        life.say(TryAgain())
-    elif operation.cause.type.endswith("customer_token_cancelled.v1"):
-        life.say(HadNoEffect("it isn't there"))  # only a token that the provider doesn't know gets stuck
+        life.look_again(truth)
     else:
-        life.say(TookEffect(made[0]) if made else HadNoEffect("it isn't there"))
+        life.say(truth)
 
 
 def told(life: Life) -> set[str]:

@@ -37,7 +37,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 def test_each_event_is_decided_by_one_row() -> None:
     deciding = Counter(event.__name__ for row in OPERATIONS.values() for event in row.decides)
     missing = {event.__name__ for event in TYPES.values()} - deciding.keys()
-    assert not missing, f"no row of domain/operations.py decides {missing}"
+    assert not missing, f"no row of domain/operations/ decides {missing}"
     assert [name for name, rows in deciding.items() if rows > 1] == []
     assert set(DECIDED_BY) == set(TYPES.values())
 

@@ -7,11 +7,12 @@ from ordersaga.domain.model.order import Details
 from ordersaga.domain.model.outcomes import Elapsed, Rest, Send
 from ordersaga.domain.model.results import Rejected, Retryable, Succeeded
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
+from ordersaga.domain.uncertainty.hints import Hint, with_hint
 from ordersaga.domain.uncertainty.manual import HadNoEffect, NotSettledError, TookEffect, TryAgain
 
-from .shop import event, lively
+from .shop import Story, event, lively, with_token
 from .subscriptions import CREATED, REQUESTED, active, cancelling, requesting, seen, settled
-from .uncertain import LOST, told
+from .uncertain import GONE, LOST, A, told
 
 
 def test_the_events_are_of_a_subscription() -> None:
@@ -146,9 +147,102 @@ def test_a_person_finds_no_token() -> None:
     assert told(story.say(HadNoEffect("none was made"))) == ("rejected", True, "settled_by_hand")
 
 
-def test_looking_again_for_a_creation_sends_nothing() -> None:
+def test_nobody_has_a_second_token_made_by_trying_again() -> None:
     story = requesting()
     story.answer(LOST)
-    story.say(TryAgain())
-    assert story.next() == Elapsed()
-    assert [one.what for one in story.pass_time(0)] == ["attention_required"]
+    with pytest.raises(NotSettledError, match=r"might do it a second time: look up whether the provider made"):
+        story.say(TryAgain())
+    assert story.waits_for_a_person()
+
+
+def test_a_creation_that_our_own_failure_stopped_is_not_tried_again_either() -> None:
+    story = requesting()
+    story.stall()
+    with pytest.raises(NotSettledError, match="might do it a second time"):
+        story.say(TryAgain())
+    assert told(story.say(HadNoEffect("none was made"))) == ("rejected", True, "settled_by_hand")
+
+
+def test_nor_is_one_beside_an_order() -> None:
+    story = Story(eager=False)
+    story.tell("placed", with_token(A), "placed")
+    story.answer(LOST)
+    assert story.operation.type == "create_customer_token"
+    with pytest.raises(NotSettledError, match="might do it a second time"):
+        story.say(TryAgain())
+
+
+# a token that was refused as payment
+
+
+def suspected() -> Story:
+    story = active()
+    story.order = with_hint(story.order, Hint(story.now))
+    return story
+
+
+def test_a_token_at_rest_is_not_read() -> None:
+    assert active().next() == Rest()
+
+
+def test_one_that_is_active_is_as_it_was() -> None:
+    story = suspected()
+    assert seen(story, "active") == []
+    assert (story.order.status, story.order.attentions, story.next()) == ("active", (), Rest())
+
+
+def test_one_that_another_hand_has_cancelled_is_told_without_a_cause() -> None:
+    story = suspected()
+    (outcome,) = seen(story, "cancelled")
+    assert (outcome.what, outcome.cause, outcome.final, outcome.operation) == (
+        "customer_token_cancelled",
+        None,
+        True,
+        None,
+    )
+    assert (story.order.status, story.next()) == ("cancelled", Rest())
+    requesting(story)
+    assert told(story.answer(CREATED)) == ("customer_token_created", True, None)
+
+
+def test_one_that_is_suspended_is_told_once_and_until_a_read_shows_it_active() -> None:
+    story = suspected()
+    (outcome,) = seen(story, "suspended")
+    assert told([outcome]) == ("attention_required", False, "token_suspended")
+    assert outcome.cause is None
+    story.order = with_hint(story.order, Hint(story.now))
+    assert seen(story, "suspended") == []
+    assert (story.order.status, story.next()) == ("active", Rest())
+    story.order = with_hint(story.order, Hint(story.now))
+    assert seen(story, "active") == []
+    assert story.order.attentions == ()
+
+
+def test_one_that_is_suspended_and_then_cancelled_needs_nobody() -> None:
+    story = suspected()
+    seen(story, "suspended")
+    cancelling(story)
+    story.answer(Succeeded())
+    seen(story, "cancelled")
+    assert story.order.attentions == ()
+
+
+def test_one_that_the_provider_does_not_know_is_told_to_a_person() -> None:
+    story = suspected()
+    assert told(settled(story, GONE)) == ("attention_required", False, "order_unreadable")
+    assert story.next() == Rest()
+
+
+def test_a_read_of_it_that_fails_is_made_again() -> None:
+    story = suspected()
+    assert settled(story, Retryable("down")) == []
+    story.wait()
+    assert seen(story, "active") == []
+
+
+def test_its_cancellation_under_way_comes_first() -> None:
+    story = cancelling()
+    story.order = with_hint(story.order, Hint(story.now))
+    story.answer(Succeeded())
+    assert told(seen(story, "cancelled")) == ("customer_token_cancelled", True, None)
+    assert story.next() == Rest()

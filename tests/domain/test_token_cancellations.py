@@ -24,9 +24,12 @@ def test_a_cancellation_is_accepted_and_then_read_until_it_is_done() -> None:
     assert isinstance(following, Wait)
     assert following.until - story.now < 10
     story.wait()
-    assert seen(story, "suspended") == []
+    assert told(seen(story, "suspended")) == ("attention_required", False, "token_suspended")
+    story.wait()
+    assert seen(story, "suspended") == [], "it is told once"
     story.wait()
     (outcome,) = seen(story, "cancelled")
+    assert story.order.attentions == ()
     assert (outcome.what, outcome.final, outcome.books) == ("customer_token_cancelled", True, None)
     assert outcome.operation is not None
     assert outcome.operation.type == "cancel_customer_token"

@@ -7,7 +7,7 @@ from ordersaga.domain.model.order import Details
 from ordersaga.domain.model.outcomes import Elapsed, Read, Send
 from ordersaga.domain.model.results import Rejected, Retryable, Succeeded
 from ordersaga.domain.uncertainty.evidence import mark_uncertain
-from ordersaga.domain.uncertainty.manual import HadNoEffect, TookEffect, TryAgain
+from ordersaga.domain.uncertainty.manual import HadNoEffect, NotSettledError, TookEffect, TryAgain
 
 from .shop import DAY, HOUR, START, Story, by_token, what
 from .uncertain import GONE, LOST, NO, A, lose, request, told
@@ -144,9 +144,19 @@ def test_looking_again_past_the_key_sends_nothing() -> None:
     story = placing()
     lose(story)
     story.pass_time(DAY)
+    with pytest.raises(NotSettledError, match="might do it a second time: look up the order at the provider"):
+        story.say(TryAgain())
+    assert story.waits_for_a_person()
+
+
+def test_looking_again_within_the_key_repeats_it() -> None:
+    story = placing()
+    sent = request(story)
+    lose(story)
+    story.wait()
+    story.answer(NO)
     story.say(TryAgain())
-    assert story.next() == Elapsed()
-    assert [one.what for one in story.pass_time(0)] == ["attention_required"]
+    assert request(story) == sent
 
 
 def test_an_order_that_was_cancelled_first_is_never_made() -> None:

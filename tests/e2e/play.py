@@ -23,8 +23,13 @@ from ordersaga_local.stage import Process, Sandbox, Stage, stage
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
-PROVIDER = {"pending_decision": "ACCEPTED", "pending_decision_after": 1, "token_cancel_seconds": 0.2}
-"""Switches of the sandbox for the sample: the provider decides soon."""
+PROVIDER = {
+    "pending_decision": "ACCEPTED",
+    "pending_decision_after": 1,
+    "token_cancel_seconds": 0.2,
+    "customer_seconds": 0.2,
+}
+"""Switches of the sandbox for the sample: the provider decides soon, and so do the customers in its Checkout."""
 CREATE = "/payments/v1/authorizations/{authorization_token}/order"
 CAPTURES = "/ordermanagement/v1/orders/{order_id}/captures"
 LEASE = 2.0

@@ -167,3 +167,20 @@ async def test_an_order_of_another_amount_is_not_acknowledged(opened: Opening) -
         attention = await told(play, "0", "attention_required")
         assert attention.data["error"]["code"] == "books_differ"
         assert took(play, "acknowledge") == {}
+
+
+async def test_a_placed_that_waits_for_the_customer_keeps_no_update_waiting(opened: Opening) -> None:
+    async with opened() as play:
+        play.service()
+        await play.publish([started("0")])
+        ident = str((await told(play, "0", "checkout_created")).data["provider_order_id"])
+        data = {"payment": {"provider": "klarna", "checkout_order_id": ident}}
+        await play.publish([event("0", 2, "placed", data | {"purchase_country": "SE", "purchase_currency": "SEK"})])
+        line = {"reference": "B", "name": "Another", "quantity": 2, "unit_price": 700, "total_amount": 1400}
+        await play.publish([event("0", 3, "checkout_updated", {"order_amount": 1400, "order_lines": [line]})])
+        await told(play, "0", "checkout_updated")
+        await buy(play, "0")
+        placed = await told(play, "0", "authorized")
+        assert placed.data["cause"]["id"] == "0-2"
+        assert placed.data["order"]["order_amount"] == 1400
+        assert await play.restless() == []

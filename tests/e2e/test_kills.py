@@ -21,8 +21,12 @@ LOST = (
     ("POST", f"{ORDER}/release-remaining-authorization"),
     ("PATCH", f"{ORDER}/authorization"),
 )
-FOR_A_PERSON = {"tokenized", "token_kept", "token_cancelled", "token_cancelled_early", "token_refused", "token_fails"}
-"""Histories in which a lost response goes to a person: a customer token is made, or an order by one is refused."""
+FOR_A_PERSON = {
+    "abandoned", "tokenized", "token_kept", "token_cancelled", "token_cancelled_early", "token_refused", "token_fails"
+}  # fmt: skip
+"""Histories in which a lost response goes to a person: an authorization is withdrawn, a customer token is made, or an
+order by one is refused.
+"""
 READING = '"event":"reading"'
 OPEN = "SELECT merchant, subject, extract(epoch FROM calling_since)::float8 FROM orders WHERE calling_since IS NOT NULL"
 """Orders whose lease isn't settled, and since when."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from domain.checkouts import in_checkout
+from domain.checkouts import in_checkout, read_checkout, read_order
 from domain.shop import START, SUBSCRIPTION, Story
 from domain.uncertain import A, lose, open_operation, stuck
 from ordersaga.domain.model.events import Cause
@@ -112,3 +112,13 @@ def test_an_order_in_checkout_waits_for_the_customer() -> None:
     assert one.money == ("No money is taken.", "The customer may complete it in Checkout, for 1.00 SEK.")
     assert one.waits[0].startswith("It waits for the customer. Next step: ")
     assert one.to_do == ("Nothing.",)
+
+
+def test_an_order_that_was_completed_for_another_amount_waits_for_a_person() -> None:
+    story = in_checkout()
+    story.wait()
+    read_checkout(story)
+    read_order(story, order_amount=90, remaining_amount=90)
+    one = explained(story.order)
+    assert one.money[1] == "The customer has completed it in Checkout, but the shop sent 1.00 SEK."
+    assert one.waits[0].startswith("It waits for a placed event with the right amount, or for a person. Next step: ")

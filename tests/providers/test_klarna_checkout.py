@@ -9,7 +9,7 @@ from ordersaga.domain.model.events import CheckoutAbandoned, CheckoutStarted, Ch
 from ordersaga.domain.model.fields import OrderLine
 from ordersaga.domain.model.order import OperationType, Request
 from ordersaga.domain.model.outcomes import Read
-from ordersaga.domain.model.results import CheckoutSeen, Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.domain.model.results import CheckoutSeen, Rejected, Result, Retryable, ShippingSeen, Succeeded, Unknown
 from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna import answers, notifications
 from ordersaga.providers.klarna.operations.table import OPERATIONS
@@ -199,6 +199,20 @@ def test_a_read_shows_whether_the_customer_has_completed_it(status: str, complet
     assert result == Succeeded(checkout=seen)
 
 
+def test_a_read_shows_the_shipping_option_that_the_customer_chose() -> None:
+    chosen = {"id": "home", "name": "Home delivery", "price": 30, "tax_rate": 2500, "preselected": True}
+    result = answered("complete_checkout", 200, msgspec.json.encode(SEEN | {"selected_shipping_option": chosen}))
+    assert isinstance(result, Succeeded)
+    assert result.checkout is not None
+    assert result.checkout.shipping == ShippingSeen("home", 30)
+
+
+@pytest.mark.parametrize("ident", ["", ".", "..", "a b", "a\x00", "é", "x" * 256])
+def test_an_id_that_can_not_be_part_of_a_path_is_none(ident: str) -> None:
+    body = msgspec.json.encode({"order_id": ident, "html_snippet": "<div/>"})
+    assert answered("create_checkout", 201, body) == Unknown("broken_body", None, 201)
+
+
 @pytest.mark.parametrize(
     "broken", [{"status": "checkout_paused"}, {"order_amount": -1}, {"order_lines": None}, {"order_id": 7}]
 )
@@ -229,3 +243,9 @@ async def test_the_reads_are_of_checkout_and_then_of_order_management() -> None:
 def test_a_push_names_its_order_unless_the_placeholder_was_not_replaced() -> None:
     assert notifications.order_id_of("push", b"", {"klarna_order_id": ORDER_ID}) == ORDER_ID
     assert notifications.order_id_of("push", b"", {"klarna_order_id": "{checkout.order.id}"}) is None
+
+
+@pytest.mark.parametrize("kind", ["acknowledge", "set_references"])
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_any_success_ends_what_no_read_could_show(kind: OperationType, status: int) -> None:
+    assert answered(kind, status) == Succeeded()

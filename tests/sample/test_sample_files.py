@@ -18,6 +18,7 @@ from sample.timing import same_whatever_the_timing
 Json = dict[str, Any]
 SAMPLE = Path(__file__).resolve().parents[2] / "sample"
 KINDS = ("order", "subscription")
+STARTED = "shop.order.checkout_started.v1"
 EVENTS, EXPECTED = SAMPLE / "events.ndjson.gz", SAMPLE / "expected.json.gz"
 
 
@@ -63,6 +64,7 @@ def test_the_money_agrees_with_the_books_and_with_what_the_outcomes_moved() -> N
         key = (order["merchant"], order["currency"])
         for name in ("captured", "refunded", "released"):
             books[(*key, name)] += order[name] or 0
+        moved[(*key, "authorized")] += order.get("bought", 0)
         for event in order["events"].values():
             if event["type"] in names:
                 moved[(*key, names[event["type"]])] += event.get("amount", 0)
@@ -116,6 +118,7 @@ def test_what_comes_early_is_awaited_for_few_records_only() -> None:
         "placed", "shipped", "returned", "cancelled", "closed", "amended", "tracking_added", "address_changed",
         "reference_changed", "authorization_extension_requested", "invoice_resend_requested",
         "due_date_extension_requested", "customer_token_requested", "customer_token_cancelled",
+        "checkout_started", "checkout_updated", "checkout_abandoned",
     ],
 )  # fmt: skip
 def test_every_type_of_event_is_there_for_both_merchants(what: str) -> None:
@@ -127,8 +130,9 @@ def test_every_type_of_event_is_there_for_both_merchants(what: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "INVALID_OPERATION", "PAYMENT_METHOD_FAILED", "REJECTED", "TOKEN_CANCELED", "TOKEN_SUSPENDED",
+        "INVALID_OPERATION", "PAYMENT_METHOD_FAILED", "READ_ONLY_ORDER", "REJECTED", "TOKEN_CANCELED", "TOKEN_SUSPENDED",
         "UNAVAILABLE_PAYMENT_METHOD", "already_cancelled", "already_captured", "amounts_do_not_add_up", "cancelled_before_authorized",
+        "checkout_not_completed",
         "not_acceptable_to_provider", "nothing_left_to_cancel", "nothing_left_to_capture", "order_exists",
         "order_rejected", "order_unknown", "over_cancel", "over_capture", "over_refund", "return_exists",
         "shipment_exists", "shipment_unknown", "unknown_line",
@@ -142,6 +146,7 @@ def test_every_dead_letter_and_outcome_is_there() -> None:
     assert set(summary()["dead_letters"]) == {"id_reused", "invalid_envelope", "invalid_event", "unknown_merchant"}
     outcomes = {"authorized", "captured", "refunded", "cancelled", "lines_cancelled", "released", "amended", "rejected"}
     outcomes |= set(OUTCOMES.values()) | {"abandoned", "customer_token_created", "customer_token_cancelled"}
+    outcomes |= {"checkout_created", "checkout_updated", "checkout_abandoned"}
     assert set(summary()["outcomes"]) == outcomes
     assert summary()["duplicates"] > 100
 
@@ -203,6 +208,32 @@ def test_several_orders_are_paid_by_one_customer_token() -> None:
         if r.get("type") == "shop.order.placed.v1" and "customer_token" in r["data"].get("payment", {})
     )
     assert sum(count > 2 for count in paid.values()) > 20
+
+
+def test_what_is_bought_in_checkout_is_told_by_a_placed_or_by_none() -> None:
+    bought = [order for order in summary()["orders"] if "bought" in order]
+    told = [order for order in bought if "authorized" in {event["type"] for event in order["events"].values()}]
+    assert len(told) > 30
+    assert len(bought) - len(told) > 30
+    started = [r["data"]["merchant_data"].split("-")[1] for r in records() if r.get("type") == STARTED]
+    assert set(started) == {"default", "gifts", "pending", "quick", "refuse", "lapse"}
+
+
+def test_every_purchase_in_checkout_is_needed_by_an_event() -> None:
+    """So that it was found before the last event ends."""
+    waits = {
+        "authorized",
+        "captured",
+        "cancelled",
+        "lines_cancelled",
+        "released",
+        "refunded",
+        "amended",
+        "tracking_added",
+    }
+    for order in summary()["orders"]:
+        if "bought" in order:
+            assert waits & {event["type"] for event in order["events"].values()}, order
 
 
 def test_both_content_modes_and_records_without_an_envelope_are_there() -> None:

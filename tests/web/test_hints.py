@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.model.outcomes import Call, Read, Send
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
-from ordersaga.domain.uncertainty.hints import Hint, with_hint
+from ordersaga.domain.model.outcomes import Call, Read
+from ordersaga.domain.model.results import Result, Retryable, Succeeded
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.claims import ClaimedOrder
 from ordersaga.store.hints import NewHint
@@ -16,6 +15,8 @@ from ordersaga.store.kept_results import KeptResult, UnsettledResult
 from ordersaga.store.rows import Row
 from ordersaga.store.settle import SettledOrder
 from roles_harness import Roles, Shop, gives, key, roles, run_sql, until, until_async
+
+SLOW = {"backoff": 3_000.0, "backoff_most": 3_000.0}
 
 
 async def hint(r: Roles, *ids: str | None, times: int = 1) -> list[bool]:
@@ -264,7 +265,7 @@ async def test_ten_thousand_invented_ids_change_nothing_in_one_statement(databas
         await placed(r)
         before = await row(database)
         counts = r.store.engine.counts["hint"]
-        invented = [NewHint("default", "klarna", f"invented-{n}", key(f"{n}"), f"op-{n}") for n in range(10_000)]
+        invented = [NewHint("default", "klarna", f"invented-{n}", key(f"none-{n}"), f"op-{n}") for n in range(10_000)]
         assert await r.store.hint(invented) == [False] * 10_000
         assert counts.statements == 1
         assert await row(database) == before
@@ -274,111 +275,3 @@ async def test_another_merchant_s_hint_is_of_no_order(database: str) -> None:
     async with roles(database) as r:
         name = await placed(r)
         assert await r.store.hint([NewHint("gifts", "klarna", name)]) == [False]
-
-
-# orders whose answer was lost
-
-
-async def lost(r: Roles) -> tuple[str, str]:
-    """A create whose answers are all lost: the operation's id, and the id that nobody knows."""
-    made: list[str] = []
-
-    async def drops(call: Call) -> Result | None:
-        result = r.fake.answer(call)
-        if isinstance(call, Send) and isinstance(result, Succeeded):
-            made.append(result.provider_id or "")
-        return Unknown("dropped")
-
-    r.fake.on_call = drops
-    await r.take(Shop().placed())
-    await settled(r)
-    (operation,) = (await r.order()).operations
-    assert operation.unknown
-    r.fake.on_call = None
-    return operation.id, made[0]
-
-
-SLOW = {"backoff": 3_000.0, "backoff_most": 3_000.0}
-
-
-async def test_the_order_that_a_notification_names_is_read_and_taken_over(database: str) -> None:
-    async with roles(database, rules=SLOW) as r:
-        operation, name = await lost(r)
-        named = NewHint("default", "klarna", name, key(), operation)
-        assert await r.store.hint([named, named]) == [True, True]
-        assert (await row(database))["hinted_id"] == name
-        await claimed(r)
-        order = await r.order()
-        assert (order.status, order.provider_order_id, order.operations) == ("authorized", name, ())
-        assert r.fake.made == ["Send create_order", "Read create_order"]
-        assert await r.outcome_types() == ["authorized"]
-        assert (await row(database))["hinted_id"] is None
-        assert max(r.fake.klarna.effects.values()) == 1
-
-
-@pytest.mark.parametrize("operation", ["another", None])
-async def test_without_the_operation_s_own_id_nothing_is_handed_over(database: str, operation: str | None) -> None:
-    async with roles(database, rules=SLOW) as r:
-        _, name = await lost(r)
-        before = await row(database)
-        assert await r.store.hint([NewHint("default", "klarna", name, key(), operation)]) == [False]
-        assert await row(database) == before
-
-
-async def test_an_order_that_does_not_agree_is_not_taken_over_and_the_create_goes_on(database: str) -> None:
-    async with roles(database, rules=SLOW) as r:
-        operation, name = await lost(r)
-        r.fake.klarna.orders[name].amount = r.fake.klarna.orders[name].remaining = 7
-        await r.store.hint([NewHint("default", "klarna", name, key(), operation)])
-        await claimed(r)
-        order = await r.order()
-        assert (order.status, order.provider_order_id, order.attentions) == ("new", None, ())
-        assert [(one.stage, one.unknown) for one in order.operations] == [("send", True)]
-
-
-async def test_what_nobody_lost_is_not_replaced(database: str) -> None:
-    async with roles(database) as r:
-        name = await placed(r)
-        order = await r.order()
-        hinted = with_hint(order, Hint(5.0, "op", "forged"))
-        assert (hinted.provider_order_id, hinted.refresh) == (name, 5.0)
-        assert with_hint(replace(order, provider_order_id=None), Hint(5.0, "op", "forged")).provider_order_id is None
-
-
-async def test_only_an_operation_whose_answer_was_lost_takes_the_order_that_was_named(database: str) -> None:
-    async with roles(database, rules=SLOW) as r:
-        operation, name = await lost(r)
-        order = await r.order()
-        (current,) = order.operations
-        sent = replace(order, operations=(replace(current, unknown=False),))
-        assert with_hint(order, Hint(5.0, operation, name)).provider_order_id == name
-        assert with_hint(order, Hint(5.0, "another", name)) == order
-        assert with_hint(order, Hint(5.0)) == order
-        assert with_hint(sent, Hint(5.0, operation, name)) == sent, "its answer is still to come"
-
-
-async def test_a_stuck_operation_whose_order_is_named_needs_no_person_any_more(database: str) -> None:
-    async with roles(database, rules={"create_repeats": 0}) as r:
-        operation, name = await lost(r)
-        r.fake.on_call = gives(Rejected("NOT_FOUND", (), None, 404))
-        r.start_claiming()
-        await until_async(lambda: has_attention(r))
-        await r.store.hint([NewHint("default", "klarna", "invented", key(), operation)])
-        await until(lambda: r.fake.made[-1] == "Read create_order")
-        await settled(r)
-        r.fake.on_call = None
-        order = await r.order()
-        assert (order.operations[0].stage, order.has_attention("answer_lost")) == ("stuck", True)
-        assert await r.store.hint([NewHint("default", "klarna", name, key(), operation)]) == [True]
-        await until_async(lambda: is_authorized(r))
-        order = await r.order()
-        assert (order.status, order.provider_order_id, order.attentions) == ("authorized", name, ())
-        assert await r.outcome_types() == ["attention_required", "attention_required", "authorized"]
-
-
-async def has_attention(r: Roles) -> bool:
-    return (await r.order()).has_attention("answer_lost")
-
-
-async def is_authorized(r: Roles) -> bool:
-    return (await r.order()).status == "authorized"

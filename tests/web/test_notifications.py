@@ -26,7 +26,8 @@ from ordersaga_local.process import free_port
 from roles_harness import key, roles, until
 
 from .conftest import Started, status
-from .test_hints import SLOW, claimed, lost, placed, row
+from .test_hints import SLOW, claimed, placed, row
+from .test_named_orders import lost
 
 NEW, OLD = "n" * 32, "o" * 32
 ACCOUNTS = {("default", "klarna"), ("a/b c", "klarna")}
@@ -124,6 +125,25 @@ async def test_without_the_secret_there_is_nothing() -> None:
     assert store.batches == []
 
 
+async def test_the_secret_is_compared_with_all_of_ours_before_accounts_are_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[object] = []
+
+    def counts(given: bytes, ours: bytes) -> bool:
+        compared.append(given)
+        return given == ours
+
+    monkeypatch.setattr("ordersaga.addresses.hmac.compare_digest", counts)
+    right = ADDRESSES.of("klarna", "default", "fraud")
+    guesses = [f"/notify/guess/{one}/fraud" for one in ("klarna/default", "klarna/x", "mollie/default")]
+    async with served(FakeStore()) as client:
+        for path in (right, *guesses):
+            compared.clear()
+            assert (await client.post(path, json=fraud())).status_code == (200 if path == right else 404)
+            assert compared.count(path.split("/")[2].encode()) == 2, f"{path}: the time it takes would tell"
+
+
 async def test_the_addresses_of_all_secrets_are_accepted_while_they_are_rotated() -> None:
     async with served(FakeStore()) as client:
         for secrets in ([NEW], [OLD]):
@@ -218,6 +238,19 @@ async def test_a_stop_answers_what_has_come_in() -> None:
         store.go_on.set()
         assert (await sending).status_code == 200
     await running
+
+
+@pytest.mark.parametrize("failing", ["ordersaga.web.server.Server.run", "ordersaga.web.collector.HintCollector.run"])
+async def test_the_role_ends_with_the_error_of_what_has_failed(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_self: object) -> None:
+        await asyncio.sleep(0)
+        raise OSError(failing)
+
+    monkeypatch.setattr(failing, fails)
+    with listen(0, "127.0.0.1") as listener:
+        web = Web(FakeStore(), ACCOUNTS, PROVIDERS, ADDRESSES, listener)
+        with pytest.raises(OSError, match=failing):
+            await asyncio.wait_for(web.run(), 10)
 
 
 async def test_notifications_of_an_order_have_it_read_once(database: str) -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Call
-from ordersaga.domain.model.results import Result, Unknown
-from roles_harness import Roles, Shop, roles, run_sql, until_async
+from ordersaga.domain.model.results import Rejected, Result, TokenStatus, Unknown
+from ordersaga.domain.uncertainty.manual import TookEffect
+from ordersaga.operating.manual_settlement import ManualSettlement
+from roles_harness import OnCall, Roles, Shop, roles, run_sql, until_async
 
 REQUESTED = {
     "authorization_token": "auth-1",
@@ -17,6 +19,15 @@ REQUESTED = {
 }
 TOKEN = "customer-auth-1-0"
 
+LINE = {"name": "Lantern", "reference": "A", "quantity": 3, "unit_price": 1000, "total_amount": 3000}
+BY_TOKEN = {
+    "payment": {"provider": "klarna", "customer_token": TOKEN},
+    "purchase_country": "GB",
+    "purchase_currency": "GBP",
+    "order_amount": 3000,
+    "order_lines": [LINE],
+}
+
 
 async def subscription(r: Roles, subject: str = "1") -> Order:
     shown = await r.store.show_order(Key("default", "subscription", subject))
@@ -24,9 +35,9 @@ async def subscription(r: Roles, subject: str = "1") -> Order:
     return shown.order
 
 
-async def told(r: Roles, *types: str) -> None:
+async def told(r: Roles, *types: str, subject: str = "1") -> None:
     async def are_there() -> bool:
-        return await r.outcome_types() == list(types)
+        return await r.outcome_types(subject) == list(types)
 
     await until_async(are_there)
 
@@ -102,17 +113,9 @@ async def test_a_creation_under_a_lease_that_ended_is_not_sent_again(database: s
 
 
 async def test_an_order_by_customer_token_is_made_and_shipped(database: str, shop: Shop) -> None:
-    line = {"name": "Lantern", "reference": "A", "quantity": 3, "unit_price": 1000, "total_amount": 3000}
-    data = {
-        "payment": {"provider": "klarna", "customer_token": TOKEN},
-        "purchase_country": "GB",
-        "purchase_currency": "GBP",
-        "order_amount": 3000,
-        "order_lines": [line],
-    }
     async with roles(database) as r:
         r.start_claiming()
-        await r.take(shop.event("placed", "1", data), shop.shipped(quantity=3))
+        await r.take(shop.event("placed", "1", BY_TOKEN), shop.shipped(quantity=3))
         await told(r, "authorized", "captured")
         assert (await r.order()).captured_amount == 3000
 
@@ -125,3 +128,68 @@ async def test_an_abandoned_authorization_is_withdrawn_before_any_order(database
         await r.take(shop.placed())
         await told(r, "abandoned", "rejected")
         assert (await r.order()).status == "rejected"
+
+
+def refuses(code: str) -> OnCall:
+    async def answer(call: Call) -> Result | None:
+        ordering = call.operation is not None and call.operation.type == "create_token_order"
+        return Rejected(code, (code,), "corr", 403) if ordering else None
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "outcome", "becomes"),
+    [
+        ("TOKEN_SUSPENDED", "suspended", "attention_required", "active"),
+        ("TOKEN_CANCELED", "cancelled", "customer_token_cancelled", "cancelled"),
+        ("TOKEN_NOT_FOUND", None, "attention_required", "active"),
+    ],
+)
+async def test_a_token_that_is_refused_as_payment_is_read_and_its_subscription_says_what_it_is(
+    database: str, shop: Shop, code: str, status: TokenStatus | None, outcome: str, becomes: str
+) -> None:
+    async with roles(database) as r:
+        r.start_claiming()
+        await r.take(shop.event("customer_token_requested", "club", REQUESTED))
+        await told(r, "customer_token_created", subject="club")
+        del r.fake.klarna.customer_tokens[TOKEN]
+        if status is not None:
+            r.fake.klarna.customer_tokens[TOKEN] = status
+        r.fake.on_call = refuses(code)
+        await r.take(shop.event("placed", "1", BY_TOKEN))
+        await told(r, "rejected")
+        await told(r, "customer_token_created", outcome, subject="club")
+        assert (await subscription(r, "club")).status == becomes
+        assert r.fake.made.count("Read refresh") == 1
+        assert TOKEN not in f"{await run_sql(database, 'SELECT * FROM provider_ids')}"
+
+
+async def test_a_token_that_no_subscription_has_is_refused_like_any_other(database: str, shop: Shop) -> None:
+    async with roles(database) as r:
+        r.start_claiming()
+        r.fake.on_call = refuses("TOKEN_SUSPENDED")
+        await r.take(shop.event("placed", "1", BY_TOKEN))
+        await told(r, "rejected")
+        await r.until_idle()
+        assert r.fake.made == ["Send create_token_order"]
+
+
+async def test_a_token_that_a_person_has_entered_is_found_too(database: str, shop: Shop) -> None:
+    async def lost(_call: Call) -> Result:
+        return Unknown("connection lost")
+
+    async with roles(database) as r:
+        r.fake.on_call = lost
+        r.start_claiming()
+        await r.take(shop.event("customer_token_requested", "club", REQUESTED))
+        await told(r, "attention_required", subject="club")
+        await r.until_idle()
+        manual = ManualSettlement(r.store, ["default"], r.rulebook, "test")
+        operation = (await subscription(r, "club")).operations[0].id
+        await manual.settle(Key("default", "subscription", "club"), operation, TookEffect(TOKEN), "grace")
+        r.fake.klarna.customer_tokens[TOKEN] = "cancelled"
+        r.fake.on_call = refuses("TOKEN_CANCELED")
+        await r.take(shop.event("placed", "1", BY_TOKEN))
+        await told(r, "rejected")
+        await told(r, "attention_required", "customer_token_created", "customer_token_cancelled", subject="club")

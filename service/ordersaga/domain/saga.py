@@ -6,16 +6,16 @@
 from msgspec.structs import replace
 
 from ordersaga.domain import operations
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
-from ordersaga.domain.model.events import Amended, Cause, CheckoutUpdated, Data, Event, Placed
+from ordersaga.domain.model.events import TYPES, Amended, Cause, CheckoutUpdated, Data, Event, Placed
 from ordersaga.domain.model.order import Key, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Next, Read, Rest, Revoke, Send, Wait
-from ordersaga.domain.model.results import Result, Retryable
+from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByRepeating, ByTokenRead
-from ordersaga.domain.uncertainty import evidence, manual, refreshing, settling
+from ordersaga.domain.uncertainty import evidence, manual, named, refreshing, settling
 
 _WATERMARK_POLL = 1.0  # seconds until a passed deadline is looked at again while the intake is behind
 _ENDED_BY_RULES = frozenset({"rejected", "abandoned"})
@@ -80,13 +80,17 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
 
 def next_call(order: Order, now: float, rules: Rules) -> Next:
     """What the worker is to do for the order now. Each `Elapsed` takes at least one deadline away."""
+    return named.instead_of_waiting(order, _next_call(order, now, rules), now)
+
+
+def _next_call(order: Order, now: float, rules: Rules) -> Next:
     if order.operations:
         return _no_later_than_warning(order, _next_of(order, order.operations[0], now, rules), now, rules)
     if order.has_attention(_OUR_FAULT):
         return _no_later_than_warning(order, Rest(), now, rules)
     at = refreshing.due(order, rules)
     if at is not None and at <= now:
-        return refreshing.read_of(order)
+        return refreshing.read_of(order, rules)
     deadline = min((pending.deadline for pending in order.pending if pending.deadline is not None), default=None)
     if deadline is not None and deadline <= now:
         if rules.input_watermark >= deadline:
@@ -183,13 +187,11 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
             refreshing.warn_of_expiry(builder)
         evidence.give_up(builder)
         return _advanced(builder)
-    if (
-        isinstance(call, Read)
-        and call.of != "search"
-        and (other := refreshing.read_of_another(order, result)) is not None
-    ):
-        refreshing.warn_of_another(builder, other)
-        result = Retryable("read_of_another_order")
+    if isinstance(call, Read) and call.of == "named":
+        named.looked(builder, call, result)
+        return _advanced(builder)
+    if isinstance(call, Read) and call.of != "search":
+        result = refreshing.of_this_order(builder, result)
     if operation is None:
         refreshing.refreshed(builder, result)
         return _advanced(builder)
@@ -225,6 +227,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
     if arrived and builder.order.operations and operations.gives_way(builder.order.operations[0]):
         builder.retire(builder.order.operations[0])
         builder.change(expiry_read=False)  # what came of its call shows by a read
+    evidence.let_go(builder)
     while _decide_one(builder):
         pass
     if arrived and builder.too_many_wait():
@@ -243,7 +246,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
 
 def _decide_one(builder: DecisionBuilder) -> bool:
     """Decides the first event that can be; False: none can."""
-    if builder.order.operations:
+    if builder.order.operations and (builder.order.blocked or not _made_room(builder)):
         return False
     for pending in builder.order.pending:
         if builder.still_waits(pending):
@@ -259,6 +262,20 @@ def _decide_one(builder: DecisionBuilder) -> bool:
         else:
             return True
     return False
+
+
+def _made_room(builder: DecisionBuilder) -> bool:
+    """Ends the operation under way for an event that needn't wait for the customer with it, or that corrects its own."""
+    order = builder.order
+    operation = order.operations[0]
+    if operation.stage == "stuck":
+        return completing.corrected(builder, operation)
+    if not operations.spec_of(operation).gives_room or operation.id not in order.details.waiting:
+        return False  # without the event's data it was begun by an older version
+    if not any(operations.DECIDED_BY[TYPES[pending.cause.type]].takes_room for pending in order.pending):
+        return False
+    completing.put_aside(builder, operation)
+    return True
 
 
 def _decide(builder: DecisionBuilder, pending: Pending) -> None:

@@ -62,6 +62,8 @@ def _money(order: Order) -> Iterator[str]:
         yield "No money is taken."
     if order.status == "new":
         yield "The order isn't placed yet."
+    elif order.status == "checkout" and order.has_attention("books_differ"):
+        yield f"The customer has completed it in Checkout, but the shop sent {_sum(order, order.order_amount)}."
     elif order.status == "checkout":
         yield f"The customer may complete it in Checkout, for {_sum(order, order.order_amount)}."
     elif order.accepted and order.remaining:
@@ -98,6 +100,8 @@ def _waits(view: OrderView, until: float | None, now: float) -> Iterator[str]:
         yield "It waits for a person: ordersaga's code failed on it."
     elif order.status == "pending_review":
         yield f"It waits for the provider's review.{again}"
+    elif order.status == "checkout" and order.has_attention("books_differ"):
+        yield f"It waits for a placed event with the right amount, or for a person.{again}"
     elif order.status == "checkout":
         yield f"It waits for the customer.{again}"
     elif order.provider_order_id and until is not None and not order.pending:

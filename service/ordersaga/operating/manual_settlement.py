@@ -5,6 +5,7 @@ from collections.abc import Container
 from msgspec import Struct
 
 from ordersaga.domain import saga
+from ordersaga.domain.model.ids import token_name
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Outcome
 from ordersaga.domain.operations import spec_of
@@ -54,6 +55,8 @@ class ManualSettlement:
             decision = saga.settle_manually(row.order, operation_id, verdict, by, clock.now, rules)
             if isinstance(verdict, TookEffect) and verdict.provider_id is not None and not _is_secret(row.order):
                 await self._claim_id(tx, row.order, verdict.provider_id)
+            if isinstance(verdict, TookEffect) and (token := decision.order.details.customer_token):
+                await tx.claim_id(ProviderId(key, row.order.provider, token_name(token), "customer_token"))
             await write_decision(tx, row, decision, clock, rules, self._instance, by)
         under_way = {operation.id for operation in decision.order.operations}
         return SettledManually(operation_id not in under_way, decision.outcomes)

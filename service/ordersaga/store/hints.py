@@ -14,7 +14,7 @@ from ordersaga.store.session import Session
 class NewHint(Struct, frozen=True):
     """`id`: of the order, a capture or a refund at the provider.
 
-    `key`, `operation_id`: whose answer, with this id of the order, may have been lost.
+    `key`, `operation_id`: whose answer, with this id of the order, may have been lost, or that may have made a second order.
     """
 
     merchant: str
@@ -44,8 +44,7 @@ named AS (
     UNION ALL
     SELECT g.place, o.merchant, o.kind, o.subject, g.operation, g.id
     FROM given AS g JOIN orders AS o USING (merchant, kind, subject, provider)
-    WHERE o.provider_order_id IS NULL AND o.state #>> '{{order,operations,0,id}}' = g.operation
-      AND NOT EXISTS (SELECT FROM known WHERE known.place = g.place)
+    WHERE NOT EXISTS (SELECT FROM known WHERE known.place = g.place)
 ),
 locked AS (
     SELECT o.merchant, o.kind, o.subject, n.operation, n.id

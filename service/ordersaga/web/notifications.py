@@ -57,12 +57,9 @@ class Notifications:
     async def _notified(self, request: Request) -> Response:
         path = request.path_params
         provider, merchant, what = path["provider"], path["merchant"], path["what"]
+        accepted = self._addresses.accepts(path["secret"], provider, merchant)  # first: no answer's time tells accounts
         kinds = self._providers.get(provider)
-        if (
-            kinds is None
-            or (merchant, provider) not in self._accounts
-            or not self._addresses.accepts(path["secret"], provider, merchant)
-        ):
+        if not accepted or kinds is None or (merchant, provider) not in self._accounts:
             return _answer("", "", "wrong_address", 404)
         callback = self._callbacks.find((merchant, provider), what)
         if callback is not None:

@@ -34,7 +34,7 @@ class Web:
         return self._server.port
 
     async def run(self) -> None:
-        """Until stopped; what was taken in by then is recorded and answered."""
+        """Until stopped; what was taken in by then is recorded and answered. Ends with the error of what failed."""
         recording = asyncio.create_task(self._collector.run())
         serving = asyncio.create_task(self._server.run())
         try:
@@ -45,6 +45,7 @@ class Web:
             self._server.stop()
             await asyncio.wait({serving})
             recording.cancel()
+        serving.result()
 
     def stop(self) -> None:
         """`run` returns soon after."""

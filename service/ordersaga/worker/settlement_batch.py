@@ -7,6 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga.domain import saga
+from ordersaga.domain.deciding.tokens import suspect
+from ordersaga.domain.model.ids import token_name
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import Call, CallKind, Decision, Elapsed, Entry, Outcome, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
@@ -16,6 +18,7 @@ from ordersaga.domain.uncertainty.hints import with_hint
 from ordersaga.outbox import outbox_row
 from ordersaga.rulebook import Rulebook
 from ordersaga.store.appended import AppendedRows
+from ordersaga.store.hints import NewHint
 from ordersaga.store.rows import Clock, Known, Lease, ProviderId, Row
 from ordersaga.store.settle import SettledOrder
 from ordersaga.telemetry.metrics import Invariant
@@ -59,6 +62,7 @@ class SettlementBatch:
         self._next_calls: dict[Key, tuple[Bulkhead, CallKind | None]] = {}
         self.changes: list[SettledOrder] = []
         self.lost: list[Settlement] = []
+        self.hints: list[NewHint] = []
         self.violated: list[Invariant] = []
 
     def add(self, settlement: Settlement, row: Row | None) -> None:
@@ -80,6 +84,7 @@ class SettlementBatch:
         self._entries.extend((key, entry) for entry in decision.entries)
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._add_provider_ids(settlement, before, decision.order)
+        self._add_token(before, settlement, decision.order)
         self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
         hint = leased.hint.at if leased.hint else None
         self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep, kind, hint))
@@ -123,6 +128,14 @@ class SettlementBatch:
         bulkhead.start_call(kind)
         self._next_calls[after.key] = bulkhead, kind
         return True
+
+    def _add_token(self, before: Order, settlement: Settlement, after: Order) -> None:
+        """A new customer token is found by its name; one that was refused has its subscription read."""
+        merchant, provider, token = after.key.merchant, after.provider, after.details.customer_token
+        if token and token != before.details.customer_token:
+            self._provider_ids.append(ProviderId(after.key, provider, token_name(token), "customer_token"))
+        if (name := suspect(before, settlement.call, settlement.result)) is not None:
+            self.hints.append(NewHint(merchant, provider, name))
 
     def _add_provider_ids(self, settlement: Settlement, before: Order, after: Order) -> None:
         call, result = settlement.call, settlement.result

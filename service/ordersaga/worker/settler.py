@@ -25,6 +25,7 @@ from ordersaga.store.errors import (
     StoreUnavailableError,
     UnreadableHereError,
 )
+from ordersaga.store.hints import NewHint
 from ordersaga.store.kept_results import KeptResult, UnsettledResult
 from ordersaga.store.rows import Clock
 from ordersaga.store.store import Store
@@ -252,7 +253,17 @@ class Settler:
             raise
         self._report(batch)
         self._release(batch.ended(written))
-        return batch.continued(written, mark)
+        continued = batch.continued(written, mark)
+        await self._hint(batch.hints)
+        return continued
+
+    async def _hint(self, hints: list[NewHint]) -> None:
+        """A hint that gets lost is given again by the next refusal."""
+        try:
+            if hints:
+                await self._store.hint(hints)
+        except StoreError as error:
+            log.warning("customer tokens that were refused aren't read", reason=str(error), orders=len(hints))
 
     def _observe(self, clock: Clock) -> None:
         self._last_clock = clock

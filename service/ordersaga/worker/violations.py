@@ -8,7 +8,7 @@ from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revok
 from ordersaga.domain.model.owed import forgotten, owed
 from ordersaga.domain.model.results import Rejected, Result, Succeeded
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByCheckoutRead, NoEvidence, spec_of
+from ordersaga.domain.operations import ByCheckoutRead, NoEvidence, may_end_unknown, spec_of
 from ordersaga.domain.uncertainty import evidence
 from ordersaga.telemetry.metrics import Invariant
 
@@ -33,7 +33,7 @@ def violations(
 
 def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order, rules: Rules) -> bool:
     """An operation whose answer was lost is no longer unknown, although the result of the call isn't evidence for it."""
-    unknown = [operation for operation in before.operations if operation.unknown]
+    unknown = [operation for operation in before.operations if operation.unknown and not may_end_unknown(operation)]
     if not unknown:
         return False
     still = {operation.id for operation in after.operations if operation.unknown}

@@ -9,6 +9,7 @@ import msgspec
 
 from ordersaga_sandbox.call import Call
 from ordersaga_sandbox.http import ApiError, Response, json_response
+from ordersaga_sandbox.klarna import checkout_customer
 from ordersaga_sandbox.klarna.checkout_order import READ_ONLY, CheckoutOrder, checked_body
 from ordersaga_sandbox.routes import Route
 
@@ -17,8 +18,11 @@ _ORDERS: Final = "/checkout/v3/orders"
 
 def create(call: Call) -> Response:
     body = checked_body(call.body, any_host=call.state.switches.deliveries_anywhere)
-    order = CheckoutOrder(call.state.new_id(), call.account, _content(call), body, call.at, call.at)
-    call.state.checkouts[order.order_id] = order
+    order = _known(call, body.merchant_data)
+    if order is None:
+        order = CheckoutOrder(_new_id(call, body.merchant_data), call.account, _content(call), body, call.at, call.at)
+        call.state.checkouts[order.order_id] = order
+        checkout_customer.arrive(call.state, order, call.at)
     path = f"{_ORDERS}/{order.order_id}"
     location = path if call.state.switches.location == "path" else call.base_url + path
     response = json_response(_view(call, order), 201)
@@ -34,7 +38,10 @@ def read(call: Call) -> Response:
 def update(call: Call) -> Response:
     """Fields that aren't sent stay."""
     order = _changeable(call)
-    order.change(_content(call), call.at, any_host=call.state.switches.deliveries_anywhere)
+    content = _content(call)
+    order.change(content, call.at, any_host=call.state.switches.deliveries_anywhere)
+    if "merchant_data" in content:
+        checkout_customer.arrive(call.state, order, call.at)
     return json_response(_view(call, order))
 
 
@@ -42,6 +49,17 @@ def abort(call: Call) -> Response:
     order = _changeable(call)
     order.aborted = True
     return json_response(_view(call, order))
+
+
+def _known(call: Call, text: str | None) -> CheckoutOrder | None:
+    """The account's order that has its customer by the same text: it isn't made again."""
+    order = call.state.checkouts.get(checkout_customer.known_id(text) or "")
+    return order if order is not None and order.account == call.account else None
+
+
+def _new_id(call: Call, text: str | None) -> str:
+    known = checkout_customer.known_id(text)
+    return call.state.new_id() if known is None or known in call.state.checkouts else known
 
 
 def _content(call: Call) -> dict[str, Any]:

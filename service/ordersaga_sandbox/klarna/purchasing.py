@@ -103,7 +103,7 @@ class Purchase:
         if denial is not None:
             return denial
         self.touch({})
-        self._finish(pending=pending)
+        finish(self.state, order, pending=pending)
         return Result(
             completed=True, redirect=notifying.fill(order.body.merchant_urls.confirmation or "", order.order_id, None)
         )
@@ -137,40 +137,41 @@ class Purchase:
         )
         return await self.courier.call(delivery, seconds)
 
-    def _finish(self, *, pending: bool) -> None:
-        state, order, body = self.state, self.order, self.order.body
-        now = state.clock.now()
-        order.status, order.completed_at = "checkout_complete", now
-        if body.recurring:
-            order.recurring_token = state.new_id()
-            token = CustomerToken(
-                order.recurring_token,
-                order.account,
-                now,
-                body.purchase_country.upper(),
-                body.purchase_currency.upper(),
-                body.locale,
-                None,
-                body.billing_address,
-                body.customer,
-            )
-            token_life.add(state, token, "klarna")
-        created = new_order(
-            state,
-            now,
+
+def finish(state: SandboxState, order: CheckoutOrder, *, pending: bool) -> None:
+    """It becomes an order of Order Management, with the same id, now."""
+    body, now = order.body, state.clock.now()
+    order.status, order.completed_at = "checkout_complete", now
+    if body.recurring:
+        order.recurring_token = state.new_id()
+        token = CustomerToken(
+            order.recurring_token,
             order.account,
-            body,
-            token=order.order_id,
-            country=body.purchase_country,
-            locale=body.locale,
-            billing_address=body.billing_address,
-            customer=body.customer,
-            pending=pending,
-            auto_capture=body.options is not None and body.options.auto_capture,
-            order_id=order.order_id,
+            now,
+            body.purchase_country.upper(),
+            body.purchase_currency.upper(),
+            body.locale,
+            None,
+            body.billing_address,
+            body.customer,
         )
-        created.from_checkout = True
-        authorizing.authorize(Actor(state, now, "customer"), created)
+        token_life.add(state, token, "klarna")
+    created = new_order(
+        state,
+        now,
+        order.account,
+        body,
+        token=order.order_id,
+        country=body.purchase_country,
+        locale=body.locale,
+        billing_address=body.billing_address,
+        customer=body.customer,
+        pending=pending,
+        auto_capture=body.options is not None and body.options.auto_capture,
+        order_id=order.order_id,
+    )
+    created.from_checkout = True
+    authorizing.authorize(Actor(state, now, "customer"), created)
 
 
 def _refusal(answer: Answer) -> Result | None:

@@ -26,6 +26,7 @@ from ordersaga.domain.model.terms import Rules, Terms
 _BOOKS: Final = frozenset(
     {"lines", "order_amount", "captured_amount", "released_amount", "refunded_amount", "kept_amount"}
 )
+_OF_READS: Final = frozenset({"books_differ", "order_unreadable", "another_order_read"})
 _MOST_WAITING: Final = 4 * 1024 * 1024  # bytes: they are rewritten with the order
 
 
@@ -98,6 +99,12 @@ class DecisionBuilder:
         self._fresh[token] = (data, raw)
         new, waiting = Pending(cause, token, self.now, taken=taken), self.order.pending
         self.change(pending=(new, *waiting) if first else (*waiting, new))
+
+    def put_back(self, operation: Operation) -> None:
+        """Ends the operation as if its event had just come, behind those that wait. Its data was kept."""
+        raw, data = self.order.details.waiting[operation.id], self.data_kept(operation)
+        self.retire(operation)
+        self.arrive(operation.cause, data, bytes(raw))
 
     def unblock(self, letter: str) -> None:
         """Unblocks the events that wait for this dead letter."""
@@ -332,6 +339,10 @@ class DecisionBuilder:
     def clear_attention(self, reason: str) -> None:
         """Closes the attention that was raised for this reason, and no other."""
         self._keep_attentions([one for one in self.order.attentions if one.reason != reason])
+
+    def clear_attentions_of_reads(self) -> None:
+        """Of an order that isn't compared with the provider's any more, or that agrees with it."""
+        self._keep_attentions([one for one in self.order.attentions if one.reason not in _OF_READS])
 
     def _keep_attentions(self, kept: list[Attention]) -> None:
         if len(kept) != len(self.order.attentions):

@@ -122,10 +122,10 @@ def changed(outcome: str, builder: DecisionBuilder, operation: Operation, _resul
 
 
 def extended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
-    """The authorization lasts for another period, which a later read corrects."""
+    """The authorization lasts for another period: estimated, until the read that follows shows its end."""
     expires_at = builder.terms.expiry(builder.now)
     near = expires_at - builder.now <= builder.rules.expiry_warning
-    builder.change(expires_at=expires_at, expiry_read=near)
+    builder.change(expires_at=expires_at, expiry_read=near, extended_at=builder.now, refresh=builder.now)
     builder.clear_attention("authorization_expires")
     builder.emit("extended", operation.cause, operation=summary_of(operation, None))
 

@@ -1,60 +1,35 @@
 """Checkout: the customer buys on the provider's page, which makes the order; the shop starts, updates and abandons it.
 
 Nobody can complete a Checkout order without its snippet, and one that isn't completed moves no money. Its completion is found
-by reading it; then the order that came of it is read, compared, acknowledged, and given the shop's references.
+by reading it: see `completing`.
 """
 
 from typing import Any, Final
 
-import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import (
-    Cause,
     CheckoutAbandoned,
     CheckoutStarted,
     CheckoutUpdated,
-    ReferenceChanged,
     decode_data,
-    own_cause,
 )
 from ordersaga.domain.model.ids import jitter
 from ordersaga.domain.model.order import Checkout, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.results import CheckoutSeen, Snapshot, Succeeded
 
-READ_ONLY: Final = "READ_ONLY_ORDER"
-_CONFIRM, _ACKNOWLEDGE, _REFERENCE = 10, 11, 12  # steps of an event, or of a completion that none asked for
 _REFERENCES: Final = ("merchant_reference1", "merchant_reference2")
 _HAS_ONE: Final = (
     "send shop.order.checkout_updated.v1, or end the one that there is by shop.order.checkout_abandoned.v1"
 )
-_COMPLETED: Final = "the customer has completed it: it is an order now, to be amended or cancelled as such"
-_DIFFER: Final = "books_differ"
-_SETTLE: Final = (
-    "the customer completed another order than the shop sent; it isn't acknowledged: change or cancel it at the provider, "
-    "then use `ordersaga order settle`"
+_CAME_LATE: Final = (
+    "the customer completed this Checkout order, of which the shop was told that it had ended: have the shop send a placed "
+    "event that names it, or cancel the order at the provider"
 )
-_SEND_IT: Final = (
-    "the customer completed another order than the shop sent; it isn't acknowledged: have the shop send a placed event with the "
-    "amount that is right, or change or cancel it at the provider"
-)
-_NOT_COMPLETED: Final = Refusal(
-    "checkout_not_completed", ("the Checkout order has lapsed, or there was none: no order came of it",)
-)
-
-
-class _Finding(Struct, frozen=True):
-    """What is kept while the order is acknowledged."""
-
-    snapshot: Snapshot
-    result: dict[str, Any]
-
-
-_FINDING: Final = msgspec.json.Decoder(_Finding)
 
 
 # what the shop asks for
@@ -68,7 +43,13 @@ def decide_start(builder: DecisionBuilder, pending: Pending, data: CheckoutStart
     builder.turn_to_able("create_checkout")
     builder.drop(pending)
     old = builder.order
-    details = replace(old.details, lines=data.order_lines, requests={}, references=_references(old, data))
+    details = replace(
+        old.details,
+        lines=data.order_lines,
+        requests={},
+        references=_references(old, data),
+        shipping=_offered(data.shipping_options),
+    )
     builder.order = Order(
         old.key,
         provider=old.provider,
@@ -89,6 +70,16 @@ def _references(order: Order, data: CheckoutUpdated) -> dict[str, str]:
     if not isinstance(data, CheckoutStarted):
         known |= order.details.references
     return known | {name: given for name in _REFERENCES if (given := getattr(data, name)) is not UNSET}
+
+
+def _offered(options: Any) -> dict[str, int]:
+    """Their prices by id; the rest of them is the provider's to check."""
+    given = [one for one in options if isinstance(one, dict)] if isinstance(options, list) else []
+    return {
+        ident: price
+        for one in given
+        if isinstance(ident := one.get("id"), str) and type(price := one.get("price")) is int
+    }
 
 
 def created(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
@@ -122,7 +113,11 @@ def _check_open(builder: DecisionBuilder, pending: Pending) -> None:
     if order.status in {"rejected", "abandoned"}:
         raise Refused("order_rejected", "no Checkout order is open")
     if order.checkout is not None and order.checkout.complete:
-        raise Refused(READ_ONLY, f"the Checkout order is completed; order is {order.status}", advice=_COMPLETED)
+        raise Refused(
+            completing.READ_ONLY,
+            f"the Checkout order is completed; order is {order.status}",
+            advice=completing.COMPLETED,
+        )
     if order.status != "checkout":
         raise Refused("order_exists", f"order is {order.status}")
 
@@ -131,6 +126,8 @@ def updated(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
     order, data = builder.order, builder.data_kept(operation)
     assert isinstance(data, CheckoutUpdated)
     details = replace(order.details, references=_references(order, data))
+    if data.shipping_options is not UNSET:
+        details = replace(details, shipping=_offered(data.shipping_options))
     if data.order_lines is not UNSET:
         details = replace(details, lines=data.order_lines)
         builder.change(lines=tuple(lines.line_of(line) for line in data.order_lines))
@@ -152,6 +149,7 @@ def not_changed(builder: DecisionBuilder, operation: Operation, refusal: Refusal
 
 def abandoned(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
     builder.change(status="abandoned")
+    builder.clear_attentions_of_reads()
     builder.emit("checkout_abandoned", operation.cause, operation=summary_of(operation, None))
 
 
@@ -163,14 +161,24 @@ def shows_update(order: Order, operation: Operation, seen: CheckoutSeen | None) 
         return False
     wanted = [(line.reference, line.quantity, line.total_amount) for line in data.order_lines]
     shown = [(line.reference, line.quantity, line.total_amount) for line in seen.lines]
+    if seen.shipping is not None and wanted == shown[:-1] and shown[-1][2] == seen.shipping.price:
+        return data.order_amount in {UNSET, seen.order_amount - seen.shipping.price}
     return data.order_amount in {UNSET, seen.order_amount} and wanted == shown
 
 
 def shows_abandon(_order: Order, operation: Operation, seen: CheckoutSeen | None) -> bool | None:
-    """One that isn't completed and is read-only has been abandoned; any other refusal says nothing about it."""
+    """One that isn't completed and is read-only has been abandoned; any other refusal says nothing about it.
+
+    Where the provider has it no more, it may have been completed before: the order is looked for.
+    """
     if seen is None or seen.complete:
-        return seen is None
-    return True if operation.refused is not None and operation.refused.code == READ_ONLY else None
+        return False
+    return True if operation.refused is not None and operation.refused.code == completing.READ_ONLY else None
+
+
+def abandoned_too_late(builder: DecisionBuilder, operation: Operation) -> None:
+    """There is no Checkout order any more: it has ended, unless an order came of it long ago."""
+    completing.confirm(builder, operation.cause, builder.order.order_amount, None)
 
 
 # its completion, which no event asked for
@@ -182,7 +190,7 @@ def looked(builder: DecisionBuilder, seen: CheckoutSeen) -> None:
     if order.status != "checkout" or order.checkout is None:
         return
     if seen.complete:
-        _confirm(builder, _completion(order), order.order_amount, seen)
+        completing.confirm(builder, completing.own(order), order.order_amount, seen)
     else:
         changed = order.checkout.changed
         builder.change(checkout=replace(order.checkout, due=builder.now + _pause(builder, builder.now - changed)))
@@ -191,11 +199,22 @@ def looked(builder: DecisionBuilder, seen: CheckoutSeen) -> None:
 def gone(builder: DecisionBuilder) -> None:
     """The provider has no such Checkout order any more: it lapsed, or became an order long ago."""
     if builder.order.status == "checkout":
-        _confirm(builder, _completion(builder.order), builder.order.order_amount, None)
+        completing.confirm(builder, completing.own(builder.order), builder.order.order_amount, None)
 
 
-def _completion(order: Order) -> Cause:
-    return own_cause(f"completion of {order.provider_order_id}")
+def never_came(order: Order) -> bool:
+    """Was the shop told that no order comes of its Checkout order?"""
+    return order.checkout is not None and not order.accepted and order.status in {"abandoned", "rejected"}
+
+
+def came_late(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """An order has come of it all the same. It isn't ours, as the shop was told otherwise: a person is, until it has ended."""
+    if placing.has_ended(seen):
+        builder.clear_attention(completing.DIFFER)
+        return
+    builder.change(refresh=builder.now + builder.rules.checkout_poll_most)
+    if not builder.order.has_attention(completing.DIFFER):
+        builder.raise_attention(None, completing.DIFFER, _CAME_LATE)
 
 
 def _looked_after(builder: DecisionBuilder) -> Checkout:
@@ -206,132 +225,3 @@ def _pause(builder: DecisionBuilder, age: float) -> float:
     """Seconds until the next read: the older, the rarer, spread over the upper half of the step."""
     step = min(max(builder.rules.checkout_poll, age / 2), builder.rules.checkout_poll_most)
     return step * (0.5 + 0.5 * jitter(builder.order.key.subject, int(age)))
-
-
-# its completion, whoever found it
-
-
-def read(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
-    """Of a `placed` that names it."""
-    seen = result.checkout
-    if seen is not None and seen.complete:
-        builder.change(creation=replace(operation, amount=seen.order_amount))
-        _confirm(builder, operation.cause, operation.target, seen)
-    else:  # the provider answers: what is slow is the customer
-        _again(builder, replace(operation, opened=builder.now))
-
-
-def not_found(builder: DecisionBuilder, operation: Operation) -> None:
-    """Of a `placed` that names it."""
-    _confirm(builder, operation.cause, operation.target, None)
-
-
-def _again(builder: DecisionBuilder, operation: Operation) -> None:
-    order, rules = builder.order, builder.rules
-    step = min(rules.backoff * 2.0 ** min(operation.attempts, 30), rules.checkout_poll_most, rules.attention_after / 2)
-    due = builder.now + step * (0.5 + 0.5 * jitter(operation.id, operation.attempts))
-    builder.change(operations=(replace(operation, due=due), *order.operations))
-
-
-def unreadable(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """The provider refuses the read, which is made again; or a person has ended it."""
-    if operation.stage == "stuck":
-        _ended(builder, operation, refusal)
-    else:
-        _again(builder, operation)
-
-
-def _confirm(builder: DecisionBuilder, cause: Cause, expected: int | None, seen: CheckoutSeen | None) -> None:
-    """Reads the order that came of it. `seen` None: it shows, if there is one, that the Checkout order was completed."""
-    if seen is not None and not builder.order.details.lines:
-        builder.change(
-            lines=tuple(lines.line_of(line) for line in seen.lines),
-            details=replace(builder.order.details, lines=seen.lines),
-        )
-    gone_there = None if seen is not None else _NOT_COMPLETED
-    operation = builder.plan("confirm_checkout", cause, 0, step=_CONFIRM, target=expected, refused=gone_there)
-    result = {"customer_token": seen.customer_token} if seen is not None and seen.customer_token else {}
-    builder.begin_read(operation)
-    builder.keep(operation, msgspec.json.encode(result))
-
-
-def not_an_order(builder: DecisionBuilder, operation: Operation) -> None:
-    """Neither Checkout nor Order Management has it; an order that has just been completed may take a moment to appear."""
-    if operation.refused is None:
-        _again(builder, operation)
-    else:
-        _ended(builder, operation, operation.refused)
-
-
-def _ended(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """No order came of it."""
-    if operation.cause.type:
-        placing.refused(builder, operation, refusal)
-        return
-    builder.change(status="abandoned")
-    builder.emit("checkout_abandoned", None)
-
-
-def confirmed(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
-    """The order is read: acknowledged if it is what the shop sent, else a person has to look."""
-    seen = result.snapshot
-    if seen is None:
-        _again(builder, operation)
-        return
-    kept = builder.kept(operation)
-    amount = seen.order_amount if operation.target is None else operation.target
-    builder.change(order_amount=amount)
-    differences = placing.differences(builder.order, seen)
-    if differences is not None:
-        _differs(builder, operation, differences)
-        return
-    builder.clear_attention("order_unreadable")
-    builder.clear_attention(_DIFFER)
-    finding = msgspec.json.encode(_Finding(seen, msgspec.json.decode(kept) if kept is not None else {}))
-    steps = [builder.plan("acknowledge", operation.cause, 0, step=_ACKNOWLEDGE)]
-    wanted = builder.order.details.references
-    if any(seen.facts.get(name) != value for name, value in wanted.items()):
-        steps.append(builder.plan("set_references", operation.cause, 0, step=_REFERENCE))
-    for step in steps:
-        builder.begin(step, ReferenceChanged(**wanted))
-        builder.keep(step, finding)
-
-
-def _differs(builder: DecisionBuilder, operation: Operation, differences: Refusal) -> None:
-    """Nothing is acknowledged. A `placed` can't go on without a person; without one, it may still come with other amounts."""
-    order = builder.order
-    if operation.cause.type:
-        stuck = replace(operation, stage="stuck", attention=True)
-        builder.change(operations=(stuck, *order.operations))
-        builder.raise_attention(stuck, _DIFFER, _SETTLE, differences)
-    elif differences.code != "amounts_do_not_add_up":  # it has ended there
-        _ended(builder, operation, differences)
-    elif order.checkout is not None:
-        due = builder.now + builder.rules.checkout_poll_most
-        builder.change(checkout=replace(order.checkout, due=due))
-        if not order.has_attention(_DIFFER):
-            builder.raise_attention(None, _DIFFER, _SEND_IT, differences)
-
-
-def acknowledged(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
-    """It ends with the last of the steps."""
-    if any(one.cause == operation.cause for one in builder.order.operations):
-        return
-    kept = builder.kept(operation)
-    assert kept is not None
-    _complete(builder, operation, _FINDING.decode(kept))
-
-
-def not_acknowledged(builder: DecisionBuilder, operation: Operation, _refusal: Refusal) -> None:
-    """It was acknowledged by another hand, or has ended: the order is ours all the same, and a read shows what became of it."""
-    acknowledged(builder, operation, Succeeded())
-    builder.change(refresh=builder.now)
-
-
-def _complete(builder: DecisionBuilder, operation: Operation, finding: _Finding) -> None:
-    asked = bool(operation.cause.type)
-    builder.change(checkout=Checkout(builder.now, complete=True, claimed=asked))
-    if asked:
-        placing.taken_over(builder, operation, finding.snapshot, finding.result)
-    else:
-        placing.completed_there(builder, operation, finding.snapshot, finding.result)

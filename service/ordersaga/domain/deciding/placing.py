@@ -6,11 +6,12 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from ordersaga.domain.deciding import claiming
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
-from ordersaga.domain.model.fields import NOT_GIVEN
 from ordersaga.domain.model.order import (
+    OUTLIVE_PLACING,
     Allocation,
     Capture,
     Checkout,
@@ -27,11 +28,15 @@ from ordersaga.domain.model.order import (
 from ordersaga.domain.model.outcomes import OperationSummary
 from ordersaga.domain.model.results import CaptureSeen, PaymentSeen, Snapshot, Succeeded
 
+NOT_COMPLETED = Refusal(
+    "checkout_not_completed",
+    ("the Checkout order has lapsed or was abandoned, or there was none: no order came of it",),
+)
 BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 _TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
-_BOUGHT = frozenset({"pending_review", "authorized", "part_captured", "captured"})
-_REFERENCES = ("merchant_reference1", "merchant_reference2")
+_ENDED = frozenset({"cancelled", "expired", "closed"})
+_REFERENCE = "merchant_reference1"
 _CHECKOUT_IS_OPEN = (
     "the customer may still complete its Checkout order: end that by shop.order.checkout_abandoned.v1 first"
 )
@@ -39,8 +44,8 @@ _CHECKOUT_IS_OPEN = (
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
     order = builder.order
-    if may_claim(order, data):
-        _claim(builder, pending, data)
+    if claiming.may_claim(order, data):
+        claiming.claim(builder, pending, data)
         return
     same = order.checkout is not None and order.provider_order_id == data.payment.checkout_order_id
     if not starts_afresh(order) and not (same and order.status == "checkout"):
@@ -57,7 +62,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
         builder.change(provider_order_id=data.payment.order_id)
         builder.begin_read(builder.plan("take_over", pending.cause, data.order_amount))
     elif data.payment.checkout_order_id is not UNSET:
-        _complete_checkout(builder, pending.cause, data, order if same else None)
+        _complete_checkout(builder, pending, data, order if same else None)
     elif cancel is not None and data.payment.authorization_token is UNSET:
         builder.drop(cancel)
         builder.change(status="rejected", placed=None)
@@ -74,13 +79,13 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
         builder.begin(operation, data)
 
 
-def _complete_checkout(builder: DecisionBuilder, cause: Cause, data: Placed, known: Order | None) -> None:
+def _complete_checkout(builder: DecisionBuilder, pending: Pending, data: Placed, known: Order | None) -> None:
     """`known`: the order as `checkout_started` left it, from which comes what the event leaves out."""
     order = builder.order
-    expected = None if data.order_amount == NOT_GIVEN else data.order_amount
-    references = {_REFERENCES[0]: order.key.subject} if known is None else known.details.references
-    given = {name: value for name in _REFERENCES if (value := getattr(data, name)) is not UNSET}
-    details = replace(order.details, references={**references, **given})
+    expected = claiming.amount_of(data)
+    references = {_REFERENCE: order.key.subject} if known is None else known.details.references
+    shipping = order.details.shipping if known is not None and expected is None else {}  # an amount says all of it
+    details = replace(order.details, references=references | claiming.references_of(data), shipping=shipping)
     if known is not None and expected is None:
         expected = known.order_amount
     if known is not None and not data.order_lines:
@@ -93,32 +98,10 @@ def _complete_checkout(builder: DecisionBuilder, cause: Cause, data: Placed, kno
         order_amount=expected or 0,
         details=details,
     )
-    operation = builder.plan("complete_checkout", cause, expected or 0, target=expected)
+    refused = NOT_COMPLETED if known is not None and known.status == "abandoned" else None
+    operation = builder.plan("complete_checkout", pending.cause, expected or 0, target=expected, refused=refused)
     builder.begin_read(operation)
-
-
-def may_claim(order: Order, data: Placed) -> bool:
-    """Whether its first `placed` comes after the Checkout order was found completed."""
-    checkout = order.checkout
-    if checkout is None or not checkout.complete or checkout.claimed or order.status not in _BOUGHT:
-        return False
-    return order.provider_order_id == data.payment.checkout_order_id
-
-
-def _claim(builder: DecisionBuilder, pending: Pending, data: Placed) -> None:
-    """It is answered with what is known, without a call."""
-    order = builder.order
-    assert order.checkout is not None
-    if data.order_amount not in {NOT_GIVEN, order.order_amount} or data.purchase_currency.upper() != order.currency:
-        message = f"$.order_amount: {data.order_amount}, but the order is over {order.order_amount} {order.currency}"
-        raise Refused("amounts_do_not_add_up", message)
-    builder.drop(pending)
-    builder.change(checkout=replace(order.checkout, claimed=True))
-    if order.status == "pending_review":
-        builder.change(placed=pending.cause)
-        builder.emit("review_pending", pending.cause, final=False)
-    else:
-        builder.emit("captured" if order.at_once else "authorized", pending.cause)
+    builder.keep_data(operation, pending)
 
 
 def starts_afresh(order: Order) -> bool:
@@ -154,6 +137,7 @@ def _way(data: Placed) -> OperationType:
 def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
     """The sequence and what waits stay; the rest begins anew."""
     old = builder.order
+    token = data.payment.customer_token
     builder.order = Order(
         old.key,
         provider=data.payment.provider,
@@ -166,7 +150,9 @@ def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
         pending=old.pending,
         blocked=old.blocked,
         sequence=old.sequence,
-        details=replace(old.details, lines=data.order_lines, requests={}),
+        named=old.named,
+        attentions=tuple(one for one in old.attentions if one.reason in OUTLIVE_PLACING),
+        details=replace(old.details, lines=data.order_lines, requests={}, paid_by="" if token is UNSET else token),
     )
 
 
@@ -373,9 +359,14 @@ def _taken(
     return result
 
 
+def has_ended(seen: Snapshot) -> bool:
+    """Nothing is left to be captured of it, nor will be."""
+    return seen.status in _ENDED
+
+
 def differences(order: Order, seen: Snapshot) -> Refusal | None:
     """Where the provider's order differs from the shop's event."""
-    if seen.status in {"cancelled", "expired", "closed"}:
+    if has_ended(seen):
         return Refusal(f"order_{seen.status}", (f"the provider's order is {seen.status}",))
     inconsistencies = lines.unlike(order.lines, seen.lines)
     if seen.currency.upper() != order.currency:
@@ -389,10 +380,28 @@ def differences(order: Order, seen: Snapshot) -> Refusal | None:
 
 def adopt_movements(builder: DecisionBuilder, seen: Snapshot) -> None:
     """Takes over what the provider captured and refunded without our knowing, and emits `reconciled`."""
+    if _adopted(builder, seen):
+        builder.emit("reconciled", None)
+
+
+def taken_with_review(builder: DecisionBuilder, seen: Snapshot) -> dict[str, Any]:
+    """Money that was taken as the review accepted the order. Returns the result for the shop."""
+    order = builder.order
+    if order.captured_amount or not 0 < seen.captured_amount == order.order_amount:
+        adopt_movements(builder, seen)
+        return {}
+    _adopted(builder, seen)
+    builder.change(at_once=True)
+    captures = builder.order.captures
+    return {"capture_id": captures[0].id} if len(captures) == 1 else {}
+
+
+def _adopted(builder: DecisionBuilder, seen: Snapshot) -> bool:
+    """Takes over what was captured and refunded without our knowing, if anything was."""
     order = builder.order
     ours = (order.captured_amount, order.refunded_amount)
     if (seen.captured_amount, seen.refunded_amount) == ours or seen.captured_amount < order.captured_amount:
-        return
+        return False
     counted = _counted(order, seen)
     builder.change(
         order_amount=max(order.order_amount, seen.captured_amount + order.released_amount),
@@ -402,7 +411,7 @@ def adopt_movements(builder: DecisionBuilder, seen: Snapshot) -> None:
         captures=counted.captures,
         refunds=counted.refunds,
     )
-    builder.emit("reconciled", None)
+    return True
 
 
 def _counted(order: Order, seen: Snapshot) -> Order:

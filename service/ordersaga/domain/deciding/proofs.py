@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ordersaga.domain.deciding import findings
+from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.model.results import CheckoutSeen, Snapshot
 
@@ -33,9 +34,13 @@ class ByRepeating:
 
 @dataclass(frozen=True, slots=True)
 class ByKey:
-    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`."""
+    """The same key gets the same answer; once the provider may have forgotten it, a person has to look up `look_up`.
+
+    `harmless`: done twice or not at all, it does no harm. It ends by itself then, and sooner if other events wait for it.
+    """
 
     look_up: str
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,11 @@ class ByCheckoutRead:
     """A repeat asks for the same again; after the refusal of one, a read of the Checkout order shows whether it took effect.
 
     `shows`: of what was read, None where the provider has no such Checkout order any more. It is None where the read
-    can't tell: then it is sent again.
+    can't tell: then it is sent again. `gone`: instead of a refusal that says so, as it proves nothing.
     """
 
     shows: Callable[[Order, Operation, CheckoutSeen | None], bool | None]
+    gone: Callable[[DecisionBuilder, Operation], None] | None = None
     look_up: str = "the Checkout order at the provider"
 
 

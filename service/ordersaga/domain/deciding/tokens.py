@@ -9,11 +9,15 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding import placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model.events import CustomerTokenCancelled, CustomerTokenRequested
-from ordersaga.domain.model.order import Operation, Pending, Refusal
-from ordersaga.domain.model.results import Succeeded
+from ordersaga.domain.model.ids import token_name
+from ordersaga.domain.model.order import Operation, Order, Pending, Refusal
+from ordersaga.domain.model.outcomes import Call, Elapsed, Send
+from ordersaga.domain.model.results import Rejected, Result, Succeeded, TokenStatus
 
 _HAS_ONE = "cancel its customer token first, or request the new one for another subscription"
 _RESULT = "customer_token"
+_SUSPENDED = "token_suspended"
+_IS_SUSPENDED = "the provider has suspended the customer token, no order can be paid by it: ask there, or the customer"
 
 
 def decide_request(builder: DecisionBuilder, pending: Pending, data: CustomerTokenRequested) -> None:
@@ -68,10 +72,39 @@ def decide_cancel(builder: DecisionBuilder, pending: Pending, data: CustomerToke
     builder.keep_data(operation, pending)
 
 
+def suspect(before: Order, call: Call | Elapsed, result: Result | None) -> str | None:
+    """The name of the customer token that was refused as payment: its subscription's token has to be read."""
+    paid_by = before.details.paid_by
+    if not paid_by or not isinstance(call, Send) or not isinstance(result, Rejected):
+        return None
+    return token_name(paid_by) if call.operation.cause == before.placed else None
+
+
+def looked(builder: DecisionBuilder, status: TokenStatus) -> None:
+    """What a read of the subscription's token shows that no event has asked for."""
+    if builder.order.status != "active":
+        return
+    if status == "cancelled":
+        builder.change(status="cancelled")
+        builder.clear_attention(_SUSPENDED)
+        builder.emit("customer_token_cancelled", None)
+    elif status == "active":
+        builder.clear_attention(_SUSPENDED)
+    else:
+        suspended(builder, None)
+
+
+def suspended(builder: DecisionBuilder, operation: Operation | None) -> None:
+    """Tells it once. `operation`: whose end closes the attention."""
+    if not builder.order.has_attention(_SUSPENDED):
+        builder.raise_attention(operation, _SUSPENDED, _IS_SUSPENDED)
+
+
 def cancelled(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
     """The event may have named another token than the subscription's."""
     data = builder.data_kept(operation)
     assert isinstance(data, CustomerTokenCancelled)
     if data.customer_token in {UNSET, builder.order.details.customer_token}:
         builder.change(status="cancelled")
+        builder.clear_attention(_SUSPENDED)
     builder.emit("customer_token_cancelled", operation.cause, operation=summary_of(operation, None))

@@ -9,6 +9,7 @@ from ordersaga.domain.model.order import Key
 
 _OPERATIONS: Final = UUID("6f1d7c4e-6d0e-5b0f-9a5c-2f1d4a3f7b10")
 _OUTCOMES: Final = UUID("0c9e3a52-91c6-5f7b-8b53-7a1e5d2c6f20")
+_TOKENS: Final = UUID("a4a0b7c5-3f0e-5d57-8a70-6f4a1a5c9e30")
 _UNIT: Final = 2**64
 
 
@@ -19,6 +20,11 @@ def operation_id(key: Key, cause: Cause, step: int) -> str:
 
 def outcome_id(key: Key, epoch: int, sequence: int) -> str:
     return _name(_OUTCOMES, f"{key.merchant}\0{key.kind}\0{key.subject}\0{epoch}\0{sequence}")
+
+
+def token_name(token: str) -> str:
+    """Finds a customer token's subscription without storing the token, which can be charged."""
+    return f"customer-token:{_name(_TOKENS, token)}"
 
 
 def jitter(operation: str, attempt: int) -> float:

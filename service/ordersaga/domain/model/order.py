@@ -1,6 +1,6 @@
 """The order aggregate: amounts, lines, captures, refunds and operations. Minor units; seconds since the epoch."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Raw, Struct
 
@@ -15,6 +15,8 @@ Status = Literal[
 """`active`: of a subscription, whose customer token can be used; it is also new, rejected or cancelled."""
 OperationType = str  # the name of a row of `domain.operations`
 Stage = Literal["send", "read", "revoke", "stuck"]
+OUTLIVE_PLACING: Final = frozenset({"second_order"})
+"""Reasons of attentions that stay open when an order is placed anew."""
 
 
 class Key(Struct, frozen=True, order=True):
@@ -175,6 +177,14 @@ class Attention(Struct, frozen=True, omit_defaults=True):
     advice: str = ""
 
 
+class NamedOrder(Struct, frozen=True, omit_defaults=True):
+    """An order at the provider that a notification named, and that isn't ours: to be read at `due`."""
+
+    id: str
+    due: float
+    failed: int = 0  # reads
+
+
 class Checkout(Struct, frozen=True, omit_defaults=True):
     """The provider's Checkout order, whose id is the order's. `changed`: when the shop last started or updated it.
 
@@ -202,7 +212,9 @@ class Details(Struct, frozen=True, omit_defaults=True):
     requests: dict[str, Request] = {}  # operation id -> frozen request
     waiting: dict[str, Raw] = {}  # Pending.token -> the event's data
     customer_token: str = ""  # of a subscription: the last that was created
+    paid_by: str = ""  # of an order: the customer token of its `placed`
     references: dict[str, str] = {}  # of Checkout: what the order is to bear once it is completed
+    shipping: dict[str, int] = {}  # of Checkout: the prices of the options that the shop has offered, by id
 
 
 class UnknownFields(Struct, frozen=True):
@@ -231,6 +243,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     at_once: bool = False  # the money was captured together with the placing
     expires_at: float | None = None
     expiry_read: bool = False
+    extended_at: float | None = None  # when the provider last extended the authorization
     review_due: float | None = None
     placed: Cause | None = None  # the effective `placed`, whose final outcome is still owed while it is reviewed
     placed_at: float | None = None
@@ -253,6 +266,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     payment: Payment | None = None
     recorded: tuple[Shipment, ...] = ()
     watch: float | None = None  # when the provider is read for what moves there by itself: a payment, a refund
+    named: NamedOrder | None = None
     creation: Operation | None = None  # until the final outcome of `placed`, which shows this operation
     unknown_fields: UnknownFields = UnknownFields()
 

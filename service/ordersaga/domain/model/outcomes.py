@@ -84,13 +84,14 @@ class Send(Struct, frozen=True):
 class Read(Struct, frozen=True):
     """Read the order at the provider: evidence for `operation`, else a refresh. `request`: reads something else of it.
 
-    `of`: which of the provider's orders has this id; of a search, the order whose answer was lost is looked for among all.
+    `of`: which of the provider's orders has this id; `named`: one that isn't this order's, but that a notification named;
+    `search`: the order whose answer was lost is looked for among all.
     """
 
     provider_order_id: str
     operation: Operation | None = None
     request: Request | None = None
-    of: Literal["order", "checkout", "search"] = "order"
+    of: Literal["order", "checkout", "named", "search"] = "order"
 
 
 class Revoke(Struct, frozen=True):

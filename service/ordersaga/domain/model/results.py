@@ -76,6 +76,13 @@ class Snapshot(Struct, frozen=True):
     shipments: tuple[ShipmentSeen, ...] = ()
 
 
+class ShippingSeen(Struct, frozen=True):
+    """The shipping option that the customer has chosen; `price` in minor units."""
+
+    id: str
+    price: int
+
+
 class CheckoutSeen(Struct, frozen=True):
     """A Checkout order at the time of a read (minor units). `complete`: the customer has bought; it can't be changed any more."""
 
@@ -86,6 +93,7 @@ class CheckoutSeen(Struct, frozen=True):
     lines: tuple[OrderLine, ...] = ()
     html_snippet: str = ""
     customer_token: str = ""
+    shipping: ShippingSeen | None = None
 
 
 TokenStatus = Literal["active", "suspended", "cancelled"]

@@ -61,6 +61,10 @@ class Terms(Protocol):
         """Of the frozen request of a change to a customer token: the one that reads the token."""
         ...
 
+    def token_reading(self, token: str) -> Request:
+        """The one that reads a customer token."""
+        ...
+
     def key_seconds(self, operation: OperationType) -> float:
         """How long a repeat of the same request is trusted to be recognised, from the first send."""
         ...

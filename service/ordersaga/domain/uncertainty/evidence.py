@@ -4,6 +4,7 @@ from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
+from ordersaga.domain.deciding import tokens
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.deciding.findings import Finding, Present
 from ordersaga.domain.model.order import Operation, Order, Refusal
@@ -19,8 +20,22 @@ from ordersaga.domain.model.results import (
     Unknown,
 )
 from ordersaga.domain.model.terms import Rules
-from ordersaga.domain.operations import ByCheckoutRead, ByKey, ByReading, NoEvidence, gives_way, spec_of
+from ordersaga.domain.operations import (
+    ByCheckoutRead,
+    ByKey,
+    ByReading,
+    NoEvidence,
+    gives_way,
+    may_end_unknown,
+    spec_of,
+)
 
+_WORTH_WAITING_FOR: Final = 60.0  # seconds that events wait for an operation which may end unknown
+_MAYBE: Final = Refusal(
+    "no_answer",
+    ("the provider's answers were lost: it may have been done",),
+    advice="ask for it again, if it is missing",
+)
 _AMBIGUOUS: Final = Refusal(
     "ambiguous", ("the provider's books show neither that it took effect as asked nor that it didn't",)
 )
@@ -127,6 +142,10 @@ def _judge_checkout(
     """What was sent last was refused; if the order shows what was asked for, an earlier attempt did it."""
     evidence = spec_of(operation).evidence
     assert isinstance(evidence, ByCheckoutRead)
+    if seen is None and evidence.gone is not None:
+        builder.retire(operation)
+        evidence.gone(builder, operation)
+        return None
     shown = evidence.shows(builder.order, operation, seen)
     if shown:
         snippet = {"html_snippet": seen.html_snippet} if seen is not None and seen.html_snippet else {}
@@ -145,6 +164,8 @@ def _judge_token(builder: DecisionBuilder, operation: Operation, status: TokenSt
         return Succeeded()
     refused = operation.refused
     if operation.accepted:  # it is never sent again: it takes effect, however long that takes
+        if status == "suspended":
+            tokens.suspended(builder, operation)
         again = replace(operation, attempts=operation.attempts + 1)
         builder.replace_current(replace(again, due=builder.backoff(again)))
         return None
@@ -218,11 +239,21 @@ def give_up(builder: DecisionBuilder) -> None:
         escalate(builder, replace(operation, unknown=True), operation.refused)
 
 
+def let_go(builder: DecisionBuilder) -> None:
+    """Ends an operation of which nobody has to know whether it took effect, when other events have waited for it long enough."""
+    operation = builder.order.operations[0] if builder.order.operations else None
+    if operation is None or not operation.unknown or operation.stage == "stuck" or not may_end_unknown(operation):
+        return
+    waits = any(pending.waits_for == "operation" for pending in builder.order.pending)
+    if waits and builder.now - (operation.first_sent or operation.opened) >= _WORTH_WAITING_FOR:
+        escalate(builder, operation, None)
+
+
 def escalate(builder: DecisionBuilder, operation: Operation, refusal: Refusal | None) -> None:
     """No more evidence can be had: a person has to look. The operation stays open and is never sent again by itself."""
-    if gives_way(operation):
+    if gives_way(operation) or may_end_unknown(operation):
         builder.retire(operation)
-        spec_of(operation).refuse(builder, operation, refusal or Refusal("no_answer"))
+        spec_of(operation).refuse(builder, operation, refusal or _MAYBE)
         return
     stuck = replace(operation, stage="stuck", attention=True)
     builder.replace_current(stuck)

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.operations import spec_of
+from ordersaga.domain.uncertainty.named import with_named
 
 
 class Hint(Struct, frozen=True):
@@ -19,16 +20,16 @@ class Hint(Struct, frozen=True):
 
 
 def with_hint(order: Order, hint: Hint) -> Order:
-    """The order as it is to be acted on: read now, by the id that was named if the answer with the id was lost."""
+    """The order as it is to be acted on: read now, by the id that was named if the answer with the id was lost.
+
+    An id that isn't the order's, of an operation that has ended or is still to be answered, may be that of a second one.
+    """
     operation = order.operations[0] if order.operations else None
-    if order.provider_order_id is not None:
-        refresh = hint.at if order.refresh is None else min(order.refresh, hint.at)
-        if operation is not None and operation.stage != "stuck" and spec_of(operation).only_reads:
-            sooner = replace(operation, due=min(operation.due, hint.at))
-            return replace(order, refresh=refresh, operations=(sooner, *order.operations[1:]))
-        return replace(order, refresh=refresh)
-    if operation is None or hint.provider_id is None or operation.id != hint.operation_id or not _is_lost(operation):
-        return order
+    if hint.provider_id is None or hint.provider_id == order.provider_order_id:
+        return _to_be_read(order, hint)
+    lost = operation is not None and operation.id == hint.operation_id and _is_lost(operation)
+    if operation is None or not lost or order.provider_order_id is not None:
+        return with_named(order, hint.provider_id, hint.at)
     before = operation.before_hint or operation.stage
     named = replace(operation, stage="read", due=min(operation.due, hint.at), attention=False, before_hint=before)
     return replace(
@@ -37,6 +38,17 @@ def with_hint(order: Order, hint: Hint) -> Order:
         operations=(named, *order.operations[1:]),
         attentions=tuple(one for one in order.attentions if one.operation_id != operation.id),
     )
+
+
+def _to_be_read(order: Order, hint: Hint) -> Order:
+    if order.provider_order_id is None and not order.details.customer_token:
+        return order
+    operation = order.operations[0] if order.operations else None
+    refresh = hint.at if order.refresh is None else min(order.refresh, hint.at)
+    if operation is not None and operation.stage != "stuck" and spec_of(operation).only_reads:
+        sooner = replace(operation, due=min(operation.due, hint.at))
+        return replace(order, refresh=refresh, operations=(sooner, *order.operations[1:]))
+    return replace(order, refresh=refresh)
 
 
 def _is_lost(operation: Operation) -> bool:

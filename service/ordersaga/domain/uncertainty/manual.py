@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model.order import Key, Operation, Order, Refusal
 from ordersaga.domain.model.results import Succeeded
-from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByTokenRead, spec_of
-from ordersaga.domain.uncertainty import settling
+from ordersaga.domain.operations import ByCheckoutRead, ByReading, ByTokenRead, may_end_unknown, spec_of
+from ordersaga.domain.uncertainty import evidence, settling
 
 CODE: Final = "settled_by_hand"
 JOURNALLED: Final = "manual"
@@ -65,8 +65,10 @@ def settled(builder: DecisionBuilder, operation_id: str, verdict: Verdict, by: s
             _note(builder, "had_no_effect", operation, by)
             settling.fail(builder, operation, Refusal(CODE, (reason,)))
         case TryAgain():
+            again = _as_uncertain(builder.order, operation, builder.now)
+            _check_repeat(builder, again)
             _note(builder, "try_again", operation, by)
-            _go_on(builder, _as_uncertain(builder.order, operation, builder.now))
+            _go_on(builder, again)
         case _:
             assert_never(verdict)
 
@@ -127,6 +129,18 @@ def _check_id(order: Order, operation: Operation, provider_id: str | None) -> No
         raise NotSettledError(order.key, f"{provider_id!r} can't be an id of the provider: copy it from there")
     elif provider_id in order.provider_ids and not (spec.adopts and provider_id == order.provider_order_id):
         raise NotSettledError(order.key, f"{provider_id!r} is another operation's: look up the id of {what}")
+
+
+def _check_repeat(builder: DecisionBuilder, again: Operation) -> None:
+    """What might be done a second time, and shows in no read, isn't tried again."""
+    if again.stage != "send" or may_end_unknown(again):
+        return
+    if evidence.exhausted(builder.order, again, builder.now, builder.rules):
+        raise NotSettledError(
+            builder.order.key,
+            f"{again.type} {again.id} can't be tried again, that might do it a second time: look up"
+            f" {spec_of(again).evidence.look_up}, then record that it took effect or had none",
+        )
 
 
 def _took_effect(builder: DecisionBuilder, operation: Operation, provider_id: str | None) -> None:

@@ -2,18 +2,19 @@
 
 from typing import Final, Literal, assert_never
 
-from ordersaga.domain.deciding import checkout, placing
+from ordersaga.domain.deciding import checkout, placing, tokens
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import own_cause
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Read
-from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
+from ordersaga.domain.model.results import CheckoutSeen, Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import gives_way
 from ordersaga.domain.uncertainty import others
 
 _PAST_EXPIRY: Final = 300.0  # seconds between reads of an authorization that should have ended
+_EXTENDED_ONCE_IN: Final = 86_400.0  # seconds: providers count periods in days
 _UNCAPTURED: Final = frozenset({"authorized", "part_captured"})
 _OPEN: Final = _UNCAPTURED | {"pending_review"}
 _READ_AGAIN: Final = _OPEN | {"checkout"}
@@ -42,7 +43,7 @@ def warn_of_expiry(builder: DecisionBuilder) -> None:
 def due(order: Order, rules: Rules) -> float | None:
     """When the provider is to be read; None: no need."""
     if order.provider_order_id is None:
-        return None
+        return order.refresh if order.details.customer_token and order.status == "active" else None
     if order.refresh is not None:
         return order.refresh
     times = [time for time in (order.watch, _due_by_status(order, rules)) if time is not None]
@@ -59,14 +60,16 @@ def _due_by_status(order: Order, rules: Rules) -> float | None:
     return order.expires_at if order.expiry_read else order.expires_at - rules.expiry_warning
 
 
-def read_of(order: Order) -> Read:
-    """The read that is due: until the customer has completed it, there is only a Checkout order."""
+def read_of(order: Order, rules: Rules) -> Read:
+    """The read that is due: until the customer has completed it, there is only a Checkout order; of a subscription, its token."""
+    if order.provider_order_id is None:
+        return Read("", request=rules.terms[order.provider].token_reading(order.details.customer_token))
     return Read(order.provider_order_id or "", of="checkout" if order.status == "checkout" else "order")
 
 
 def read_of_another(order: Order, result: Result) -> str | None:
     """What shows that a read answered with another order than the one that was asked for; None: it's the one."""
-    seen = result.snapshot or result.checkout if isinstance(result, Succeeded) else None
+    seen = _seen(result)
     if seen is None:
         return None
     if seen.provider_id.lower() != (order.provider_order_id or "").lower():
@@ -76,9 +79,19 @@ def read_of_another(order: Order, result: Result) -> str | None:
     return None
 
 
-def warn_of_another(builder: DecisionBuilder, difference: str) -> None:
-    """Nothing of such an answer is believed; the read is made again."""
+def _seen(result: Result) -> Snapshot | CheckoutSeen | None:
+    return result.snapshot or result.checkout if isinstance(result, Succeeded) else None
+
+
+def of_this_order(builder: DecisionBuilder, result: Result) -> Result:
+    """Nothing of an answer that shows another order is believed; the read is made again."""
+    difference = read_of_another(builder.order, result)
+    if difference is None:
+        if _seen(result) is not None:
+            builder.clear_attention(_ANOTHER)
+        return result
     _raise_once(builder, _ANOTHER, f"a read of this order showed one with {difference}: look it up at the provider")
+    return Retryable("read_of_another_order")
 
 
 def refreshed(builder: DecisionBuilder, result: Result) -> None:
@@ -92,9 +105,12 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
         case Succeeded(checkout=seen) if seen is not None:
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
-            builder.clear_attention(_ANOTHER)
             checkout.looked(builder, seen)
-        case Rejected(status=404) if builder.order.status == "checkout":
+        case Succeeded(token_status=status) if status is not None:
+            builder.change(refresh=None, unread=None, reads_failed=0)
+            builder.clear_attention(_UNREADABLE)
+            tokens.looked(builder, status)
+        case Rejected(status=404) if builder.order.status == "checkout" or checkout.never_came(builder.order):
             builder.change(refresh=None, unread=None, reads_failed=0)
             builder.clear_attention(_UNREADABLE)
             checkout.gone(builder)
@@ -137,7 +153,6 @@ def _later(builder: DecisionBuilder) -> float | None:
 
 def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     builder.clear_attention(_UNREADABLE)
-    builder.clear_attention(_ANOTHER)
     if builder.order.status == "pending_payment":
         _payment(builder, seen)
         return
@@ -148,6 +163,8 @@ def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     order = builder.order
     if order.status == "pending_review":
         _review(builder, seen)
+    elif checkout.never_came(order):
+        checkout.came_late(builder, seen)
     elif order.status not in _UNCAPTURED:
         if order.status == "captured":
             _books(builder, seen)
@@ -175,7 +192,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
             builder.change(status="authorized", review_due=None)
             builder.begin_read(builder.plan("take_over", order.placed, order.order_amount, step=1))
         else:
-            placing.accept_placed(builder, order.placed)
+            placing.accept_placed(builder, order.placed, placing.taken_with_review(builder, seen))
     else:
         builder.change(review_due=_later(builder))
         if (
@@ -222,21 +239,32 @@ def _lapsed(builder: DecisionBuilder, seen: Snapshot) -> bool:
 
 
 def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
-    """I9: read at the latest two days before; then an attention is raised, unless one for differing books is open."""
+    """I9: read at the latest two days before; then an attention is raised, unless one for differing books is open.
+
+    It is raised too if an extension has left the end as near as it was.
+    """
     expires_at = builder.order.expires_at
     if expires_at is None:
         return
     near = expires_at - builder.now <= builder.rules.expiry_warning
     past = expires_at <= builder.now
     builder.change(expiry_read=near, refresh=builder.now + _PAST_EXPIRY if past else None)
-    extends = builder.terms.extends and builder.terms.supports("extend_authorization")
-    if near and agree and not past and extends and not builder.order.has_attention(_EXPIRES):
-        cause = own_cause(f"extension of {expires_at:.0f}")
-        builder.begin(builder.plan("extend_authorization", cause, 0), None)
+    if near and agree and not past and _may_extend(builder) and not builder.order.has_attention(_EXPIRES):
+        last = builder.order.extended_at
+        name = f"extension of {expires_at:.0f}" if last is None else f"extension of {expires_at:.0f} after {last:.0f}"
+        builder.begin(builder.plan("extend_authorization", own_cause(name), 0), None)
     elif near and agree:
         _raise_once(builder, _EXPIRES, "capture, cancel or extend the authorization before it expires")
     elif not near:
         builder.clear_attention(_EXPIRES)
+
+
+def _may_extend(builder: DecisionBuilder) -> bool:
+    """By itself; a further time only after a day."""
+    last = builder.order.extended_at
+    if last is not None and builder.now - last < _EXTENDED_ONCE_IN:
+        return False
+    return builder.terms.extends and builder.terms.supports("extend_authorization")
 
 
 def _raise_once(builder: DecisionBuilder, reason: str, advice: str) -> None:

@@ -79,11 +79,16 @@ def _refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal, s
     if isinstance(spec_of(operation).evidence, ByTokenRead):
         builder.replace_current(replace(operation, refused=refusal, stage="read", due=builder.now))
         return
+    kind = spec_of(operation).evidence
     if not operation.unknown and not evidence.predates_restore(operation, builder.rules):
+        if isinstance(kind, ByCheckoutRead) and kind.gone is not None and status == 404:
+            builder.retire(operation)
+            kind.gone(builder, operation)
+            return
         fail(builder, operation, refusal)
         return
     uncertain = replace(operation, unknown=True, refused=refusal, due=builder.now)
-    match spec_of(operation).evidence:
+    match kind:
         case ByRepeating():
             builder.replace_current(replace(uncertain, stage="revoke"))
         case ByReading() | ByCheckoutRead():
@@ -132,9 +137,9 @@ def _settle_own_read(builder: DecisionBuilder, before: Operation, result: Result
     match result:
         case Succeeded():
             succeed(builder, operation, result)
-        case Rejected(status=404) if (not_found := spec_of(operation).not_found) is not None:
-            builder.retire(operation)
-            not_found(builder, operation)
+        case Rejected() if (unread := spec_of(operation).unread) is not None:
+            builder.replace_current(operation)
+            unread(builder, operation, result)
         case Rejected(code=code, messages=messages, correlation_id=correlation_id):
             fail(builder, operation, Refusal(code, messages, correlation_id))
         case Retryable(after=after):
@@ -215,9 +220,9 @@ def succeed(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
 
 
 def fail(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
-    """Ends the operation: the provider didn't do it, nor will it do what was to follow."""
+    """Ends the operation: the provider didn't do it, nor will it do what was to follow, if that depends on it."""
     spec = spec_of(operation)
-    builder.retire(operation, following=True)
+    builder.retire(operation, following=not spec.leaves_rest)
     if operation.newly_named:  # nothing was allocated as named: those lines follow as before
         builder.change(lines=lines.mark_named(builder.order.lines, operation.newly_named, named=False))
     spec.refuse(builder, operation, refusal)

@@ -14,15 +14,15 @@ from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
 from ordersaga.domain.model.amounts import line_tax, order_tax
-from ordersaga.domain.model.events import CheckoutUpdated
+from ordersaga.domain.model.events import CheckoutStarted, CheckoutUpdated, Data
 from ordersaga.domain.model.fields import Given, LineType, OrderLine
 from ordersaga.domain.model.order import Operation, Order, Request
-from ordersaga.domain.model.results import CheckoutSeen, Result, Succeeded
+from ordersaga.domain.model.results import CheckoutSeen, Result, ShippingSeen, Succeeded
 from ordersaga.providers.http import Answer
 from ordersaga.providers.klarna import callbacks, limits
 from ordersaga.providers.klarna.limits import Messages
 from ordersaga.providers.klarna.lines import whole
-from ordersaga.providers.klarna.requests import Json, given
+from ordersaga.providers.klarna.requests import Json, encode, given
 
 ADVICE: Final = {
     "READ_ONLY_ORDER": "the customer has completed it: it is an order now, to be amended or cancelled as such",
@@ -56,10 +56,6 @@ _PASSED_ON: Final = (
 )
 
 
-def collection_path() -> str:
-    return _ORDERS
-
-
 def checkout_path(checkout_order_id: str) -> str:
     return f"{_ORDERS}/{quote(checkout_order_id, safe='')}"
 
@@ -86,7 +82,15 @@ def with_required_urls(data: CheckoutUpdated, ours: Mapping[str, str]) -> Checko
     return with_urls(data, {name: url for name, url in ours.items() if name in _REQUIRED_URLS})
 
 
-def body_of(data: CheckoutUpdated) -> Json:
+def freeze(order: Order, operation: Operation, data: Data | None) -> Request:
+    """Of a new Checkout order, or of an update of the one that there is."""
+    assert isinstance(data, CheckoutUpdated)
+    if not isinstance(data, CheckoutStarted):
+        return Request("POST", own_path(order, operation), encode(_body(data)))
+    return Request("POST", _ORDERS, encode({"merchant_reference1": order.key.subject, **_body(data)}))
+
+
+def _body(data: CheckoutUpdated) -> Json:
     """What the event gives; with lines, each has its tax, and the order their sum."""
     body = given(data, _PASSED_ON)
     if data.order_tax_amount is not UNSET:
@@ -146,7 +150,7 @@ def _is_callback(url: str) -> bool:
 
 
 class _Changed(Struct):
-    order_id: Annotated[str, Meta(min_length=1, max_length=255)]
+    order_id: Annotated[str, Meta(max_length=255, pattern=r"^(?!\.{1,2}$)[!-~]+$")]  # it becomes part of a URL's path
     html_snippet: str = ""
 
 
@@ -167,6 +171,11 @@ class _Line(Struct):
     product_identifiers: dict[str, Any] | None = None
 
 
+class _Shipping(Struct):
+    id: str = ""
+    price: int = 0
+
+
 class _Seen(Struct):
     order_id: str
     status: str
@@ -175,6 +184,7 @@ class _Seen(Struct):
     order_lines: list[_Line]
     html_snippet: str | None = None
     recurring_token: str | None = None
+    selected_shipping_option: _Shipping | None = None
 
 
 _CHANGED: Final = msgspec.json.Decoder(_Changed)
@@ -211,6 +221,7 @@ def seen(answer: Answer, correlation_id: str | None) -> Result:
     status = _STATUSES.get(order.status.lower())
     if status is None:
         raise msgspec.ValidationError("an unknown status of a Checkout order")
+    chosen = order.selected_shipping_option
     found = CheckoutSeen(
         provider_id=order.order_id,
         complete=status == "complete",
@@ -219,6 +230,7 @@ def seen(answer: Answer, correlation_id: str | None) -> Result:
         lines=tuple(_line(line) for line in order.order_lines),
         html_snippet=order.html_snippet or "",
         customer_token=order.recurring_token or "",
+        shipping=None if chosen is None else ShippingSeen(chosen.id, chosen.price),
     )
     return Succeeded(correlation_id=correlation_id, checkout=found)
 

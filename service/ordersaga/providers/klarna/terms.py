@@ -70,6 +70,9 @@ class KlarnaTerms(Struct, frozen=True):
     def reading(self, request: Request) -> Request:
         return cancel_customer_token.reading(request)
 
+    def token_reading(self, token: str) -> Request:
+        return cancel_customer_token.token_reading(token)
+
     def key_seconds(self, operation: OperationType) -> float:
         return OPERATIONS[operation].key_seconds
 

@@ -45,6 +45,10 @@ def reading(cancel: Request) -> Request:
     return Request("GET", cancel.path.removesuffix(_RESOURCE))
 
 
+def token_reading(token: str) -> Request:
+    return Request("GET", customer_token_path(token))
+
+
 def _limits(data: CustomerTokenCancelled) -> Messages:
     yield from limits.path_segment("$.customer_token", data.customer_token)
 
