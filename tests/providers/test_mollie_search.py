@@ -13,6 +13,7 @@ from ordersaga.domain.model.outcomes import Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded
 from ordersaga.providers.mollie.provider import Mollie
 from ordersaga.providers.mollie.terms import MollieTerms
+from ordersaga.providers.port import Provider
 
 from .mollie_orders import LAMP, ORDER_ID, TERMS, Json, order, shown_order, text
 from .orders import operation
@@ -73,7 +74,7 @@ def entry(ident: str, at: str, metadata: Any = None) -> Json:
     return {"resource": "order", "id": ident, "createdAt": AT.format(at), "metadata": metadata}
 
 
-async def search(provider: Mollie, made_by: Operation = OURS, deadline: float = 5.0) -> Result:
+async def search(provider: Provider, made_by: Operation = OURS, deadline: float = 5.0) -> Result:
     return await provider.call(Read("", made_by, of="search"), deadline)
 
 
