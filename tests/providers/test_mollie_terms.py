@@ -5,12 +5,17 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ordersaga.domain.model.events import AddressChanged, Payment, ReferenceChanged, TrackingAdded
+from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import OPERATIONS as DOMAIN
 from ordersaga.providers.mollie import books
 from ordersaga.providers.mollie.operations.table import OPERATIONS
 
 from .mollie_orders import ADDRESS, LAMP, SENT_ADDRESS, TERMS, order, placed, shown_order, text
 from .orders import operation
+
+
+def test_a_saga_can_have_them() -> None:
+    assert Rules({"mollie": TERMS}).terms["mollie"].whole_lines
 
 
 def test_every_row_is_one_of_the_domain() -> None:

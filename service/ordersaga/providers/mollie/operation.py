@@ -34,6 +34,7 @@ class MollieOperation:
     `freeze`: None for a read. `limits`: by event, what Mollie wouldn't take of its data. `key_seconds`: how long a repeat is trusted
     to be recognised, from the first send; 0: it has no key (PATCH and DELETE). `keeps_reference`: what it makes bears our id.
     `ways`: of an operation that `placed` asks for, which fields of `payment` name it, each set of them.
+    `names_profile`: with an access token its body names the profile.
     `shows`: whether a read shows what its request asked for. `notified`: the request, asking for notifications at addresses of ours.
     """
 
@@ -43,6 +44,7 @@ class MollieOperation:
     success: Success = done
     key_seconds: float = 0.0
     keeps_reference: bool = False
+    names_profile: bool = False
     shows: Callable[[Request, Snapshot], bool | None] | None = None
     notified: Callable[[Request, NotifiedAt], Request] | None = None
     ways: tuple[frozenset[str], ...] = ()

@@ -62,12 +62,12 @@ class MollieTerms(Struct, frozen=True):
         request = row.freeze(order, operation, data, after)
         if row.notified is not None and self.notified_at is not None:
             request = row.notified(request, partial(self.notified_at, order.key, operation.id))
-        of_token = self._of_token(creates=operation.type == "create_order_to_pay")
+        of_token = self._of_token(names_profile=row.names_profile)
         return with_fields(request, of_token) if of_token else request
 
-    def _of_token(self, *, creates: bool) -> dict[str, Any]:
+    def _of_token(self, *, names_profile: bool) -> dict[str, Any]:
         given: dict[str, Any] = {"testmode": True} if self.testmode else {}
-        if creates and self.profile_id is not None:
+        if names_profile and self.profile_id is not None:
             given["profileId"] = self.profile_id
         return given
 

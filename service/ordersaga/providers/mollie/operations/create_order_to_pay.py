@@ -178,6 +178,7 @@ CREATE_ORDER_TO_PAY: Final = MollieOperation(
     limits={Placed: _limits},
     success=_success,
     key_seconds=KEY,
+    names_profile=True,
     shows=_shows,
     notified=_notified,
     ways=(frozenset({"redirect_url"}),),
