@@ -130,7 +130,7 @@ class Shipment:
     shipment_id: str
     created_at: float
     parts: list[Part]
-    tracking: dict[str, str] | None
+    tracking: dict[str, str | None] | None
 
 
 @dataclass(slots=True, eq=False)

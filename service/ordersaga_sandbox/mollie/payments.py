@@ -74,10 +74,18 @@ def create_capture(call: Call) -> Response:
 
 
 def list_captures(call: Call) -> Response:
-    order, payment = reading.read(call, query_fields=_EMBED).payment()
-    views = [capture_view(order, payment, capture, call.base_url) for capture in payment.captures]
-    url = f"{call.base_url}{PREFIX}/{payment.payment_id}/captures"
-    return answer(listing.whole("captures", views, url, "captures-api/list-captures"))
+    request = reading.read(call, query_fields=listing.PAGE_FIELDS | _EMBED)
+    order, payment = request.payment()
+    return answer(
+        listing.paged(
+            request,
+            "captures",
+            payment.captures,
+            lambda capture: capture.capture_id,
+            lambda capture: capture_view(order, payment, capture, call.base_url),
+            "captures-api/list-captures",
+        )
+    )
 
 
 def read_capture(call: Call) -> Response:

@@ -53,7 +53,7 @@ def track(actor: Actor, order: Order, shipment: Shipment, body: Mapping[str, Any
     actor.record(order, "shipping_info", None, shipment.shipment_id)
 
 
-def parse_tracking(given: object) -> dict[str, str]:
+def parse_tracking(given: object) -> dict[str, str | None]:
     if not isinstance(given, dict):
         raise invalid("The 'tracking' field should be an object with the fields 'carrier' and 'code'", "tracking")
     for name in given:
@@ -63,5 +63,4 @@ def parse_tracking(given: object) -> dict[str, str]:
     for name, value in tracking.items():
         if not value:
             raise invalid(f"The 'tracking.{name}' field is missing", f"tracking.{name}")
-    tracking["url"] = reading.url(given, "url", where="tracking.")
-    return {name: value for name, value in tracking.items() if value is not None}
+    return {**tracking, "url": reading.url(given, "url", where="tracking.")}
