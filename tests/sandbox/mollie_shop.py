@@ -28,7 +28,7 @@ def line(price: str, quantity: int = 1, *, discount: str | None = None, currency
         "unitPrice": eur(price, currency),
         "totalAmount": eur(str(total.quantize(places)), currency),
         "vatRate": "21.00",
-        "vatAmount": eur(str(abs(vat) if not vat else vat), currency),
+        "vatAmount": eur(str(vat or abs(vat)), currency),
         **fields,
     }
     return made if discount is None else made | {"discountAmount": eur(discount, currency)}
