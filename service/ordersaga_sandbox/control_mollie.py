@@ -22,10 +22,11 @@ class _CustomerAction(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class _DashboardAction(Struct, forbid_unknown_fields=True, kw_only=True):
-    """`lines`, `tracking`, `description`, `metadata` as in the API; `times` for `decline` and `webhook`."""
+    """`lines`, `amount`, `tracking`, `description`, `metadata` as in the API; `times` for `decline` and `webhook`."""
 
     action: Literal["ship", "refund", "cancel", "cancel_lines", "expire", "decline", "webhook"]
     lines: list[Any] = []
+    amount: dict[str, Any] | None = None
     tracking: dict[str, Any] | None = None
     description: str | None = None
     metadata: Any = None
@@ -83,8 +84,7 @@ def _act(request: ControlRequest, actor: Actor, order: Order, body: _DashboardAc
         case "ship":
             shipping.ship(actor, order, {"lines": body.lines, "tracking": body.tracking})
         case "refund":
-            given = {"lines": body.lines, "description": body.description, "metadata": body.metadata}
-            refunding.refund_lines(actor, order, given)
+            _refund_by_hand(actor, order, body)
         case "cancel":
             canceling.cancel(actor, order)
         case "cancel_lines":
@@ -96,6 +96,15 @@ def _act(request: ControlRequest, actor: Actor, order: Order, body: _DashboardAc
         case "webhook":
             for _ in range(body.times):
                 webhooks.call_order_webhook(request.state, order, actor.at)
+
+
+def _refund_by_hand(actor: Actor, order: Order, body: _DashboardAction) -> None:
+    """Of an amount, or else by line."""
+    given = {"description": body.description, "metadata": body.metadata}
+    if body.amount is not None:
+        refunding.refund_amount(actor, order, order.payment, given | {"amount": body.amount})
+    else:
+        refunding.refund_lines(actor, order, given | {"lines": body.lines})
 
 
 def act_as_customer(request: ControlRequest) -> Response:

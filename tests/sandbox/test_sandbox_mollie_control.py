@@ -39,6 +39,13 @@ async def test_a_person_cancels_lines_and_the_order(mollie: MollieShop) -> None:
     }
 
 
+async def test_a_person_refunds_an_amount_twice(mollie: MollieShop) -> None:
+    order = await mollie.paid()
+    for _ in range(2):
+        view = await mollie.dashboard(order, "refund", amount=eur("1.00"))
+    assert view["amountRefunded"] == eur("2.00")
+
+
 async def test_an_order_expires_at_once(mollie: MollieShop) -> None:
     order = await mollie.authorized()
     assert (await mollie.dashboard(order, "expire"))["status"] == "expired"

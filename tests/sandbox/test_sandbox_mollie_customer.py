@@ -223,6 +223,12 @@ async def test_a_recurring_order_needs_a_mandate(
     assert refusal(answer)[::2] == found
 
 
+async def test_a_first_payment_of_nothing_asks_for_a_mandate_only(mollie: MollieShop) -> None:
+    payment = {"sequenceType": "first", "customerId": "cst_1"}
+    order = await mollie.paid(line("0.00"), method="creditcard", payment=payment)
+    assert (order["status"], order["_embedded"]["payments"][0]["mandateId"][:4]) == ("paid", "mdt_")
+
+
 async def test_a_first_payment_gives_a_mandate(mollie: MollieShop) -> None:
     payment = {"sequenceType": "first", "customerId": "cst_1"}
     order = await mollie.paid(method="creditcard", payment=payment)

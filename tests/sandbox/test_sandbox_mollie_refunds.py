@@ -232,7 +232,13 @@ async def test_a_refund_that_is_processed_cannot_be_canceled(mollie: MollieShop)
 
 @pytest.mark.parametrize(
     ("metadata", "reference"),
-    [("R-1", "R-1"), ({"reference": "R-1", "b": 1}, "R-1"), ({"b": 1, "a": 2}, '{"a":2,"b":1}'), (None, None)],
+    [
+        ("R-1", "R-1"),
+        ({"reference": "R-1", "b": 1}, "R-1"),
+        ({"operation": "R-1"}, "R-1"),
+        ({"b": 1, "a": 2}, '{"a":2,"b":1}'),
+        (None, None),
+    ],
 )
 async def test_the_ledger_has_the_metadata_as_reference(
     mollie: MollieShop, metadata: object, reference: str | None

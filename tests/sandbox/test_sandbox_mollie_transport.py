@@ -27,7 +27,7 @@ async def test_basic_credentials_are_unauthorized(mollie: MollieShop) -> None:
 
 async def test_a_key_is_unauthorized_at_klarna(shop: Shop) -> None:
     path = "/ordermanagement/v1/orders/1"
-    answer = await shop.http.get(path, headers={"authorization": "Bearer test_shop"}, auth=None)  # type: ignore[arg-type]
+    answer = await shop.http.get(path, headers={"authorization": "Bearer test_shop"}, auth=None)
     assert answer.status_code == 401
 
 
@@ -144,6 +144,13 @@ async def test_a_key_gets_the_same_response_for_an_hour(mollie: MollieShop) -> N
     later = await mollie.call("POST", "orders", order_body(), "k")
     assert later.json()["id"] != first.json()["id"]
     assert "idempotent-replayed" not in later.headers
+
+
+async def test_the_life_of_a_key_by_the_switch(mollie: MollieShop) -> None:
+    await mollie.switch(mollie_key_seconds=10)
+    first = await mollie.call("POST", "orders", order_body(), "k")
+    await mollie.advance(seconds=10)
+    assert (await mollie.call("POST", "orders", order_body(), "k")).json()["id"] != first.json()["id"]
 
 
 async def test_a_replay_has_no_effect_of_its_own(mollie: MollieShop) -> None:

@@ -43,11 +43,13 @@ class Actor:
 
 
 def _reference(metadata: Any) -> str | None:
-    """A text as it is, the `reference` of an object, or else the whole metadata as JSON."""
+    """A text as it is, the `reference` of an object or the only text in it, or else the whole metadata as JSON."""
     if metadata is None or isinstance(metadata, str):
         return metadata or None
-    if isinstance(metadata, dict) and isinstance(metadata.get("reference"), str):
-        return str(metadata["reference"])
+    if isinstance(metadata, dict):
+        told = metadata.get("reference", next(iter(metadata.values())) if len(metadata) == 1 else None)
+        if isinstance(told, str):
+            return told
     return msgspec.json.encode(metadata, order="sorted").decode()
 
 

@@ -94,7 +94,7 @@ def create(actor: Actor, request: Request) -> Order:
         _boolean(body, "shopperCountryMustMatchBillingCountry"),
     )
     lines.check_sum(order.lines, amount, currency)
-    if amount <= 0:
+    if amount < 0 or (amount == 0 and payment_fields.get("sequenceType") != "first"):  # which only asks for a mandate
         raise invalid("The amount is lower than the minimum", "amount")
     actor.state.mollie_orders[order.order_id] = order
     actor.record(order, "create", None, order.order_id)
