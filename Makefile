@@ -4,7 +4,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ordersaga-setup
 CODE := $(foreach dir,service tests bench sample migrations,$(if $(wildcard $(dir)/*.py $(dir)/*/*.py),$(dir)))
-CLIENT := tests/sandbox/clients/klarna-orders
+CLIENTS := tests/sandbox/clients/klarna-orders tests/sandbox/clients/mollie-api-python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-all test-long lint bench lock
@@ -42,7 +42,7 @@ bench: setup ## throughput, latency and cost per order beside the floor; writes 
 lock: ## the lock files anew from pyproject.toml; needs uv
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra sandbox -o requirements.lock pyproject.toml
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.lock pyproject.toml
-	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps -c requirements-dev.lock -o $(CLIENT).lock $(CLIENT).in
+	for client in $(CLIENTS); do $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps -c requirements-dev.lock -o $$client.lock $$client.in || exit 1; done
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 setup")'

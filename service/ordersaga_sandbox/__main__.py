@@ -7,7 +7,7 @@ from ordersaga_sandbox.server import Tls, serve
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="ordersaga_sandbox", description="A simulator of Klarna's APIs.")
+    parser = argparse.ArgumentParser(prog="ordersaga_sandbox", description="A simulator of Klarna's and Mollie's APIs.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100)
     parser.add_argument("--certificate", type=Path, help="a PEM file, for https; with --key")

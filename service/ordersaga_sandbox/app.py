@@ -1,10 +1,8 @@
 """The ASGI app: from a request to a handler and back, with authentication, idempotency, faults and the request log."""
 
 import asyncio
-import base64
-import binascii
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable
 from typing import Any, Final, assert_never
 
 from ordersaga_sandbox.call import Call
@@ -17,20 +15,19 @@ from ordersaga_sandbox.http import (
     ApiError,
     ConnectionDropped,
     Response,
-    error_response,
-    with_correlation_id,
     with_headers,
 )
-from ordersaga_sandbox.klarna import api
+from ordersaga_sandbox.klarna.provider import KLARNA
+from ordersaga_sandbox.mollie.provider import MOLLIE
+from ordersaga_sandbox.provider import Handler, Provider
 from ordersaga_sandbox.request_log import LogEntry
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.state import SandboxState
 from ordersaga_sandbox.switches import Switches
 
-Handler = Callable[[Call], Response]
-
 _MAX_BODY: Final = 1_048_576
 _CONTROL_PREFIX: Final = "/_sandbox"
+_MOLLIE_PREFIX: Final = "/v2/"
 
 
 class Sandbox:
@@ -40,7 +37,7 @@ class Sandbox:
         self._clock = clock or Clock()
         self._initial_switches = switches
         self._closing = asyncio.Event()
-        self._router: Router[Handler] = Router(api.ROUTES)
+        self._router: Router[Handler] = Router((*KLARNA.routes, *MOLLIE.routes))
         self.state = SandboxState(self._clock, switches)
         self._courier = Courier(lambda: self.state)
         self._control = Control(self.reset, self._courier)
@@ -96,12 +93,13 @@ class Sandbox:
         state = self.state
         state.run_due()
         correlation_id = str(uuid.uuid4())
+        provider = MOLLIE if connection.path.startswith(_MOLLIE_PREFIX) else KLARNA
         entry = state.log.open(state.clock.now(), connection.method, connection.path)
         try:
-            response = await self._handle(state, entry, connection, body, correlation_id)
+            response = await self._handle(provider, state, entry, connection, body, correlation_id)
         except ApiError as error:
-            response = error_response(error, correlation_id)
-        response = with_correlation_id(response, correlation_id)
+            response = provider.error_response(error, correlation_id)
+        response = provider.tagged(response, correlation_id)
         if state.switches.log_bodies:
             entry.request_body = (body or b"").decode("utf-8", "replace")
             entry.response_body = response.body.decode("utf-8", "replace")
@@ -111,46 +109,72 @@ class Sandbox:
         await connection.send(response)
 
     async def _handle(
-        self, state: SandboxState, entry: LogEntry, connection: Connection, body: bytes | None, correlation_id: str
+        self,
+        provider: Provider,
+        state: SandboxState,
+        entry: LogEntry,
+        connection: Connection,
+        body: bytes | None,
+        correlation_id: str,
     ) -> Response:
         """Raises ApiError: body too large, not authenticated, unknown path, rate limit exceeded."""
         if body is None:
             raise ApiError(413, "REQUEST_TOO_LARGE", "Request is too large")
-        account = entry.account = _authenticate(connection.headers)
+        account, scope = provider.authenticate(connection.headers)
+        entry.account = account
         found = self._router.find(connection.method, connection.path)
         if isinstance(found, frozenset):
             if found:
-                raise ApiError(405, "METHOD_NOT_ALLOWED", "Method not allowed")
+                refusal = provider.error_response(
+                    ApiError(405, "METHOD_NOT_ALLOWED", "Method not allowed"), correlation_id
+                )
+                return with_headers(refusal, ((b"allow", ", ".join(sorted(found)).encode()),))
             raise ApiError(404, "NOT_FOUND", "Not found")
         route, params = found
         entry.route = route.template
-        key = entry.idempotency_key = connection.header(b"klarna-idempotency-key") if route.idempotent else None
-        call = Call(state, entry, account, params, body, key, connection.base_url, correlation_id, entry.received_at)
-        limits = state.switches.rate_limits
-        if limits == "off":
-            return await self._with_faults(call, route, connection)
-        within, headers = state.rate_limiter.take(limits, account, f"{route.method} {route.template}", call.at)
+        key = entry.idempotency_key = connection.header(provider.key_header) if route.idempotent else None
+        call = Call(
+            state,
+            entry,
+            account,
+            params,
+            body,
+            key,
+            connection.base_url,
+            correlation_id,
+            entry.received_at,
+            scope,
+            connection.query,
+            connection.headers,
+        )
+        within, headers = provider.rate_limit(call, f"{route.method} {route.template}")
         if not within:
-            return with_headers(
-                error_response(ApiError(429, "TOO_MANY_REQUESTS", "Too many requests"), correlation_id), headers
-            )
-        return with_headers(await self._with_faults(call, route, connection), headers)
+            refusal = provider.error_response(ApiError(429, "TOO_MANY_REQUESTS", "Too many requests"), correlation_id)
+            return with_headers(refusal, headers)
+        return with_headers(await self._with_faults(provider, call, route, connection), headers)
 
-    async def _with_faults(self, call: Call, route: Route[Handler], connection: Connection) -> Response:
+    async def _with_faults(
+        self, provider: Provider, call: Call, route: Route[Handler], connection: Connection
+    ) -> Response:
         """The response, changed by a fault if one fires."""
         fault = call.state.faults.pick(route.method, route.template, call.account)
         if fault is None:
-            return await self._run_once(call, route, None, connection)
+            return await self._run_once(provider, call, route, None, connection)
         call.entry.fault, call.entry.fault_id = fault.action, fault.id
         if fault.takes_effect:
-            response = await self._run_once(call, route, None, connection)
-            return await self._apply_fault(call, fault, response, connection)
+            response = await self._run_once(provider, call, route, None, connection)
+            return await self._apply_fault(provider, call, fault, response, connection)
         if fault.action in {"delay", "hang"}:
-            return await self._run_once(call, route, fault, connection)
-        return await self._apply_fault(call, fault, Response(200), connection)
+            return await self._run_once(provider, call, route, fault, connection)
+        return await self._apply_fault(provider, call, fault, Response(200), connection)
 
     async def _run_once(
-        self, call: Call, route: Route[Handler], fault: ActiveFault | None, connection: Connection
+        self,
+        provider: Provider,
+        call: Call,
+        route: Route[Handler],
+        fault: ActiveFault | None,
+        connection: Connection,
     ) -> Response:
         """Runs the handler, once per idempotency key. `fault` holds the request before its effect, and its key with it."""
 
@@ -159,16 +183,18 @@ class Sandbox:
                 await self._hold(fault, connection)
             call.state.run_due()
             call.at = call.state.clock.now()
-            return _run_handler(call, route.handler)
+            return _run_handler(provider, call, route.handler)
 
         if call.key is None:
             return await work()
-        response, replayed = await call.state.keys.run_once((call.account, call.key), call.state.switches, work)
+        response, replayed = await call.state.keys.run_once(
+            _account_key(provider, call), provider.key_rules(call), call.state.switches, work
+        )
         call.entry.replay = call.entry.replay or replayed
-        return response
+        return provider.replayed(response) if replayed else response
 
     async def _apply_fault(
-        self, call: Call, fault: ActiveFault, response: Response, connection: Connection
+        self, provider: Provider, call: Call, fault: ActiveFault, response: Response, connection: Connection
     ) -> Response:
         match fault.action:
             case "drop_before" | "drop_after":
@@ -177,9 +203,11 @@ class Sandbox:
                 await self._hold(fault, connection)
                 return response
             case "status":
-                response = fault.response(call.correlation_id)
+                response = fault.response(lambda error: provider.error_response(error, call.correlation_id))
                 if call.key is not None and response.status >= 500:
-                    call.state.keys.store((call.account, call.key), response, call.at, call.state.switches)
+                    call.state.keys.store(
+                        _account_key(provider, call), provider.key_rules(call), response, call.at, call.state.switches
+                    )
                 return response
             case "broken_body":
                 return with_broken_body(response)
@@ -207,26 +235,17 @@ async def _any_of(*awaitables: Awaitable[Any], seconds: float | None = None) -> 
             task.cancel()
 
 
-def _run_handler(call: Call, handler: Handler) -> Response:
-    """The response has its correlation id before it is stored under a key, so that a replay has the same headers."""
+def _account_key(provider: Provider, call: Call) -> tuple[str, str]:
+    return f"{provider.name}:{call.scope}:{call.account}", call.key or ""
+
+
+def _run_handler(provider: Provider, call: Call, handler: Handler) -> Response:
+    """The response has all its headers before it is stored under a key, so that a replay has the same."""
     try:
         response = handler(call)
     except ApiError as error:
-        response = error_response(error, call.correlation_id)
-    return with_correlation_id(response, call.correlation_id)
-
-
-def _authenticate(headers: Mapping[bytes, bytes]) -> str:
-    """The user name; each is an account. Raises ApiError: no Basic credentials, an empty part, the password `wrong`."""
-    scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"basic":
-        try:
-            user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            user = password = ""
-        if user and password and password != "wrong":  # noqa: S105 - the only password that is rejected
-            return user
-    raise ApiError(401, "UNAUTHORIZED", "Authentication failed")
+        response = provider.error_response(error, call.correlation_id)
+    return provider.tagged(response, call.correlation_id)
 
 
 def create_app(switches: Switches | None = None, clock: Clock | None = None) -> Sandbox:

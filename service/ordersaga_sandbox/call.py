@@ -9,7 +9,10 @@ from ordersaga_sandbox.state import SandboxState
 
 @dataclass(slots=True)
 class Call:
-    """An authenticated request to the provider's API. `at`: virtual seconds since the epoch."""
+    """An authenticated request to a provider's API. `at`: virtual seconds since the epoch.
+
+    `scope`: what the account's credentials are for, where the provider tells test from live; else empty.
+    """
 
     state: SandboxState
     entry: LogEntry
@@ -20,3 +23,6 @@ class Call:
     base_url: str
     correlation_id: str
     at: float
+    scope: str = ""
+    query: bytes = b""
+    headers: Mapping[bytes, bytes] | None = None

@@ -11,18 +11,20 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from ordersaga_sandbox import control_checkout, control_deliveries, control_tokens
+from ordersaga_sandbox import control_checkout, control_deliveries, control_mollie, control_tokens
 from ordersaga_sandbox.clock import iso
 from ordersaga_sandbox.connection import Connection
 from ordersaga_sandbox.control_request import ControlRequest, decode, page, problem
 from ordersaga_sandbox.courier import Courier
 from ordersaga_sandbox.faults import Fault
 from ordersaga_sandbox.http import NO_CONTENT, ApiError, Response, json_response
-from ordersaga_sandbox.klarna import api, authorizing, capturing, expiry, notifying, refunding
+from ordersaga_sandbox.klarna import authorizing, capturing, expiry, notifying, refunding
 from ordersaga_sandbox.klarna.actor import Actor
 from ordersaga_sandbox.klarna.order import OPEN, Order
+from ordersaga_sandbox.klarna.provider import KLARNA
 from ordersaga_sandbox.klarna.schema import AuthorizationBody, CaptureBody, RefundBody
 from ordersaga_sandbox.klarna.views import control_view
+from ordersaga_sandbox.mollie.provider import MOLLIE
 from ordersaga_sandbox.routes import Route, Router
 from ordersaga_sandbox.state import SandboxState
 from ordersaga_sandbox.switches import Decision, FraudEvent, Switches
@@ -88,7 +90,7 @@ class Control:
 
 
 def health(request: ControlRequest) -> Response:
-    return json_response({"status": "ok", "orders": len(request.state.orders)})
+    return json_response({"status": "ok", "orders": len(request.state.orders) + len(request.state.mollie_orders)})
 
 
 def reset(request: ControlRequest) -> Response:
@@ -190,7 +192,7 @@ def edit_order(request: ControlRequest) -> Response:
 
 def add_fault(request: ControlRequest) -> Response:
     fault = decode(request, Fault)
-    templates = [one.template for one in api.ROUTES if fault.method in {None, one.method}]
+    templates = [one.template for one in (*KLARNA.routes, *MOLLIE.routes) if fault.method in {None, one.method}]
     if fault.route not in {"*", *templates}:
         known = ", ".join(dict.fromkeys(templates)) or "none"
         return problem(400, f"there is no route {fault.route!r} for {fault.method or 'any method'}; there are: {known}")
@@ -239,6 +241,7 @@ _ROUTES: Final[tuple[Route[_Handler], ...]] = (
     *control_tokens.ROUTES,
     *control_checkout.ROUTES,
     *control_deliveries.ROUTES,
+    *control_mollie.ROUTES,
     Route("GET", "/orders/{order_id}", read_order),
     Route("POST", "/orders/{order_id}", edit_order),
     Route("POST", "/orders/{order_id}/fraud", decide),

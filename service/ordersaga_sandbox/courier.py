@@ -125,15 +125,19 @@ class Courier:
         self._run_due()
 
     async def _attempt(self, state: SandboxState, delivery: Delivery) -> bool:
-        """Whether one of the copies was received: the response was a 2xx."""
+        """Whether one of the copies was received: the response was a 2xx, or 200 where only that counts."""
         seconds = state.switches.delivery_seconds
-        if delivery.kind == "authorization":
+        if delivery.kind in {"order_webhook", "payment_webhook"}:
+            timeout = aiohttp.ClientTimeout(total=state.switches.mollie_webhook_seconds)
+        elif delivery.kind == "authorization":
             timeout = aiohttp.ClientTimeout(sock_connect=min(2, seconds), sock_read=min(2, seconds))
         else:
             timeout = aiohttp.ClientTimeout(total=seconds)
         copies = range(state.switches.delivery_copies)
         answers: Sequence[Answer | None] = await asyncio.gather(*(self._post(state, delivery, timeout) for _ in copies))
-        return any(answer is not None and 200 <= answer.status < 300 for answer in answers)
+        return any(
+            answer is not None and 200 <= answer.status < (201 if delivery.only_200 else 300) for answer in answers
+        )
 
     async def _post(self, state: SandboxState, delivery: Delivery, limits: aiohttp.ClientTimeout) -> Answer | None:
         """Adds an attempt to the delivery. None: there was no response."""
@@ -148,7 +152,7 @@ class Courier:
             delivery.losses = max(0, delivery.losses - 1)
             attempt.error = "lost"
             return None
-        headers = {"content-type": "application/json"} if delivery.body else {}
+        headers = {"content-type": delivery.content_type} if delivery.body else {}
         try:
             async with (
                 aiohttp.ClientSession(timeout=limits) as session,

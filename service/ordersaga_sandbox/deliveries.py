@@ -31,6 +31,9 @@ class Delivery:
     created_at: float
     order_id: str | None = None
     session_id: str | None = None
+    content_type: str = "application/json"
+    only_200: bool = False
+    """Whether a 2xx other than 200 counts as a failure."""
     retries: Iterator[float] = field(default_factory=lambda: iter(()))
     """Times of further attempts, in virtual seconds since the epoch."""
     stops_on_success: bool = True

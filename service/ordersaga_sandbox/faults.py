@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from ordersaga_sandbox.http import BODYLESS_STATUSES, JSON_CONTENT_TYPE, ApiError, Response, error_response
+from ordersaga_sandbox.http import BODYLESS_STATUSES, JSON_CONTENT_TYPE, ApiError, Response
 
 Action = Literal["drop_before", "drop_after", "delay", "hang", "status", "broken_body"]
 
@@ -101,8 +101,8 @@ class ActiveFault:
         self.stats.fired += 1
         return True
 
-    def response(self, correlation_id: str) -> Response:
-        """The response of a `status` fault."""
+    def response(self, error_response: Callable[[ApiError], Response]) -> Response:
+        """The response of a `status` fault. `error_response`: the provider's form of an error."""
         fault = self.fault
         headers = tuple(
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fault.headers.items()
@@ -111,7 +111,7 @@ class ActiveFault:
             return Response(fault.status, headers)
         if fault.body is UNSET:
             code, *messages = _ERRORS.get(fault.status, ("ERROR",))
-            standard = error_response(ApiError(fault.status, code, *messages), correlation_id)
+            standard = error_response(ApiError(fault.status, code, *messages))
             return Response(fault.status, standard.headers + headers, standard.body)
         body = fault.body.encode() if isinstance(fault.body, str) else msgspec.json.encode(fault.body)
         return Response(
@@ -128,12 +128,12 @@ def with_broken_body(response: Response) -> Response:
     """The same status with half of the body, and without the headers that name what was created."""
     if response.status in BODYLESS_STATUSES:
         return response
-    headers = tuple(
-        header for header in response.headers if header[0] not in _ID_HEADERS and header[0] != JSON_CONTENT_TYPE[0]
-    )
+    headers = tuple(header for header in response.headers if header[0] not in _ID_HEADERS)
+    if not any(name == JSON_CONTENT_TYPE[0] for name, _ in headers):
+        headers = (JSON_CONTENT_TYPE, *headers)
     return Response(
         response.status,
-        (JSON_CONTENT_TYPE, *headers),
+        headers,
         response.body[: len(response.body) // 2] or b'{"correlation_id": "',
     )
 

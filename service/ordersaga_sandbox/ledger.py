@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+ProviderName = Literal["klarna", "mollie"]
 Kind = Literal[
     "authorize",
     "cancel_authorization",
@@ -26,8 +27,13 @@ Kind = Literal[
     "due_date",
     "customer_token",
     "cancel_customer_token",
+    "create",
+    "payment",
+    "shipment",
+    "cancel_refund",
+    "fail_refund",
 ]
-CausedBy = Literal["merchant", "portal", "klarna", "customer"]
+CausedBy = Literal["merchant", "portal", "klarna", "mollie", "customer"]
 """An API call of the merchant, a person in the portal (by the control plane), the provider itself, the customer in the Checkout."""
 
 
@@ -49,10 +55,12 @@ class Effect(Struct, gc=False, kw_only=True):
     idempotency_key: str | None = None
     token: str | None = None
     by: CausedBy = "merchant"
+    provider: ProviderName = "klarna"
 
 
 class Total(Struct):
     account: str
+    provider: ProviderName
     kind: Kind
     currency: str | None
     count: int
@@ -63,6 +71,7 @@ class DuplicateReference(Struct):
     """A reference that was captured, or refunded, more than once in an account."""
 
     account: str
+    provider: ProviderName
     kind: Kind
     reference: str
     seqs: list[int]
@@ -90,15 +99,15 @@ class Ledger:
         return self._effects[seq : seq + limit]
 
     def summary(self) -> Summary:
-        counts: Counter[tuple[str, Kind, str | None]] = Counter()
-        amounts: Counter[tuple[str, Kind, str | None]] = Counter()
-        references: defaultdict[tuple[str, Kind, str], list[int]] = defaultdict(list)
+        counts: Counter[tuple[str, ProviderName, Kind, str | None]] = Counter()
+        amounts: Counter[tuple[str, ProviderName, Kind, str | None]] = Counter()
+        references: defaultdict[tuple[str, ProviderName, Kind, str], list[int]] = defaultdict(list)
         for effect in self._effects:
-            group = (effect.account, effect.kind, effect.currency)
+            group = (effect.account, effect.provider, effect.kind, effect.currency)
             counts[group] += 1
             amounts[group] += effect.amount or 0
             if effect.reference is not None and effect.kind in {"capture", "refund"}:
-                references[effect.account, effect.kind, effect.reference].append(effect.seq)
+                references[effect.account, effect.provider, effect.kind, effect.reference].append(effect.seq)
         return Summary(
             [Total(*group, count, amounts[group]) for group, count in counts.items()],
             [DuplicateReference(*group, seqs) for group, seqs in references.items() if len(seqs) > 1],

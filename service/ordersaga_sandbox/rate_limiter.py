@@ -1,4 +1,4 @@
-"""Klarna's published rate limits: requests per second, by account and operation (docs.klarna.com/api/rate-limit)."""
+"""Rate limits: requests per virtual second. Klarna's are published (docs.klarna.com/api/rate-limit), by account and operation."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -22,12 +22,17 @@ class RateLimiter:
         """Whether the request is within the limit, and the rate limit headers."""
         session, other = _LIMITS[limits]
         limit = session if operation.endswith(_SESSIONS) else other
-        second = int(now)
-        window, used = self._windows.get((account, operation), (second, 0))
-        used = used + 1 if window == second else 1
-        self._windows[account, operation] = (second, used)
+        used = self.count(account, operation, now)
         return used <= limit, (
             (b"x-ratelimit-limit", f'{limit};w=1;name="{operation}"'.encode()),
             (b"x-ratelimit-remaining", str(max(0, limit - used)).encode()),
             (b"x-ratelimit-reset", b"1"),
         )
+
+    def count(self, account: str, operation: str, now: float) -> int:
+        """How many requests this one makes in the current second."""
+        second = int(now)
+        window, used = self._windows.get((account, operation), (second, 0))
+        used = used + 1 if window == second else 1
+        self._windows[account, operation] = (second, used)
+        return used

@@ -14,7 +14,7 @@ class Route(Generic[H_co]):
     template: str
     handler: H_co
     idempotent: bool = False
-    """Accepts `Klarna-Idempotency-Key`."""
+    """Accepts the provider's idempotency key."""
 
     @property
     def segments(self) -> tuple[str, ...]:

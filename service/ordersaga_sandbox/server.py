@@ -101,7 +101,7 @@ def serve(host: str = "127.0.0.1", port: int = 8100, tls: Tls | None = None) -> 
     """Serves until SIGTERM or SIGINT; prints a line when ready."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    ready = f"sandbox ready at {_scheme(tls)}://{host}:{{port}} (Klarna's APIs; control plane /_sandbox/)"
+    ready = f"sandbox ready at {_scheme(tls)}://{host}:{{port}} (Klarna's and Mollie's APIs; control plane /_sandbox/)"
     _Server(create_app(), host, port, ready, tls).run()
 
 

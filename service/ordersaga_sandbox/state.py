@@ -15,6 +15,7 @@ from ordersaga_sandbox.klarna.customer_token import CustomerToken
 from ordersaga_sandbox.klarna.order import Order
 from ordersaga_sandbox.klarna.session import Session, Token
 from ordersaga_sandbox.ledger import Ledger
+from ordersaga_sandbox.mollie.order import Order as MollieOrder
 from ordersaga_sandbox.rate_limiter import RateLimiter
 from ordersaga_sandbox.request_log import RequestLog
 from ordersaga_sandbox.switches import Switches
@@ -39,6 +40,9 @@ class SandboxState:
         self.customer_tokens: dict[tuple[str, str], CustomerToken] = {}
         self.checkouts: dict[str, CheckoutOrder] = {}
         self.sessions: dict[str, Session] = {}
+        self.mollie_orders: dict[str, MollieOrder] = {}
+        self.mollie_payments: dict[str, MollieOrder] = {}
+        """By the id of a payment: its order."""
         self.deliveries = Deliveries(self.schedule)
         self.errands: list[Errand] = []
         """What takes more than a moment, as the merchant is asked: the courier begins it."""

@@ -1,4 +1,4 @@
-"""Switches for behaviour that Klarna's documentation leaves open or contradicts itself about.
+"""Switches for behaviour that the providers' documentation leaves open or contradicts itself about.
 
 The default is the likelier behaviour or, without evidence, the stricter one, so that a client that passes with it passes
 with the other too. docs/sandbox.md has the table.
@@ -33,6 +33,8 @@ DeliveryKind = Literal[
     "address_update",
     "shipping_option_update",
     "country_change",
+    "order_webhook",
+    "payment_webhook",
 ]
 Seconds = Annotated[float, Meta(ge=0)]
 
@@ -149,6 +151,38 @@ class Switches(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     replay_5xx: bool = False
     key_in_flight: Literal["wait", "conflict"] = "wait"
     """While the first request with the key still runs: wait for its response, or 409 CONFLICT."""
+
+    # Mollie
+    mollie_customer: Literal["none", "pays"] = "none"
+    """What the customer does with each new payment, unless its order says otherwise."""
+    mollie_customer_seconds: Seconds = 5
+    """Virtual seconds after which the customer does it."""
+    mollie_recurring_seconds: Seconds = 0
+    """Virtual seconds after which a recurring payment is paid."""
+    mollie_refund_queued_seconds: Seconds = 0
+    """Virtual seconds that a refund is queued; 0: it is pending from the start."""
+    mollie_refund_pending_seconds: Seconds = 86_400
+    mollie_refund_processing_seconds: Seconds = 86_400
+    mollie_refund_outcome: Literal["refunded", "failed"] = "refunded"
+    mollie_duplicate_refunds: Literal["all", "payments", "off"] = "all"
+    """Which refunds are refused when one of the same amount was made within the hour: also those by line, or not."""
+    mollie_refunded_shippable: bool = False
+    """What was paid and refunded can still be shipped."""
+    mollie_payment_when_shipping: Literal["authorized", "paid"] = "authorized"
+    """Status of a payment that is captured in part."""
+    mollie_payment_when_canceled: Literal["authorized", "canceled"] = "authorized"
+    """Status of the payment when its authorized order is canceled."""
+    mollie_shipping_at_expiry: Literal["completed", "expired"] = "completed"
+    """Status of a partly shipped order whose authorization expires."""
+    mollie_open_payment_blocks_cancel: bool = True
+    """An order with an open payment can't be canceled."""
+    mollie_declines: bool = False
+    """Klarna declines every change of an authorization."""
+    mollie_key_seconds: Seconds = 3_600
+    mollie_rate_limit: Annotated[int, Meta(ge=1)] | None = None
+    """Requests per virtual second of an account; null: no limit."""
+    mollie_webhook_seconds: Seconds = 15
+    """Real seconds for the merchant's response to a webhook."""
 
     # Transport
     rate_limits: Literal["off", "playground", "live"] = "off"

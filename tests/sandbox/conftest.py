@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from .merchant import Merchant, serving
+from .mollie_shop import MollieShop
 from .shop import Shop
 
 
@@ -17,3 +18,10 @@ async def shop() -> AsyncIterator[Shop]:
 async def merchant() -> AsyncIterator[Merchant]:
     async with serving() as merchant:
         yield merchant
+
+
+@pytest.fixture
+async def mollie() -> AsyncIterator[MollieShop]:
+    shop = MollieShop()
+    async with shop.http:
+        yield shop

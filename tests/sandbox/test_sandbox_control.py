@@ -112,6 +112,7 @@ async def test_the_ledger_has_each_effect_once(shop: Shop) -> None:
             "idempotency_key": "k",
             "token": "sbx-1",
             "by": "merchant",
+            "provider": "klarna",
         }
     ]
 
@@ -148,7 +149,7 @@ async def test_the_summary_finds_a_reference_that_was_taken_twice(shop: Shop) ->
     await shop.refund(order_id, 100, reference="once")
     summary = await shop.control("GET", "ledger/summary")
     assert summary["doubled_references"] == [
-        {"account": "shop", "kind": "capture", "reference": "twice", "seqs": [2, 4]}
+        {"account": "shop", "provider": "klarna", "kind": "capture", "reference": "twice", "seqs": [2, 4]}
     ]
 
 

@@ -1,4 +1,4 @@
-"""All routes of the provider."""
+"""All routes of Klarna."""
 
 from typing import Final
 
