@@ -13,6 +13,7 @@ from ordersaga.addresses import Addresses, NamedOperation
 from ordersaga.cli.accounts import accounts_of
 from ordersaga.config import load
 from ordersaga.domain.model.order import Key
+from ordersaga.providers.accounts import KlarnaAccount, MollieAccount
 
 from .conftest import Run
 
@@ -219,13 +220,40 @@ def test_what_is_created_asks_for_notifications_if_there_is_an_address(monkeypat
     monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"klarna": {"username": "K1", "password": "swordfish"}}}')
     monkeypatch.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
-    assert accounts_of(load())["default", "klarna"].notified_at is None
-    assert accounts_of(load())["default", "klarna"].checkout_urls == {}
+    assert _klarna_account().notified_at is None
+    assert _klarna_account().checkout_urls == {}
     monkeypatch.setenv("ORDERSAGA_WEB__BASE_URL", "https://pay.example")
-    notified_at = accounts_of(load())["default", "klarna"].notified_at
+    notified_at = _klarna_account().notified_at
     assert notified_at is not None
     named = NamedOperation(Key("default", "order", "1"), "op-1")
     addresses = Addresses(["n" * 32], "https://pay.example")
     assert notified_at(named.key, "op-1") == addresses.of_operation("klarna", "fraud", named)
     push = addresses.of("klarna", "default", "push") + "?klarna_order_id={checkout.order.id}"
-    assert accounts_of(load())["default", "klarna"].checkout_urls["push"] == push
+    assert _klarna_account().checkout_urls["push"] == push
+
+
+def _klarna_account() -> KlarnaAccount:
+    account = accounts_of(load())["default", "klarna"]
+    assert isinstance(account, KlarnaAccount)
+    return account
+
+
+def test_mollie_notifies_of_an_order_by_its_operation_and_of_a_payment_without(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDERSAGA_KAFKA", "broker:9092")
+    monkeypatch.setenv("ORDERSAGA_DATABASE", "postgresql://saga:hunter2@db/orders")
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    monkeypatch.setenv("ORDERSAGA_MERCHANTS", '{"default": {"mollie": {"api_key": "test_swordfish"}}}')
+    monkeypatch.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
+    monkeypatch.setenv("ORDERSAGA_WEB__BASE_URL", "https://pay.example")
+    account = accounts_of(load())["default", "mollie"]
+    assert isinstance(account, MollieAccount)
+    assert account.notified_at is not None
+    named = NamedOperation(Key("default", "order", "1"), "op-1")
+    addresses = Addresses(["n" * 32], "https://pay.example")
+    assert account.notified_at(named.key, "op-1", "order") == addresses.of_operation("mollie", "order", named)
+    assert account.notified_at(named.key, "op-1", "payment") == addresses.of("mollie", "default", "payment")
+    assert run("notification-urls").out.splitlines() == [
+        addresses.of("mollie", "default", what) for what in ("order", "payment")
+    ]

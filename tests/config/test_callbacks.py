@@ -7,6 +7,7 @@ import pytest
 
 from ordersaga.cli.accounts import accounts_of
 from ordersaga.config import load
+from ordersaga.providers.accounts import KlarnaAccount
 
 from .conftest import ACCOUNT
 from .test_problems import BAD, lines
@@ -70,7 +71,9 @@ def test_klarna_calls_no_address_without_https(environment: Environment, capsys:
 @pytest.mark.parametrize("base_url", ["https://pay.example", "http://127.0.0.1:8080", "http://localhost"])
 def test_an_address_with_https_or_on_this_machine_is_fine(environment: Environment, base_url: str) -> None:
     given(environment, URL, base_url=base_url)
-    assert accounts_of(load())["default", "klarna"].checkout_urls["validation"].startswith(base_url)
+    account = accounts_of(load())["default", "klarna"]
+    assert isinstance(account, KlarnaAccount)
+    assert account.checkout_urls["validation"].startswith(base_url)
 
 
 def test_callbacks_need_a_secret(environment: Environment, capsys: pytest.CaptureFixture[str]) -> None:

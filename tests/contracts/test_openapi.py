@@ -11,6 +11,7 @@ from ordersaga.addresses import OPERATION, Addresses
 from ordersaga.config.parts import PROVIDERS
 from ordersaga.providers.klarna import callbacks
 from ordersaga.providers.klarna import notifications as klarna
+from ordersaga.providers.mollie import notifications as mollie
 from ordersaga.web.callbacks import LARGEST as LARGEST_CALLBACK
 from ordersaga.web.callbacks import Callbacks
 from ordersaga.web.collector import HintCollector
@@ -56,7 +57,7 @@ def test_the_parameters_of_notifications_are_those_that_are_read() -> None:
     in_path = re.findall(r"{(\w+)}", "/notify/{secret}/{provider}/{merchant}/{what}")
     assert {name for where, name in parameters if where == "path"} == {*in_path}
     assert parameters["path", "provider"]["enum"] == [*PROVIDERS]
-    assert parameters["path", "what"]["enum"] == [*klarna.KINDS, *callbacks.KINDS]
+    assert parameters["path", "what"]["enum"] == [*klarna.KINDS, *callbacks.KINDS, *mollie.KINDS]
     assert {name for where, name in parameters if where == "query"} == {klarna.ORDER, klarna.PUSH_ORDER, OPERATION}
     limits = f"At most {LARGEST // 1024} KiB; of a callback at most {LARGEST_CALLBACK // 1024**2} MiB"
     assert limits in NOTIFY["requestBody"]["description"]

@@ -9,6 +9,7 @@ from msgspec import json
 
 from ordersaga.cli.accounts import accounts_of
 from ordersaga.domain.model.events import CheckoutStarted
+from ordersaga.providers.accounts import KlarnaAccount
 from ordersaga.providers.klarna.terms import KlarnaTerms
 from ordersaga.web.server import listen
 from ordersaga_local.process import free_port
@@ -40,7 +41,9 @@ async def bought(callbacks: Json, **fields: Any) -> AsyncIterator[tuple[Shop, st
     """The sandbox and a Checkout order in it, with the request that is made of the shop's event."""
     port = listen(0, "127.0.0.1")
     settings = settings_of({"default": callbacks}, f"http://127.0.0.1:{port.getsockname()[1]}")
-    terms = KlarnaTerms(checkout_urls=accounts_of(settings)["default", "klarna"].checkout_urls)
+    account = accounts_of(settings)["default", "klarna"]
+    assert isinstance(account, KlarnaAccount)
+    terms = KlarnaTerms(checkout_urls=account.checkout_urls)
     urls = {name: f"https://shop.example/{name}" for name in ("terms", "checkout", "confirmation")}
     given = {"purchase_country": "SE", "purchase_currency": "SEK", "locale": "sv-SE", "merchant_urls": urls, **fields}
     data = CheckoutStarted(**{"order_amount": 100, "order_lines": (A,), **given})

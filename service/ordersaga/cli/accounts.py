@@ -1,33 +1,37 @@
 """From settings to the merchants' accounts with providers, and to the merchants' rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from typing import Any, Final
 
 from ordersaga.addresses import Addresses, NamedOperation
-from ordersaga.config import Klarna, Settings
+from ordersaga.config import Klarna, Mollie, Settings
+from ordersaga.config.parts import Account as AccountSettings
 from ordersaga.domain.model.order import Key
 from ordersaga.domain.model.outcomes import Read
 from ordersaga.domain.model.results import Result
 from ordersaga.domain.model.terms import Rules
 from ordersaga.operating.checking import ReadCall
-from ordersaga.providers.accounts import Account, KlarnaAccount
+from ordersaga.providers.accounts import Account, KlarnaAccount, MollieAccount
 from ordersaga.providers.klarna.notifications import FRAUD, checkout_urls
 from ordersaga.providers.klarna.regions import base_url_of
+from ordersaga.providers.mollie.notifications import PAYMENT
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.worker.bulkheads import AccountKey
 
-NotifiedAt = Callable[[Key, str], str]
+KLARNA: Final = "klarna"
+MOLLIE: Final = "mollie"
 
 
 def accounts_of(settings: Settings) -> dict[AccountKey, Account]:
-    return {
-        (name, "klarna"): _klarna_account(
-            merchant.klarna, _notified_at(settings), _checkout_urls(settings, name, merchant.klarna)
-        )
-        for name, merchant in settings.merchants.items()
-        if merchant.klarna is not None
-    }
+    accounts: dict[AccountKey, Account] = {}
+    for name, merchant in settings.merchants.items():
+        if merchant.klarna is not None:
+            accounts[name, KLARNA] = _klarna_account(settings, name, merchant.klarna)
+        if merchant.mollie is not None:
+            accounts[name, MOLLIE] = _mollie_account(settings, merchant.mollie)
+    return accounts
 
 
 def addresses_of(settings: Settings) -> Addresses | None:
@@ -36,34 +40,56 @@ def addresses_of(settings: Settings) -> Addresses | None:
     return Addresses(secrets, settings.web.base_url or "") if secrets else None
 
 
-def _notified_at(settings: Settings) -> NotifiedAt | None:
-    addresses = addresses_of(settings)
-    if addresses is None or settings.web.base_url is None:
-        return None
-    return lambda key, operation_id: addresses.of_operation("klarna", FRAUD, NamedOperation(key, operation_id))
+def _reached(settings: Settings) -> Addresses | None:
+    """None: nobody knows where the role web is."""
+    return None if settings.web.base_url is None else addresses_of(settings)
 
 
-def _checkout_urls(settings: Settings, merchant: str, klarna: Klarna) -> Mapping[str, str]:
-    addresses = addresses_of(settings)
-    if addresses is None or settings.web.base_url is None:
-        return {}
-    return checkout_urls(partial(addresses.of, "klarna", merchant), klarna.callbacks.kinds)
+def _notified_at(addresses: Addresses, provider: str, key: Key, operation_id: str, what: str) -> str:
+    return addresses.of_operation(provider, what, NamedOperation(key, operation_id))
 
 
-def _klarna_account(klarna: Klarna, notified_at: NotifiedAt | None, urls: Mapping[str, str]) -> Account:
+def _mollie_notifies_at(addresses: Addresses, key: Key, operation_id: str, what: str) -> str:
+    """A payment's id isn't the order's: it can't tell which order a lost answer was about."""
+    if what == PAYMENT:
+        return addresses.of(MOLLIE, key.merchant, what)
+    return _notified_at(addresses, MOLLIE, key, operation_id, what)
+
+
+def _klarna_account(settings: Settings, merchant: str, klarna: Klarna) -> Account:
+    addresses = _reached(settings)
+    urls = {} if addresses is None else checkout_urls(partial(addresses.of, KLARNA, merchant), klarna.callbacks.kinds)
     return KlarnaAccount(
+        **_common(klarna),
         username=klarna.username,
         password=klarna.password,
         base_url=klarna.base_url or base_url_of(klarna.region, klarna.environment),
-        slots=klarna.slots,
-        call_deadline=klarna.call_deadline,
-        rate_limit=klarna.rate_limit,
         authorization_days=klarna.authorization_days,
         extend_authorizations=klarna.extend_authorizations,
-        ca_file=str(klarna.ca_file) if klarna.ca_file else None,
-        notified_at=notified_at,
+        notified_at=None if addresses is None else partial(_notified_at, addresses, KLARNA, what=FRAUD),
         checkout_urls=urls,
     )
+
+
+def _mollie_account(settings: Settings, mollie: Mollie) -> Account:
+    addresses = _reached(settings)
+    return MollieAccount(
+        **_common(mollie),
+        credential=mollie.credential,
+        base_url=mollie.base_url,
+        profile_id=mollie.profile_id,
+        testmode=mollie.testmode,
+        notified_at=None if addresses is None else partial(_mollie_notifies_at, addresses),
+    )
+
+
+def _common(account: AccountSettings) -> dict[str, Any]:
+    return {
+        "slots": account.slots,
+        "call_deadline": account.call_deadline,
+        "rate_limit": account.rate_limit,
+        "ca_file": str(account.ca_file) if account.ca_file else None,
+    }
 
 
 def reads_of(
@@ -94,6 +120,8 @@ def rulebook_of(
             review_poll=settings.review_poll,
             checkout_poll=settings.checkout.first,
             checkout_poll_most=settings.checkout.most,
+            payment_poll=settings.payment.first,
+            payment_poll_most=settings.payment.most,
             backoff=settings.backoff.first,
             backoff_most=settings.backoff.most,
             call_deadline=max((accounts[key].call_deadline for key in own), default=10.0),

@@ -10,13 +10,14 @@ def notification_urls() -> None:
     from ordersaga import config
 
     settings = config.load()
-    from ordersaga.cli.accounts import addresses_of
-    from ordersaga.providers.klarna.notifications import KINDS
+    from ordersaga.cli.accounts import KLARNA, addresses_of
+    from ordersaga.cli.notifications import NOTIFICATIONS
 
     addresses = addresses_of(settings)
     if addresses is None:
         raise CommandError("ORDERSAGA_WEB__SECRETS is missing: the addresses are derived from it", 2)
-    accounts = {name: one.klarna for name, one in sorted(settings.merchants.items()) if one.klarna is not None}
-    for merchant, account in accounts.items():
-        kinds = (*KINDS, *account.callbacks.kinds)
-        sys.stdout.writelines(f"{addresses.of('klarna', merchant, what)}\n" for what in kinds)
+    for merchant, one in sorted(settings.merchants.items()):
+        for provider in one.accounts:
+            callbacks = one.klarna.callbacks.kinds if provider == KLARNA and one.klarna is not None else {}
+            kinds = (*NOTIFICATIONS[provider].kinds, *callbacks)
+            sys.stdout.writelines(f"{addresses.of(provider, merchant, what)}\n" for what in kinds)

@@ -12,16 +12,15 @@ from ordersaga.bus.producer import Producer
 from ordersaga.cli.accounts import accounts_of, addresses_of, rulebook_of
 from ordersaga.cli.callbacks import callbacks_of
 from ordersaga.cli.connections import kafka_of
+from ordersaga.cli.notifications import NOTIFICATIONS
 from ordersaga.config import Settings
 from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.intake.handlers import ConsumerHandlers
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.accounts import Account, gates_of, providers_of
 from ordersaga.providers.breaker import Gate
-from ordersaga.providers.klarna.notifications import KINDS, order_id_of
 from ordersaga.relay.relay import Relay, RelaySettings
 from ordersaga.store.store import Store
-from ordersaga.web.notifications import NotificationKinds
 from ordersaga.web.web import Web
 from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
 from ordersaga.worker.leases import LeaseClock
@@ -134,8 +133,7 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
 def _web(settings: Settings, store: Store, accounts: Collection[AccountKey], port: socket.socket) -> Web:
     addresses = addresses_of(settings)
     assert addresses is not None, "a port without secrets is a conflict of the settings"
-    providers = {"klarna": NotificationKinds(KINDS, order_id_of)}
-    return Web(store, accounts, providers, addresses, port, callbacks_of(settings))
+    return Web(store, accounts, NOTIFICATIONS, addresses, port, callbacks_of(settings))
 
 
 def _no_relay() -> None:

@@ -1,11 +1,12 @@
 """Settings that belong together. Durations are in seconds."""
 
+import re
 import ssl
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.config import JsonDict
 
 SECONDS: Final[JsonDict] = {"unit": "seconds"}
@@ -113,7 +114,20 @@ class Callbacks(Part):
         return {name: one for name, one in given.items() if isinstance(one, Callback | Validation)}
 
 
-class Klarna(Part):
+class Account(Part):
+    """What all accounts with providers have."""
+
+    slots: Annotated[int, Field(ge=1, le=2_000)] = 64
+    """Calls of this account that a worker process makes at once, at most 7/8 of them of one kind; as many orders again wait."""
+    call_deadline: Seconds = 10.0
+    """The total time of a call; at most half of the lease."""
+    rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Calls per second, per worker process."""
+    ca_file: Certificates | None = None
+    """CA certificates to trust instead of the system's (PEM)."""
+
+
+class Klarna(Account):
     """An account with Klarna; its credentials are for one region and one environment."""
 
     username: Annotated[str, Field(min_length=1, examples=["the account's API username"])]
@@ -126,25 +140,64 @@ class Klarna(Part):
     """`live` moves real money."""
     base_url: HttpUrl | None = None
     """Overrides Klarna's URL of region and environment, as for a sandbox or Kustom."""
-    slots: Annotated[int, Field(ge=1, le=2_000)] = 64
-    """Calls of this account that a worker process makes at once, at most 7/8 of them of one kind; as many orders again wait."""
-    call_deadline: Seconds = 10.0
-    """The total time of a call; at most half of the lease."""
-    rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Calls per second, per worker process."""
     authorization_days: Annotated[int, Field(ge=1, le=365)] = 28
     """Days until an authorization expires, as agreed with Klarna."""
     extend_authorizations: bool = False
     """Whether an authorization is extended by itself two days before it expires; otherwise an attention is raised."""
-    ca_file: Certificates | None = None
-    """CA certificates to trust instead of the system's (PEM)."""
     callbacks: Callbacks = Callbacks()
+
+
+def _is_api_key(key: SecretStr) -> SecretStr:
+    if not _API_KEY.fullmatch(key.get_secret_value()):
+        raise ValueError("must begin with live_ or test_")
+    return key
+
+
+_API_KEY: Final = re.compile(r"(live|test)_\w+")
+
+
+class Mollie(Account):
+    """An account with Mollie: an API key, or an access token with a profile."""
+
+    api_key: Annotated[SecretStr, AfterValidator(_is_api_key)] | None = None
+    """The API key; `live_…` moves real money."""
+    access_token: SecretStr | None = None
+    """An access token, instead of an API key."""
+    profile_id: str | None = None
+    """The profile whose orders are meant, of an access token."""
+    testmode: bool = False
+    """Whether an access token is for test orders; an API key says so itself."""
+    base_url: HttpUrl = "https://api.mollie.com"
+    """Mollie's URL, without a version; another one for a sandbox."""
+
+    @model_validator(mode="after")
+    def _has_one_credential(self) -> Self:
+        if (self.api_key is None) == (self.access_token is None):
+            raise ValueError("needs either api_key or access_token")
+        if self.access_token is not None and self.profile_id is None:
+            raise ValueError("has an access_token, which needs the profile_id of its orders")
+        if self.api_key is not None and (self.profile_id is not None or self.testmode):
+            raise ValueError("has an api_key, which is of one profile and mode: leave profile_id and testmode out")
+        return self
+
+    @property
+    def credential(self) -> SecretStr:
+        given = self.api_key or self.access_token
+        assert given is not None
+        return given
 
 
 class Merchant(Part):
     """A merchant and the accounts that pay its orders."""
 
     klarna: Klarna | None = None
+    mollie: Mollie | None = None
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """By provider."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: account for name, account in given.items() if account is not None}
 
 
 PROVIDERS: Final = tuple(Merchant.model_fields)
@@ -189,6 +242,13 @@ class Evidence(Part):
     """The time between two such reads."""
     attention_after: Seconds = 3_600.0
     """An operation that is open for longer raises an attention."""
+
+
+class PaymentReads(Part):
+    first: Seconds = 60.0
+    """The time until an order that the customer has yet to pay at the provider is read for the first time, unless a notification asks for it."""
+    most: Seconds = 3_600.0
+    """The maximum time between two such reads; it grows with the age of the payment."""
 
 
 class Checkout(Part):

@@ -21,6 +21,7 @@ from ordersaga.config.parts import (
     KafkaSecurity,
     LogLevel,
     Merchant,
+    PaymentReads,
     Port,
     Relay,
     SaslMechanism,
@@ -227,6 +228,7 @@ class Settings(KafkaSettings, StoreSettings):
     evidence: Evidence = Evidence()
     backoff: Backoff = Backoff()
     checkout: Checkout = Checkout()
+    payment: PaymentReads = PaymentReads()
     review_poll: Seconds = 30.0
     """The initial interval of reads while an order is under review at the provider."""
     inbox_retention: Seconds = 30 * 86_400.0
@@ -247,15 +249,18 @@ class Settings(KafkaSettings, StoreSettings):
     def conflicts(self) -> Iterator[Conflict]:
         yield from super().conflicts()
         for name, merchant in self.merchants.items():
-            if merchant.klarna is None:
+            if not merchant.accounts:
                 yield ("merchants", name), "has no account with a provider"
-            elif merchant.klarna.call_deadline > self.lease / 2:
-                path = ("merchants", name, "klarna", "call_deadline")
-                yield path, f"must be at most half of the lease ({self.lease:g} s)"
+            for provider, account in merchant.accounts.items():
+                if account.call_deadline > self.lease / 2:
+                    path = ("merchants", name, provider, "call_deadline")
+                    yield path, f"must be at most half of the lease ({self.lease:g} s)"
         if self.backoff.first > self.backoff.most:
             yield ("backoff", "first"), "must be at most ORDERSAGA_BACKOFF__MOST"
         if self.checkout.first > self.checkout.most:
             yield ("checkout", "first"), "must be at most ORDERSAGA_CHECKOUT__MOST"
+        if self.payment.first > self.payment.most:
+            yield ("payment", "first"), "must be at most ORDERSAGA_PAYMENT__MOST"
         yield from self._web_conflicts()
 
     def _web_conflicts(self) -> Iterator[Conflict]:

@@ -1,5 +1,6 @@
 """From the accounts of the settings to providers and gates, by (merchant, provider)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,8 @@ from ordersaga.domain.model.outcomes import CALL_KINDS, CallKind
 from ordersaga.providers.breaker import Breaker, Clock, Gate, Rate, of_one_kind
 from ordersaga.providers.klarna.provider import Klarna
 from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga.providers.mollie.provider import Mollie
+from ordersaga.providers.mollie.terms import MollieTerms
 from ordersaga.providers.port import Provider
 from ordersaga.telemetry.limited import LimitedLog
 
@@ -26,31 +29,61 @@ class Secret(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KlarnaAccount:
-    """One merchant's access to Klarna. `slots`: calls at once; `call_deadline`: seconds in all; `rate_limit`: calls a second.
+class Account(ABC):
+    """One merchant's access to a provider. `slots`: calls at once; `call_deadline`: seconds in all; `rate_limit`: calls a second.
 
-    All are of one process. `notified_at`, `checkout_urls`: as in `KlarnaTerms`.
+    All are of one process.
     """
 
-    username: str
-    password: str | Secret = field(repr=False)
     base_url: str
     slots: int = 64
     call_deadline: float = 10.0
     rate_limit: float | None = None
-    authorization_days: int = 28
-    extend_authorizations: bool = False
     ca_file: str | None = None
-    notified_at: Callable[[OrderKey, str], str] | None = None
-    checkout_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def leases(self) -> int:
         """Orders at once: as many again as can be called for wait for their turn, unless calls are counted when leased."""
         return self.slots if self.rate_limit else 2 * self.slots
 
+    @abstractmethod
+    def provider(self) -> Provider:
+        """With a connection pool of its own. ValueError: a base URL or a CA file that can't be used."""
 
-Account = KlarnaAccount
+
+@dataclass(frozen=True, kw_only=True)
+class KlarnaAccount(Account):
+    """`notified_at`, `checkout_urls`: as in `KlarnaTerms`."""
+
+    username: str
+    password: str | Secret = field(repr=False)
+    authorization_days: int = 28
+    extend_authorizations: bool = False
+    notified_at: Callable[[OrderKey, str], str] | None = None
+    checkout_urls: Mapping[str, str] = field(default_factory=dict)
+
+    def provider(self) -> Provider:
+        terms = KlarnaTerms(self.authorization_days, self.extend_authorizations, self.notified_at, self.checkout_urls)
+        password = _revealed(self.password)
+        return Klarna(self.username, password, self.base_url, self.slots, terms, ca_file=self.ca_file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MollieAccount(Account):
+    """`credential`: an API key or an access token. The others: as in `MollieTerms`."""
+
+    credential: str | Secret = field(repr=False)
+    profile_id: str | None = None
+    testmode: bool = False
+    notified_at: Callable[[OrderKey, str, str], str] | None = None
+
+    def provider(self) -> Provider:
+        terms = MollieTerms(self.notified_at, self.profile_id, self.testmode)
+        return Mollie(_revealed(self.credential), self.base_url, self.slots, terms, ca_file=self.ca_file)
+
+
+def _revealed(secret: str | Secret) -> str:
+    return secret if isinstance(secret, str) else secret.get_secret_value()
 
 
 def providers_of(accounts: Mapping[Key, Account]) -> dict[Key, Provider]:
@@ -86,12 +119,7 @@ def _log_breaker(log: LimitedLog, key: Key, kind: CallKind, opened: bool) -> Non
 
 
 def _provider(key: Key, account: Account) -> Provider:
-    secret = account.password
-    password = secret if isinstance(secret, str) else secret.get_secret_value()
-    terms = KlarnaTerms(
-        account.authorization_days, account.extend_authorizations, account.notified_at, account.checkout_urls
-    )
     try:
-        return Klarna(account.username, password, account.base_url, account.slots, terms, ca_file=account.ca_file)
+        return account.provider()
     except ValueError as error:
         raise ValueError(f"account of merchant {key[0]!r} with {key[1]}: {error}") from error

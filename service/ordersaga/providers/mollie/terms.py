@@ -77,6 +77,9 @@ class MollieTerms(Struct, frozen=True):
     def reading(self, request: Request) -> Request:
         raise NotImplementedError(f"Mollie has no read of its own for {request.method} {request.path}")
 
+    def token_reading(self, token: str) -> Request:
+        raise NotImplementedError("Mollie has no customer tokens")
+
     def key_seconds(self, operation: OperationType) -> float:
         return OPERATIONS[operation].key_seconds
 
