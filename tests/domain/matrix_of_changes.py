@@ -183,6 +183,24 @@ CHANGES: Final = (
         whole=False,
     ),
     Table(
+        "payment_retried",
+        "",
+        {},
+        (
+            NEVER_PLACED,
+            Row("early; checkout; checkout, bought", "unsupported_by_provider", waits="order"),
+            Row("checkout, starting", "unsupported_by_provider", waits="operation; order"),
+            Row("placing", "unsupported_by_provider", waits="operation"),
+            Row(
+                f"in review; in review, refused; authorized; checkout completed; part captured; {ENDED}; cancelled; expired",
+                "unsupported_by_provider",
+            ),
+            NO_ORDER,
+            Row("unknown", "unsupported_by_provider", waits="operation"),
+            Row("blocked", "unsupported_by_provider", waits="dead_letter"),
+        ),
+    ),
+    Table(
         "authorization_abandoned",
         "of an authorization that wasn't used",
         {"authorization_token": "unused"},

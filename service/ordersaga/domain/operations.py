@@ -23,7 +23,7 @@ from ordersaga.domain.deciding import (
     shipping,
     tokens,
 )
-from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.deciding.builder import DecisionBuilder, Refused
 from ordersaga.domain.deciding.proofs import (
     ORDER,
     ByCheckoutRead,
@@ -262,6 +262,7 @@ _ROWS: Final = (
         refuse=changing.refused,
         outcomes=("amended", "lines_cancelled"),
         evidence=ByReading(findings.find_amend),
+        beside_review=True,  # it waits by itself: for the review, but only for a payment that is open
     ),
     _change("change_reference", ReferenceChanged, "reference_changed"),
     _change("change_address", AddressChanged, "address_changed"),
@@ -421,6 +422,8 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     """Raises Hold and Refused."""
     row = DECIDED_BY[type(data)]
     claims = isinstance(data, Placed) and placing.may_claim(builder.order, data)
+    if not isinstance(data, Placed) and not row.without_order and not builder.terms.supports(row.name):
+        raise Refused("unsupported_by_provider", f"{builder.order.provider} has no {row.name}")
     if not row.beside_review and not claims:
         builder.wait_for_decision()
     row.decides[type(data)](builder, pending, data)

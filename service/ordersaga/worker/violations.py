@@ -27,8 +27,14 @@ def violations(
         yield "I3"
     if forgotten(owed(before), decision):
         yield "I6"
-    if not before.attentions and any(outcome.what == "expired" for outcome in decision.outcomes):
+    if _lapses_unnoticed(before, decision):
         yield "I9"
+
+
+def _lapses_unnoticed(before: Order, decision: Decision) -> bool:
+    """Nothing is authorized of an order that nobody has paid yet."""
+    authorized = before.accepted and before.status != "pending_payment"
+    return authorized and not before.attentions and any(outcome.what == "expired" for outcome in decision.outcomes)
 
 
 def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order, rules: Rules) -> bool:
