@@ -113,7 +113,7 @@ class Life:
         """Lets time pass as it is asked for, without faults."""
         for _ in range(400):
             in_a_row = 0
-            self.there.decide("ACCEPTED")
+            self.at_last()
             while self.act():
                 in_a_row += 1
                 assert in_a_row < 60, "it spins"
@@ -123,6 +123,10 @@ class Life:
             assert following.until > self.now
             self.wait(following.until - self.now)
         raise AssertionError("it never rests")
+
+    def at_last(self) -> None:
+        """What the provider, or the customer there, does when nobody else does anything any more."""
+        self.there.decide("ACCEPTED")
 
     def _call(self, call: Call, fault: Fault) -> None:
         began = self.now

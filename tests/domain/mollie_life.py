@@ -42,14 +42,11 @@ class MollieLife(Life):
         """Mollie has notified us."""
         self._change(with_hint(self.order, Hint(self.now)))
 
-    def act_until_rest(self) -> None:
-        """An order whose payment failed is read for weeks, until it expires."""
-        self.mollie.decide()
-        while self.act():
-            pass
-        if self.order.status == "pending_payment":
+    def at_last(self) -> None:
+        """An order whose payment came to nothing would be read for weeks, until it expires."""
+        super().at_last()
+        if self.order.status == "pending_payment" and not self.account.is_paid and self.account.ended is None:
             self.wait(29 * DAY)
-        super().act_until_rest()
 
     def at_the_end(self) -> None:
         """I6, and our books are the provider's, unless a person has the order."""

@@ -60,6 +60,8 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
             adopted = spec_of(operation).adopts  # a person has named the order: it ends as a success only
             shown = adopted or isinstance(evidence.find(order, operation, snapshot, rules), Present)
             return shown or operation.absent > 0
+        case Read(), Succeeded(searched=True):
+            return operation.absent > 0
         case _:
             return isinstance(call, Read) and _shows_checkout(operation, result)
 
