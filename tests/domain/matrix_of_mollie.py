@@ -1,15 +1,15 @@
 """Each shop event in each state of an order at Mollie: what the contract and Mollie's documentation say comes of it.
 
-Written by hand, as `matrix.py` is; `test_matrix_of_mollie.py` tries each cell with the saga, the rules of
-`mollie_terms.py` and the model `whole_mollie.py`, and `docs/mollie.md` shows it. `422`: Mollie refuses. Subscriptions are
+Written by hand, as `matrix.py` is; `test_matrix_of_mollie.py` tries each cell with the saga, Mollie's own
+terms and the model `whole_mollie.py`, and `docs/mollie.md` shows it. `422`: Mollie refuses. Subscriptions are
 Klarna's alone.
 """
 
 from typing import Final
 
 from .matrix_of_checkout import CHECKOUT
-from .matrix_rows import INFO, NEW_ADDRESS, OF_S1, PARTS, A, Row, Table
-from .mollie_life import to_pay
+from .matrix_rows import INFO, OF_S1, PARTS, A, Row, Table
+from .mollie_life import ADDRESS, to_pay
 from .mollie_rows import (
     AMEND,
     CANCEL,
@@ -60,14 +60,14 @@ _PLACED: Final = (
     Table(
         "placed",
         "an order that the shop has made at Mollie (`order_id`)",
-        {**to_pay(A), "payment": {"provider": "mollie", "order_id": "theirs"}},
+        {**to_pay(A), "payment": {"provider": "mollie", "order_id": "ord_theirs"}},
         (Row("new; rejected", "authorized", READ),),
         whole=False,
     ),
     Table(
         "placed",
         "an order at Mollie that the customer has yet to pay (`order_id`)",
-        {**to_pay(A), "payment": {"provider": "mollie", "order_id": "unpaid"}},
+        {**to_pay(A), "payment": {"provider": "mollie", "order_id": "ord_unpaid"}},
         (Row("new; rejected", "authorized", READ),),
         whole=False,
     ),
@@ -140,7 +140,7 @@ _MONEY: Final = (
             Row("early", "cancelled", waits="order", besides="cancelled_before_authorized"),
             Row("placing", "cancelled", CANCEL, waits="operation; open_payment", besides="authorized"),
             Row("to pay", "cancelled", CANCEL, waits="open_payment", besides="authorized"),
-            Row("to pay first", "cancelled", REFUND_AMOUNT, waits="open_payment", besides="captured"),
+            Row("to pay first", "cancelled", REFUND, waits="open_payment", besides="captured"),
             Row("to pay, left", "cancelled", CANCEL, waits="open_payment", besides="cancelled_before_authorized"),
             Row("payment failed", "cancelled", CANCEL, besides="cancelled_before_authorized"),
             Row("authorized", "cancelled", CANCEL),
@@ -246,7 +246,7 @@ _CHANGES: Final = (
     Table(
         "address_changed",
         "the shipping or the billing address",
-        {"shipping_address": NEW_ADDRESS, "billing_address": NEW_ADDRESS},
+        {"shipping_address": {**ADDRESS, "city": "Utrecht"}, "billing_address": {**ADDRESS, "city": "Utrecht"}},
         told_once("address_changed or 422", calls=CHANGE),
     ),
     Table(

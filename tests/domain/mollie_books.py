@@ -1,34 +1,33 @@
-"""One order in Mollie's books: its lines with their counters, payments, shipments and refunds (minor units)."""
+"""One order in Mollie's books: its lines with their counters, payments, shipments and refunds (minor units of EUR).
+
+`shown` is the order as a read with its embeds has it: mollie/api-documentation, get-order.rst.
+"""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from ordersaga.domain.model.results import CaptureSeen, LineSeen, PaymentSeen, RefundSeen, ShipmentSeen, Snapshot
+import msgspec
+
+from ordersaga.domain.model.results import Snapshot
+from ordersaga.providers.mollie import books
 
 from .shop import DAY
 
 URL: Final = "https://mollie.example/checkout"
 PAYMENT_ENDS: Final = 2 * DAY
 State = Literal["created", "authorized", "paid", "shipping", "completed", "canceled", "expired"]
-_SHOWN: Final[dict[State, Any]] = {
-    "created": "pending_payment",
-    "authorized": "authorized",
-    "paid": "captured",
-    "shipping": "part_captured",
-    "completed": "captured",
-    "canceled": "cancelled",
-    "expired": "expired",
-}
+Json = dict[str, Any]
 Part = tuple[str, int, int]
 """Id of the line, quantity and amount."""
 
 
 @dataclass
 class LineThere:
-    """`removed`: by a change of lines, so that the order's amount is without it."""
+    """`told`: what of it has no effect here. `removed`: by a change of lines, so that the order's amount is without it."""
 
     id: str
-    sku: str
+    told: Json
     quantity: int
     unit: int
     total: int
@@ -64,6 +63,7 @@ class PaymentThere:
 class ShipmentThere:
     id: str
     parts: list[Part]
+    tracking: Json | None = None
 
     @property
     def amount(self) -> int:
@@ -77,18 +77,17 @@ class RefundThere:
     id: str
     amount: int
     began: float
-    metadata: str | None = None
+    metadata: Json | None = None
     parts: list[Part] = field(default_factory=list)
     status: Literal["queued", "refunded", "failed"] = "queued"
 
 
 @dataclass
 class OrderThere:
-    """`pays_later`: by a method that authorizes; its money is taken by shipments."""
+    """`pays_later`: by a method that authorizes; its money is taken by shipments. `told`: its other fields."""
 
     id: str
-    metadata: str
-    currency: str
+    told: Json
     pays_later: bool
     began: float
     lines: list[LineThere]
@@ -96,7 +95,6 @@ class OrderThere:
     ended: Literal["canceled", "expired"] | None = None
     shipments: list[ShipmentThere] = field(default_factory=list)
     refunds: list[RefundThere] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def amount(self) -> int:
@@ -176,50 +174,70 @@ class OrderThere:
             line.refunded += sign * amount
 
     def snapshot(self, *, expires_whole: bool) -> Snapshot:
-        """As the port promises it. `expires_whole`: an order that expires in part reads as expired."""
-        status = _SHOWN[self.state]
-        if self.ended == "expired" and self.shipments and not expires_whole:
-            status = "captured"
-        if self.is_paid and not self.pays_later and self.ended is None:
-            status = "captured"
-        last = self.payments[-1]
-        open_ = last.status == "open" and self.state == "created"
-        return Snapshot(
-            self.id,
-            status,
-            "",
-            self.currency,
-            self.amount,
-            self.captured,
-            self.refunded,
-            self.remaining,
-            self.expires_at,
-            self._captures(),
-            tuple(self._refund(one) for one in self.refunds),
-            facts={**self.facts, "metadata": self.metadata},
-            lines=tuple(
-                LineSeen(one.id, one.sku, one.quantity, one.total, one.cancelled_quantity, one.cancelled)
-                for one in self.lines
-            ),
-            payment=PaymentSeen(last.id, open_, last.status, URL if open_ else ""),
-            shipments=() if self.pays_later else tuple(self._shipment(one) for one in self.shipments),
-        )
+        """`expires_whole`: an order of which the rest expires is `expired`, else `completed`."""
+        return books.snapshot(msgspec.json.encode(self.shown(expires_whole=expires_whole)))
 
-    def _captures(self) -> tuple[CaptureSeen, ...]:
-        if self.pays_later:
-            return tuple(CaptureSeen(one.id, one.amount, lines=self._skus(one.parts)) for one in self.shipments)
-        if not self.is_paid:
-            return ()
-        whole = [(line.id, line.quantity, line.total) for line in self.lines if not line.removed]
-        return (CaptureSeen(self.payments[-1].id, self.amount, lines=self._skus(whole)),)
+    def shown(self, *, expires_whole: bool) -> Json:
+        status = "completed" if self.ended == "expired" and self.shipments and not expires_whole else self.state
+        authorized = {"authorizedAt": _time(self.began)} if self.is_paid and self.pays_later else {}
+        open_ = self.payments[-1].status == "open" and self.state == "created"
+        return {
+            **self.told,
+            **authorized,
+            "resource": "order",
+            "id": self.id,
+            "status": status,
+            "amount": euros(self.amount),
+            "expiresAt": _time(self.expires_at),
+            "lines": [self._line(line) for line in self.lines],
+            "_embedded": {
+                "payments": [
+                    {"id": one.id, "status": one.status, "createdAt": _time(one.began)} for one in self.payments
+                ],
+                "refunds": [self._refund(one) for one in self.refunds],
+                "shipments": [
+                    {"id": one.id, "lines": self._parts(one.parts), "tracking": one.tracking} for one in self.shipments
+                ],
+            },
+            "_links": {"checkout": {"href": URL}} if open_ else {},
+        }
 
-    def _refund(self, one: RefundThere) -> RefundSeen:
-        moving, failed = one.status == "queued", one.status == "failed"
-        return RefundSeen(one.id, one.amount, one.metadata, self._skus(one.parts), moving, failed)
+    def _line(self, line: LineThere) -> Json:
+        return {
+            **line.told,
+            "id": line.id,
+            "quantity": line.quantity,
+            "unitPrice": euros(line.unit),
+            "totalAmount": euros(line.total),
+            "quantityShipped": line.shipped_quantity,
+            "amountShipped": euros(line.shipped),
+            "quantityCanceled": line.cancelled_quantity,
+            "amountCanceled": euros(line.cancelled),
+        }
 
-    def _shipment(self, one: ShipmentThere) -> ShipmentSeen:
-        return ShipmentSeen(one.id, tuple((sku, quantity) for sku, quantity, _ in self._skus(one.parts)))
+    def _refund(self, one: RefundThere) -> Json:
+        shown = {"id": one.id, "amount": euros(one.amount), "status": one.status, "metadata": one.metadata}
+        return {**shown, "lines": self._parts(one.parts)}
 
-    def _skus(self, parts: list[Part]) -> tuple[tuple[str, int, int], ...]:
-        names = {line.id: line.sku for line in self.lines}
-        return tuple((names[ident], quantity, amount) for ident, quantity, amount in parts)
+    def _parts(self, parts: list[Part]) -> list[Json]:
+        """Lines of a shipment or refund, with the part's quantity and worth."""
+        lines = {line.id: line for line in self.lines}
+        return [
+            {**lines[ident].told, "id": ident, "quantity": quantity, "totalAmount": euros(amount)}
+            for ident, quantity, amount in parts
+        ]
+
+
+def euros(minor: int) -> Json:
+    sign, cents = ("-" if minor < 0 else ""), abs(minor)
+    return {"currency": "EUR", "value": f"{sign}{cents // 100}.{cents % 100:02}"}
+
+
+def cents(amount: Json) -> int:
+    assert amount["currency"] == "EUR"
+    whole, _, rest = amount["value"].partition(".")
+    return int(f"{whole}{rest:0<2}")
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()

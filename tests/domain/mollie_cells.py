@@ -12,7 +12,7 @@ from ordersaga.domain.model.outcomes import Wait
 
 from .life import Fault
 from .matrix_rows import Table
-from .mollie_books import OrderThere
+from .mollie_books import OrderThere, euros
 from .mollie_life import MollieLife, to_pay
 from .mollie_rows import STATES
 from .shop import DAY, START, SUBSCRIPTION, line, part
@@ -32,12 +32,12 @@ class Cell(MollieLife):
         super().__init__(model=WholeMollie(allows=allows))
         if table.subscription:
             self.order = Order(SUBSCRIPTION)
-        for name in ("theirs", "unpaid"):
-            body = {"metadata": "shop", "currency": "EUR", "method": "klarna", "recurring": False}
+        for name in ("ord_theirs", "ord_unpaid"):
+            body = {"metadata": {}, "method": "klarna", "orderNumber": "1", "amount": euros(100)}
             made = self.mollie.add({**body, "lines": [_there("A", 4, 25)]}, START)
             self.mollie.orders[name] = self.mollie.orders.pop(made.id)
             made.id = name
-        self.mollie.pay(self.mollie.orders["theirs"])
+        self.mollie.pay(self.mollie.orders["ord_theirs"])
 
     def rest(self) -> None:
         while self.act():
@@ -101,7 +101,8 @@ Way = Callable[[Cell], None]
 
 
 def _there(sku: str, quantity: int, unit: int) -> dict[str, Any]:
-    return {"sku": sku, "quantity": quantity, "unitPrice": unit, "totalAmount": quantity * unit}
+    told = {"name": "name", "sku": sku, "vatRate": "0.00", "quantity": quantity}
+    return {**told, "unitPrice": euros(unit), "totalAmount": euros(quantity * unit)}
 
 
 def placing(cell: Cell) -> None:
@@ -133,7 +134,7 @@ def paid(cell: Cell) -> None:
 
 
 def taken_over(cell: Cell) -> None:
-    cell.did("placed", **{**to_pay(_A), "payment": {"provider": "mollie", "order_id": "theirs"}})
+    cell.did("placed", **{**to_pay(_A), "payment": {"provider": "mollie", "order_id": "ord_theirs"}})
 
 
 def failed(cell: Cell) -> None:

@@ -5,14 +5,23 @@ from typing import Any
 from ordersaga.domain import saga
 from ordersaga.domain.model.terms import Terms
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
+from ordersaga.providers.mollie.terms import MollieTerms
 
 from .life import Life, Provider
 from .mollie_books import OrderThere
-from .mollie_terms import PlainMollie
 from .shop import DAY, KEY, Json, order_of
 from .whole_mollie import WholeMollie
 
-PLACE: Json = {"locale": "nl-NL", "billing_address": {"country": "NL"}, "purchase_currency": "EUR"}
+ADDRESS: Json = {
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+    "email": "ada@shop.example",
+    "street_address": "Keizersgracht 1",
+    "postal_code": "1015 CC",
+    "city": "Amsterdam",
+    "country": "NL",
+}
+PLACE: Json = {"locale": "nl-NL", "billing_address": ADDRESS, "purchase_currency": "EUR"}
 
 
 def to_pay(*lines: Json, method: str | None = "klarna", **more: Any) -> Json:
@@ -25,7 +34,7 @@ class MollieLife(Life):
     """`model`: another one of Mollie than the usual."""
 
     def __init__(self, terms: Terms | None = None, model: WholeMollie | None = None) -> None:
-        super().__init__(terms or PlainMollie(), KEY, "mollie")
+        super().__init__(terms or MollieTerms(), KEY, "mollie")
         self.mollie = model or WholeMollie()
 
     @property

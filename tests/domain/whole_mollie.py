@@ -14,12 +14,12 @@ from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.outcomes import Call, Read, Revoke
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded
 
-from .mollie_books import PAYMENT_ENDS, LineThere, OrderThere, Part, PaymentThere, RefundThere
+from .mollie_books import PAYMENT_ENDS, LineThere, OrderThere, Part, PaymentThere, RefundThere, cents
 from .shop import HOUR, START
 
 Json = dict[str, Any]
-_PATH: Final = re.compile(r"/orders(?:/([^/]+))?(?:/(\w+))?(?:/([^/]+))?$")
-_OF_PAYMENT: Final = re.compile(r"/payments/([^/]+)/refunds$")
+_PATH: Final = re.compile(r"^/v2/orders(?:/([^/?]+))?(?:/(\w+))?(?:/([^/?]+))?(?:[?].*)?$")
+_OF_PAYMENT: Final = re.compile(r"^/v2/payments/([^/]+)/refunds$")
 _STATES: Final = ("created", "authorized", "paid", "shipping", "completed", "canceled", "expired")
 _DOCUMENTED: Final = {
     "DELETE": "yes yes no yes no no no",
@@ -32,6 +32,7 @@ _DOCUMENTED: Final = {
     "PATCH shipments": "? ? ? ? ? ? ?",
 }
 """Whether it is allowed, by the states above; "?": it isn't documented."""
+_MONEY: Final = ("quantity", "unitPrice", "totalAmount", "discountAmount")
 _GOOD: Final = {"authorized", "paid", "shipping"}
 
 
@@ -58,10 +59,12 @@ class WholeMollie:
     def add(self, body: Json, now: float) -> OrderThere:
         lines = [self._line(one) for one in body["lines"]]
         first = PaymentThere(self._name("tr"), now)
-        pays_later = body["method"] in {None, "klarna"}
-        made = OrderThere(self._name("ord"), body["metadata"], body["currency"], pays_later, now, lines, [first])
+        told = {name: value for name, value in body.items() if name not in {"amount", "lines", "payment"}}
+        pays_later = body.get("method") in {None, "klarna"}
+        made = OrderThere(self._name("ord"), told, pays_later, now, lines, [first])
+        assert made.amount == cents(body["amount"]), "the lines sum to the order's amount"
         self.orders[made.id] = made
-        if body["recurring"]:
+        if body.get("payment", {}).get("sequenceType") == "recurring":
             self.pay(made)
         return made
 
@@ -146,7 +149,7 @@ class WholeMollie:
     def _read(self, call: Read) -> Result:
         if call.of == "search":
             assert call.operation is not None
-            found = [one for one in self.orders.values() if one.metadata == call.operation.id]
+            found = [one for one in self.orders.values() if one.told["metadata"].get("operation") == call.operation.id]
             if not found:
                 return Succeeded(searched=True)
             snapshot = found[0].snapshot(expires_whole=self.allows)
@@ -191,9 +194,12 @@ class WholeMollie:
         change = changes.get((method, what))
         if change is not None:
             return change(order, body, now)
-        path = f"/orders/{order.id}" + (f"/shipments/{ident}" if ident else "")
-        order.facts |= {f"{path} {name}": value for name, value in body.items()}
-        return self._shown(order)
+        if what is None:
+            order.told |= body
+            return self._shown(order)
+        (shipment,) = [one for one in order.shipments if one.id == ident]
+        shipment.tracking = body["tracking"]
+        return Succeeded()
 
     def _refusal(self, what: str, order: OrderThere) -> Rejected | None:
         documented = dict(zip(_STATES, _DOCUMENTED[what].split(), strict=True))[order.state]
@@ -210,30 +216,29 @@ class WholeMollie:
         return Succeeded(order.payments[-1].id, payment=shown)
 
     def _ship(self, order: OrderThere, body: Json, _now: float) -> Result:
-        parts = [_part(one) for one in body["lines"]]
-        wrong = self._wrong(order, parts, {line.id: (line.open_quantity, line.open) for line in order.lines})
-        if wrong is not None:
-            return wrong
+        parts = _parts(order, body, {line.id: (line.open_quantity, line.open) for line in order.lines})
+        if isinstance(parts, Rejected):
+            return parts
         if order.pays_later and sum(amount for _, _, amount in parts) < 0:
             return no("less than nothing")
         name = self._name("shp")
         order.ship(name, parts)
+        order.shipments[-1].tracking = body.get("tracking")
         return Succeeded(name)
 
     def _refund_lines(self, order: OrderThere, body: Json, now: float) -> Result:
-        parts = [_part(one) for one in body["lines"]]
-        wrong = self._wrong(order, parts, {line.id: order.refundable(line) for line in order.lines})
-        if wrong is not None:
-            return wrong
+        parts = _parts(order, body, {line.id: order.refundable(line) for line in order.lines})
+        if isinstance(parts, Rejected):
+            return parts
         return self._refund(order, sum(amount for _, _, amount in parts), parts, body["metadata"], now)
 
     def _refund_payment(self, payment: str, body: Json, now: float) -> Result:
         order = next(one for one in self.orders.values() if any(p.id == payment for p in one.payments))
         if payment != order.payments[-1].id or not order.is_paid:
             return no("that payment took nothing")
-        return self._refund(order, body["amount"], [], body["metadata"], now)
+        return self._refund(order, cents(body["amount"]), [], body["metadata"], now)
 
-    def _refund(self, order: OrderThere, amount: int, parts: list[Part], metadata: str, now: float) -> Result:
+    def _refund(self, order: OrderThere, amount: int, parts: list[Part], metadata: Json, now: float) -> Result:
         if not 0 < amount <= order.captured - order.refunded:
             return no("the amount is higher than what is left to refund")
         if any(one.amount == amount and now - one.began < HOUR for one in order.refunds):
@@ -252,10 +257,9 @@ class WholeMollie:
         return Succeeded()
 
     def _cancel_lines(self, order: OrderThere, body: Json, _now: float) -> Result:
-        parts = [_part(one) for one in body["lines"]]
-        wrong = self._wrong(order, parts, {line.id: (line.open_quantity, line.open) for line in order.lines})
-        if wrong is not None or not order.pays_later:
-            return wrong or no("these lines were paid")
+        parts = _parts(order, body, {line.id: (line.open_quantity, line.open) for line in order.lines})
+        if isinstance(parts, Rejected) or not order.pays_later:
+            return parts if isinstance(parts, Rejected) else no("these lines were paid")
         for ident, quantity, amount in parts:
             line = order.line(ident)
             assert line is not None
@@ -276,37 +280,45 @@ class WholeMollie:
                     line.removed = True
                 case _:
                     assert line is not None
-                    line.quantity, line.unit, line.total = data["quantity"], data["unitPrice"], data["totalAmount"]
+                    line.told |= {name: value for name, value in data.items() if name not in _MONEY}
+                    if "quantity" in data:
+                        line.quantity = data["quantity"]
+                        line.unit, line.total = cents(data["unitPrice"]), cents(data["totalAmount"])
         return self._shown(order)
 
-    def _wrong(self, order: OrderThere, parts: list[Part], left: dict[str, tuple[int, int]]) -> Rejected | None:
-        """The amount lies between what the units are worth and what the rest leaves, and is all that is left of the last ones."""
-        if not parts or len({ident for ident, _, _ in parts}) < len(parts):
-            return no("no lines, or one twice")
-        for ident, quantity, amount in parts:
-            line = order.line(ident)
-            if line is None:
-                return no("no such line")
-            most, worth = left[ident]
-            if not 0 < quantity <= most:
-                return no(f"The maximum quantity is {most}.")
-            low, high = sorted((worth - line.unit * (most - quantity), line.unit * quantity))
-            if quantity == most:
-                low, high = worth, worth
-            if not low <= amount <= high:
-                return no(f"The amount must be between {low} and {high}.")
-        return None
-
     def _line(self, given: Json) -> LineThere:
-        return LineThere(self._name("odl"), given["sku"], given["quantity"], given["unitPrice"], given["totalAmount"])
+        unit, total, discount = (cents(given[name]) if name in given else 0 for name in _MONEY[1:])
+        assert total == given["quantity"] * unit - discount, "of the line"
+        told = {name: value for name, value in given.items() if name not in _MONEY}
+        return LineThere(self._name("odl"), told, given["quantity"], unit, total)
 
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{kind}_{self._count}"
 
 
-def _part(given: Json) -> Part:
-    return given["id"], given["quantity"], given["amount"]
+def _parts(order: OrderThere, body: Json, left: dict[str, tuple[int, int]]) -> list[Part] | Rejected:
+    """A part's amount is worked out, but for a part of a line with a discount: it needs one, within its limits."""
+    given = body["lines"]
+    if not given or len({one["id"] for one in given}) < len(given):
+        return no("no lines, or one twice")
+    parts: list[Part] = []
+    for one in given:
+        line = order.line(one["id"])
+        if line is None:
+            return no("no such line")
+        most, worth = left[line.id]
+        quantity = one["quantity"]
+        if not 0 < quantity <= most:
+            return no(f"The maximum quantity is {most}.")
+        low, high = sorted((worth - line.unit * (most - quantity), line.unit * quantity))
+        if quantity == most:
+            low, high = worth, worth
+        amount = cents(one["amount"]) if "amount" in one else high
+        if not low <= amount <= high or ("amount" not in one and low < high):
+            return no(f"An amount is required. The amount must be between {low} and {high}.")
+        parts.append((line.id, quantity, amount))
+    return parts
 
 
 def _link(order: OrderThere) -> Json:
@@ -316,7 +328,7 @@ def _link(order: OrderThere) -> Json:
 
 def _short(path: str) -> str:
     """Without what differs from order to order."""
-    if path.startswith("/payments/"):
+    if _OF_PAYMENT.search(path):
         return "/payments/{id}/refunds"
     found = _PATH.search(path)
     assert found is not None, path
