@@ -189,14 +189,15 @@ CHANGES: Final = (
         (
             NEVER_PLACED,
             Row("early; checkout; checkout, bought", "unsupported_by_provider", waits="order"),
-            Row("checkout, starting", "unsupported_by_provider", waits="operation; order"),
-            Row("placing", "unsupported_by_provider", waits="operation"),
+            Row("checkout, starting; checkout, updating", "unsupported_by_provider", waits="operation; order"),
+            Row("placing; checkout, completing", "unsupported_by_provider", waits="operation"),
             Row(
-                f"in review; in review, refused; authorized; checkout completed; part captured; {ENDED}; cancelled; expired",
+                "in review; in review, refused; checkout, in review; checkout, in review, refused; authorized; "
+                f"checkout completed; part captured; {ENDED}; cancelled; expired",
                 "unsupported_by_provider",
             ),
-            NO_ORDER,
-            Row("unknown", "unsupported_by_provider", waits="operation"),
+            *NO_ORDER,
+            Row("unknown; stuck", "unsupported_by_provider", waits="operation"),
             Row("blocked", "unsupported_by_provider", waits="dead_letter"),
         ),
     ),

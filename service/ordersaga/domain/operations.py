@@ -245,7 +245,7 @@ _ROWS: Final = (
         name="cancel_lines",
         succeed=cancelling.some_cancelled,
         refuse=changing.refused,
-        outcomes=("lines_cancelled",),
+        outcomes=("lines_cancelled", "released"),
         evidence=ByReading(findings.find_cancelled_lines),
     ),
     OperationSpec(
