@@ -197,13 +197,14 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """The settings that every `ordersaga` command of this run needs."""
-        account = {
-            "password": "sandbox",
-            "base_url": self.provider,
-            "slots": self.slots,
-            "call_deadline": self.call_deadline,
+        account = {"base_url": self.provider, "slots": self.slots, "call_deadline": self.call_deadline}
+        merchants = {
+            name: {
+                "klarna": {"username": name, "password": "sandbox", **account},
+                "mollie": {"api_key": f"test_{name}", **account},
+            }
+            for name in self.merchants
         }
-        merchants = {name: {"klarna": {"username": name, **account}} for name in self.merchants}
         return {
             "ORDERSAGA_KAFKA": self.kafka,
             "ORDERSAGA_DATABASE": self.database,

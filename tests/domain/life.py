@@ -1,6 +1,7 @@
 """Leads an order through any history with the model provider, and holds the invariants against each step."""
 
-from typing import Any, Literal
+from collections import Counter
+from typing import Any, Literal, Protocol
 
 from msgspec.structs import replace
 
@@ -22,11 +23,23 @@ from .shop import KEY, START, check, event, lively
 Fault = Literal["none", "lost before", "lost after", "away", "refused", "crashed before", "crashed after"]
 
 
+class Provider(Protocol):
+    """A model of one."""
+
+    effects: Counter[str]
+    refuse_next: bool
+
+    def call(self, call: Call, now: float) -> Result: ...
+
+    def decide(self, fraud: str) -> None:
+        """What waits for somebody there comes to its end."""
+
+
 class Life:
     """`terms`: of the fake or the real provider."""
 
-    def __init__(self, terms: Terms, key: Key = KEY) -> None:
-        self.rules = Rules({"klarna": terms}, input_watermark=START)
+    def __init__(self, terms: Terms, key: Key = KEY, name: str = "klarna") -> None:
+        self.rules = Rules({name: terms}, input_watermark=START)
         self.klarna = Klarna()
         self.now = START
         self.order = Order(key)
@@ -36,6 +49,10 @@ class Life:
         self.finals: set[str] = set()
         self.inputs: list[Event] = []
         self.backups: list[tuple[Order, list[Outcome], set[str], list[str]]] = []
+
+    @property
+    def there(self) -> Provider:
+        return self.klarna
 
     def tell(self, what: str, data: dict[str, Any]) -> None:
         """A new event; the books as they were before it are a backup."""
@@ -105,7 +122,7 @@ class Life:
         """Lets time pass as it is asked for, without faults."""
         for _ in range(400):
             in_a_row = 0
-            self.klarna.decide("ACCEPTED")
+            self.at_last()
             while self.act():
                 in_a_row += 1
                 assert in_a_row < 60, "it spins"
@@ -116,14 +133,18 @@ class Life:
             self.wait(following.until - self.now)
         raise AssertionError("it never rests")
 
+    def at_last(self) -> None:
+        """What the provider, or the customer there, does when nobody else does anything any more."""
+        self.there.decide("ACCEPTED")
+
     def _call(self, call: Call, fault: Fault) -> None:
         began = self.now
         result: Result | None = None
         if fault == "refused" and isinstance(call, Send):
-            self.klarna.refuse_next = True
+            self.there.refuse_next = True
         if fault not in {"lost before", "away", "crashed before"}:
-            result = self.klarna.call(call, self.now)
-        self.klarna.refuse_next = False
+            result = self.there.call(call, self.now)
+        self.there.refuse_next = False
         self.wait(0.25)
         if fault.startswith("crashed"):
             self.wait(30.0)
@@ -170,7 +191,7 @@ class Life:
         assert [one.sequence for one in self.outcomes] == list(range(1, order.sequence + 1)), "I5"
         for name, request in order.details.requests.items():
             assert self.requests.setdefault(name, request) == request, "I4"
-        effects = self.klarna.effects
+        effects = self.there.effects
         assert all(count == 1 for what, count in effects.items() if not what.startswith("authorization")), "I1"
 
     def at_the_end(self) -> None:

@@ -183,6 +183,25 @@ CHANGES: Final = (
         whole=False,
     ),
     Table(
+        "payment_retried",
+        "",
+        {},
+        (
+            NEVER_PLACED,
+            Row("early; checkout; checkout, bought", "unsupported_by_provider", waits="order"),
+            Row("checkout, starting; checkout, updating", "unsupported_by_provider", waits="operation; order"),
+            Row("placing; checkout, completing", "unsupported_by_provider", waits="operation"),
+            Row(
+                "in review; in review, refused; checkout, in review; checkout, in review, refused; authorized; "
+                f"checkout completed; part captured; {ENDED}; cancelled; expired",
+                "unsupported_by_provider",
+            ),
+            *NO_ORDER,
+            Row("unknown; stuck", "unsupported_by_provider", waits="operation"),
+            Row("blocked", "unsupported_by_provider", waits="dead_letter"),
+        ),
+    ),
+    Table(
         "authorization_abandoned",
         "of an authorization that wasn't used",
         {"authorization_token": "unused"},

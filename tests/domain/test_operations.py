@@ -18,6 +18,8 @@ from ordersaga.domain.operations import DECIDED_BY, OPERATIONS, ByCheckoutRead, 
 from ordersaga.domain.uncertainty import evidence
 from ordersaga.providers.klarna.operations.table import LIMITS
 from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
+from ordersaga.providers.mollie.operations.table import LIMITS as LIMITS_OF_MOLLIE
+from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE
 
 from .shop import Story, line, snapshot
 from .uncertain import lose, open_operation
@@ -25,8 +27,10 @@ from .uncertain import lose, open_operation
 CONTRACTS: Final = Path(__file__).parents[2] / "contracts"
 SERVICE: Final = Path(__file__).parents[2] / "service" / "ordersaga"
 OUTCOME: Final = json.loads((Path(__file__).parents[2] / "contracts/schemas/outcome.json").read_text())["$defs"]
-NOT_AT_KLARNA: Final[frozenset[str]] = frozenset()
-"""Operations of the domain that Klarna lacks."""
+PROVIDERS: Final = {"klarna": KLARNA, "mollie": MOLLIE}
+"""The table of each provider."""
+TO_PAY_THERE: Final = frozenset({"create_order_to_pay", "retry_payment", "refund_payment", "cancel_lines"})
+"""Operations of orders that the customer pays at the provider, which Klarna's don't have."""
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -42,11 +46,17 @@ def test_each_event_is_decided_by_one_row() -> None:
     assert set(DECIDED_BY) == set(TYPES.values())
 
 
-def test_klarna_has_a_row_for_each_operation() -> None:
-    missing = set(OPERATIONS) - NOT_AT_KLARNA - set(KLARNA)
+def test_each_operation_has_a_row_at_one_provider_at_least() -> None:
+    rows = set().union(*PROVIDERS.values())
+    missing = set(OPERATIONS) - rows
+    assert not missing, f"no row of a provider's operations/table.py: {missing}"
+    assert rows <= set(OPERATIONS)
+
+
+def test_klarna_has_a_row_for_each_operation_of_an_order_that_isnt_paid_there() -> None:
+    missing = set(OPERATIONS) - TO_PAY_THERE - set(KLARNA)
     assert not missing, f"no row of providers/klarna/operations/table.py: {missing}"
-    assert set(KLARNA) <= set(OPERATIONS)
-    assert set(LIMITS) <= set(TYPES.values())
+    assert (set(LIMITS) | set(LIMITS_OF_MOLLIE)) <= set(TYPES.values())
 
 
 CHANGES: Final = sorted(name for name, row in KLARNA.items() if row.shows and not OPERATIONS[name].moves_money)
@@ -80,15 +90,28 @@ def test_a_read_shows_each_change_without_money_or_says_that_it_cannot(name: str
     assert seen
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", KLARNA)
 def test_a_row_of_klarna_keeps_what_the_domain_says_of_the_operation(name: str) -> None:
     ours, theirs = OPERATIONS[name], KLARNA[name]
     assert theirs.name == name
     assert theirs.reads is ours.only_reads
     keyless = isinstance(ours.evidence, NoEvidence | ByTokenRead | ByCheckoutRead)
     assert (theirs.key_seconds == 0) is keyless
-    shown = isinstance(ours.evidence, ByReading) and ours.evidence.find is findings.find_change
+    shown = isinstance(ours.evidence, ByReading) and ours.evidence.find in {findings.find_change, findings.find_record}
     assert (theirs.shows is not None) is (shown or (ours.adopts and not ours.only_reads))
+
+
+@pytest.mark.parametrize("name", MOLLIE)
+def test_a_row_of_mollie_keeps_what_the_domain_says_of_the_operation(name: str) -> None:
+    """A lost answer to a call without a key is looked up by a read."""
+    ours, theirs = OPERATIONS[name], MOLLIE[name]
+    assert theirs.name == name
+    assert (theirs.freeze is None) is ours.only_reads
+    assert ours.only_reads or isinstance(ours.evidence, ByReading)
+    shown = isinstance(ours.evidence, ByReading) and ours.evidence.find in {findings.find_change, findings.find_amend}
+    assert (theirs.shows is not None) is (shown or (ours.adopts and not ours.only_reads))
+    if isinstance(ours.evidence, ByReading) and ours.evidence.find in {findings.find_refund, findings.find_created}:
+        assert theirs.key_seconds, "a repeat is recognised"
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -6,7 +6,7 @@ from ordersaga.domain.deciding.findings import Present
 from ordersaga.domain.model.order import Operation, Order
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
 from ordersaga.domain.model.owed import forgotten, owed
-from ordersaga.domain.model.results import Rejected, Result, Succeeded
+from ordersaga.domain.model.results import Rejected, Result, Snapshot, Succeeded
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import ByCheckoutRead, NoEvidence, may_end_unknown, spec_of
 from ordersaga.domain.uncertainty import evidence
@@ -27,8 +27,14 @@ def violations(
         yield "I3"
     if forgotten(owed(before), decision):
         yield "I6"
-    if not before.attentions and any(outcome.what == "expired" for outcome in decision.outcomes):
+    if _lapses_unnoticed(before, decision):
         yield "I9"
+
+
+def _lapses_unnoticed(before: Order, decision: Decision) -> bool:
+    """Nothing is authorized of an order that nobody has paid yet."""
+    authorized = before.accepted and before.status != "pending_payment"
+    return authorized and not before.attentions and any(outcome.what == "expired" for outcome in decision.outcomes)
 
 
 def _is_guessed(before: Order, call: Call | Elapsed, result: Result | None, after: Order, rules: Rules) -> bool:
@@ -50,12 +56,15 @@ def _is_evidence(order: Order, operation: Operation, call: Call | Elapsed, resul
             return _is_conclusive(operation, result)
         case Read(), Succeeded(token_status=status) if status is not None:
             return status == "cancelled" or operation.absent > 0
-        case Read(), Succeeded(snapshot=snapshot) if snapshot is not None:
-            adopted = spec_of(operation).adopts  # a person has named the order: it ends as a success only
-            shown = adopted or isinstance(evidence.find(order, operation, snapshot, rules), Present)
-            return shown or operation.absent > 0
+        case Read(), Succeeded(snapshot=snapshot, searched=searched) if snapshot is not None or searched:
+            return operation.absent > 0 or (snapshot is not None and _is_shown(order, operation, snapshot, rules))
         case _:
             return isinstance(call, Read) and _shows_checkout(operation, result)
+
+
+def _is_shown(order: Order, operation: Operation, snapshot: Snapshot, rules: Rules) -> bool:
+    adopted = spec_of(operation).adopts  # a person has named the order: it ends as a success only
+    return adopted or isinstance(evidence.find(order, operation, snapshot, rules), Present)
 
 
 def _shows_checkout(operation: Operation, result: Result | None) -> bool:

@@ -10,12 +10,16 @@ from ordersaga.domain.model.events import Amended
 from ordersaga.domain.model.order import Allocation, Capture, Operation, Order, Pending
 from ordersaga.domain.model.results import Succeeded
 
+_AMENDABLE = OPEN | {"pending_payment"}
+
 
 def decide(builder: DecisionBuilder, pending: Pending, data: Amended) -> None:
     order = builder.order
-    if order.status == "pending_payment" and is_open(order):
+    if order.status != "pending_payment":
+        builder.wait_for_decision()
+    elif is_open(order):
         raise Hold("open_payment")
-    if order.status not in OPEN:
+    if order.status not in _AMENDABLE:
         raise Refused("already_cancelled", f"order is {order.status}")
     if data.order_amount < order.captured_amount:
         message = f"$.order_amount: {data.order_amount}, but {order.captured_amount} was captured"
@@ -69,5 +73,6 @@ def amended(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
         captures=view.captures,
         details=view.details,
     )
-    builder.change(status=status_after(builder.order) if builder.order.order_amount else order.status)
+    if order.status != "pending_payment" and builder.order.order_amount:
+        builder.change(status=status_after(builder.order))
     builder.emit("amended", operation.cause, operation=summary_of(operation, None, operation.amount))

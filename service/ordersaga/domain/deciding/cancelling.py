@@ -1,5 +1,7 @@
 """`cancelled` (whole or some lines) and `closed`: what is taken off the authorization."""
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -8,7 +10,7 @@ from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, is
 from ordersaga.domain.deciding.shipping import OPEN
 from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Cancelled, Closed
-from ordersaga.domain.model.order import Operation, Order, Pending, Refusal
+from ordersaga.domain.model.order import Allocation, Operation, Order, Pending, Refusal
 from ordersaga.domain.model.results import Succeeded
 
 _CODES = {
@@ -50,11 +52,15 @@ def _refund_whole(builder: DecisionBuilder, pending: Pending) -> None:
 def decide_closed(builder: DecisionBuilder, pending: Pending, _data: Closed) -> None:
     if builder.order.status == "pending_payment" and is_open(builder.order):
         raise Hold("open_payment")
+    unshipped = lines.allocate_all([lines.open_pool(line) for line in builder.order.lines])
     if builder.order.status in _ENDABLE:
         _end_whole(builder, pending)
+    elif builder.order.status == "captured" and _told_there(builder, unshipped):
+        builder.drop(pending)
+        way = builder.terms.reduction(builder.order, to_nothing=False)
+        builder.begin(builder.plan(way, pending.cause, 0, unshipped), None)
     else:
         builder.drop(pending)
-        unshipped = lines.allocate_all([lines.open_pool(line) for line in builder.order.lines])
         builder.change(lines=lines.add(builder.order.lines, unshipped, "cancelled"))
         builder.emit(
             "released", pending.cause, operation=summary_of(builder.plan("release", pending.cause, 0), None, 0)
@@ -89,11 +95,14 @@ def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -
     builder.change(lines=lines.mark_named(order.lines, newly))
     after = replace(builder.order, lines=lines.add(builder.order.lines, allocated, "cancelled"))
     to_nothing = order.remaining == amount and bool(order.order_amount or _all_gone(after))
-    way = builder.terms.reduction(order, to_nothing=to_nothing)
+    if to_nothing and amount and builder.terms.whole_lines:  # what else is open is worth nothing, and ends with it
+        allocated = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    units_alone = not amount and _told_there(builder, allocated)
+    way = builder.terms.reduction(order, to_nothing=to_nothing and not units_alone)
     operation = builder.plan(way, pending.cause, amount, allocated, newly_named=newly)
     if not to_nothing:
         _lower(builder, operation, data, after)
-    elif amount or order.status != "captured":
+    elif amount or units_alone or order.status != "captured":
         builder.begin(operation, data)
     else:
         ended(builder, operation, Succeeded())
@@ -101,11 +110,16 @@ def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -
 
 def _lower(builder: DecisionBuilder, operation: Operation, data: Cancelled, after: Order) -> None:
     """Lowers the authorization to what was captured or still may be, instead of ending it."""
-    if operation.amount:
+    if operation.amount or _told_there(builder, operation.allocations):
         target = after.captured_amount + after.remaining - operation.amount
         builder.begin(replace(operation, target=target), data, after=after)
     else:
         lines_cancelled(builder, operation)
+
+
+def _told_there(builder: DecisionBuilder, allocations: Sequence[Allocation]) -> bool:
+    """Whether the provider counts units, so that it is told of those that are worth nothing too."""
+    return builder.terms.whole_lines and any(one.quantity for one in allocations)
 
 
 def _all_gone(order: Order) -> bool:
@@ -122,8 +136,13 @@ def lines_cancelled(builder: DecisionBuilder, operation: Operation) -> None:
     builder.emit("lines_cancelled", operation.cause, operation=summary_of(operation, None, operation.amount))
 
 
-def some_cancelled(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
-    lines_cancelled(builder, operation)
+def some_cancelled(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
+    order = builder.order
+    after = replace(order, lines=lines.add(order.lines, operation.allocations, "cancelled"))
+    if order.remaining == operation.amount and _all_gone(after):
+        ended(builder, operation, result)
+    else:
+        lines_cancelled(builder, operation)
 
 
 def ended(builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:

@@ -11,8 +11,6 @@ RETRY = "retry_payment"
 
 def decide_retry(builder: DecisionBuilder, pending: Pending, data: PaymentRetried) -> None:
     order = builder.order
-    if not builder.terms.supports(RETRY):
-        raise Refused("unsupported_by_provider", f"{order.provider} has no {RETRY}")
     if order.status != "pending_payment":
         raise Refused("nothing_to_pay", f"order is {order.status}")
     builder.drop(pending)

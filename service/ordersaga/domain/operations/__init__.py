@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ordersaga.domain.deciding import claiming
-from ordersaga.domain.deciding.builder import DecisionBuilder
+from ordersaga.domain.deciding.builder import DecisionBuilder, Refused
 from ordersaga.domain.deciding.proofs import (
     ByCheckoutRead,
     ByKey,
@@ -63,6 +63,8 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     """Raises Hold and Refused."""
     row = DECIDED_BY[type(data)]
     claims = isinstance(data, Placed) and claiming.may_claim(builder.order, data)
+    if not isinstance(data, Placed) and not row.without_order and not builder.terms.supports(row.name):
+        raise Refused("unsupported_by_provider", f"{builder.order.provider} has no {row.name}")
     if not row.beside_review and not claims:
         builder.wait_for_decision()
     row.decides[type(data)](builder, pending, data)

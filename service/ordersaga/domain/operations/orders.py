@@ -139,7 +139,7 @@ ROWS: Final = (
         name="cancel_lines",
         succeed=cancelling.some_cancelled,
         refuse=changing.refused,
-        outcomes=("lines_cancelled",),
+        outcomes=("lines_cancelled", "released"),
         evidence=ByReading(findings.find_cancelled_lines),
     ),
     OperationSpec(
@@ -156,5 +156,6 @@ ROWS: Final = (
         refuse=changing.refused,
         outcomes=("amended", "lines_cancelled"),
         evidence=ByReading(findings.find_amend),
+        beside_review=True,  # it waits by itself: for the review, but only for a payment that is open
     ),
 )
