@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import completing, placing
+from ordersaga.domain.deciding import books, completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import (
@@ -209,7 +209,7 @@ def never_came(order: Order) -> bool:
 
 def came_late(builder: DecisionBuilder, seen: Snapshot) -> None:
     """An order has come of it all the same. It isn't ours, as the shop was told otherwise: a person is, until it has ended."""
-    if placing.has_ended(seen):
+    if books.has_ended(seen):
         builder.clear_attention(completing.DIFFER)
         return
     builder.change(refresh=builder.now + builder.rules.checkout_poll_most)

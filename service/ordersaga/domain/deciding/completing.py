@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import claiming, placing
+from ordersaga.domain.deciding import books, claiming, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cause, Data, Placed, ReferenceChanged, own_cause
@@ -180,8 +180,8 @@ def confirmed(builder: DecisionBuilder, operation: Operation, result: Succeeded)
         return
     kept = builder.kept(operation)
     builder.change(order_amount=seen.order_amount if operation.target is None else operation.target)
-    differences = placing.differences(builder.order, seen)
-    if placing.has_ended(seen) and differences is not None and not seen.captured_amount:
+    differences = books.differences(builder.order, seen)
+    if books.has_ended(seen) and differences is not None and not seen.captured_amount:
         ended(builder, operation, differences)
         return
     cause = _cause_of_completion(builder, operation)

@@ -6,27 +6,23 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import claiming
+from ordersaga.domain.deciding import books, claiming
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
 from ordersaga.domain.model.order import (
     OUTLIVE_PLACING,
-    Allocation,
-    Capture,
     Checkout,
-    Line,
     Operation,
     OperationType,
     Order,
     Payment,
     Pending,
-    Refund,
     Refusal,
     Status,
 )
 from ordersaga.domain.model.outcomes import OperationSummary
-from ordersaga.domain.model.results import CaptureSeen, PaymentSeen, Snapshot, Succeeded
+from ordersaga.domain.model.results import PaymentSeen, Snapshot, Succeeded
 
 NOT_COMPLETED = Refusal(
     "checkout_not_completed",
@@ -35,7 +31,6 @@ NOT_COMPLETED = Refusal(
 BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 _TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
-_ENDED = frozenset({"cancelled", "expired", "closed"})
 _REFERENCE = "merchant_reference1"
 _CHECKOUT_IS_OPEN = (
     "the customer may still complete its Checkout order: end that by shop.order.checkout_abandoned.v1 first"
@@ -338,7 +333,7 @@ def _taken(
     """Returns the result for the shop."""
     order = builder.order
     released = seen.order_amount - seen.captured_amount - seen.remaining_amount
-    counted = _counted(order, seen)
+    counted = books.counted(order, seen)
     whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount
     builder.change(
         accepted=True,
@@ -357,108 +352,3 @@ def _taken(
     if builder.order.at_once and len(counted.captures) == 1:
         return {**result, "capture_id": counted.captures[0].id}
     return result
-
-
-def has_ended(seen: Snapshot) -> bool:
-    """Nothing is left to be captured of it, nor will be."""
-    return seen.status in _ENDED
-
-
-def differences(order: Order, seen: Snapshot) -> Refusal | None:
-    """Where the provider's order differs from the shop's event."""
-    if has_ended(seen):
-        return Refusal(f"order_{seen.status}", (f"the provider's order is {seen.status}",))
-    inconsistencies = lines.unlike(order.lines, seen.lines)
-    if seen.currency.upper() != order.currency:
-        inconsistencies.append(f"$.purchase_currency: {order.currency}, but the provider's order is in {seen.currency}")
-    if seen.order_amount != order.order_amount:
-        inconsistencies.append(
-            f"$.order_amount: {order.order_amount}, but the provider's order is over {seen.order_amount}"
-        )
-    return Refusal("amounts_do_not_add_up", tuple(inconsistencies)) if inconsistencies else None
-
-
-def adopt_movements(builder: DecisionBuilder, seen: Snapshot) -> None:
-    """Takes over what the provider captured and refunded without our knowing, and emits `reconciled`."""
-    if _adopted(builder, seen):
-        builder.emit("reconciled", None)
-
-
-def taken_with_review(builder: DecisionBuilder, seen: Snapshot) -> dict[str, Any]:
-    """Money that was taken as the review accepted the order. Returns the result for the shop."""
-    order = builder.order
-    if order.captured_amount or not 0 < seen.captured_amount == order.order_amount:
-        adopt_movements(builder, seen)
-        return {}
-    _adopted(builder, seen)
-    builder.change(at_once=True)
-    captures = builder.order.captures
-    return {"capture_id": captures[0].id} if len(captures) == 1 else {}
-
-
-def _adopted(builder: DecisionBuilder, seen: Snapshot) -> bool:
-    """Takes over what was captured and refunded without our knowing, if anything was."""
-    order = builder.order
-    ours = (order.captured_amount, order.refunded_amount)
-    if (seen.captured_amount, seen.refunded_amount) == ours or seen.captured_amount < order.captured_amount:
-        return False
-    counted = _counted(order, seen)
-    builder.change(
-        order_amount=max(order.order_amount, seen.captured_amount + order.released_amount),
-        captured_amount=seen.captured_amount,
-        refunded_amount=min(max(order.refunded_amount, seen.refunded_amount), seen.captured_amount),
-        lines=counted.lines,
-        captures=counted.captures,
-        refunds=counted.refunds,
-    )
-    return True
-
-
-def _counted(order: Order, seen: Snapshot) -> Order:
-    """The order with the provider's captures and refunds allocated to its lines, by reference."""
-    current = order.lines
-    known = {one.id for one in order.captures} | {one.id for one in order.refunds}
-    captures = [*order.captures]
-    for capture in seen.captures:
-        if capture.id in known:
-            continue
-        allocations = allocations_of(current, capture)
-        current = lines.add(current, allocations, "captured")
-        captures.append(Capture(capture.id, capture.amount, capture.reference, allocations, capture.refunded))
-    refunds = [*order.refunds]
-    for refund in seen.refunds:
-        if refund.id in known or refund.failed:
-            continue
-        allocations = allocations_by_reference(current, refund.lines, "refunded")
-        current = lines.add(current, allocations, "refunded")
-        kept = allocations if refund.moving else ()
-        refunds.append(Refund(refund.id, refund.amount, None, refund.reference, refund.moving, None, kept))
-    return replace(order, lines=current, captures=tuple(captures), refunds=tuple(refunds))
-
-
-def allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[Allocation, ...]:
-    """By its lines; a capture of all that is left may list none."""
-    if capture.lines:
-        return allocations_by_reference(current, capture.lines, "captured")
-    left = lines.allocate_all([lines.open_pool(line) for line in current])
-    return left if sum(allocation.amount for allocation in left) == capture.amount else ()
-
-
-def allocations_by_reference(
-    current: tuple[Line, ...], seen: tuple[tuple[str, int, int], ...], counter: lines.Counter
-) -> tuple[Allocation, ...]:
-    """Each seen line goes to the first line of its reference that has room for it."""
-    pool_of = lines.captured_pool if counter == "refunded" else lines.open_pool
-    places: dict[str, list[tuple[int, lines.Pool]]] = {}
-    for i, line in enumerate(current):
-        places.setdefault(line.reference, []).append((i, pool_of(line)))
-    allocations: list[Allocation] = []
-    for reference, quantity, amount in seen:
-        of_it = places.get(reference, [])
-        for n, (i, pool) in enumerate(of_it):
-            if pool.left_quantity >= quantity or pool.left >= amount > 0:
-                part = Allocation(i, min(quantity, pool.left_quantity), amount)
-                allocations.append(part)
-                of_it[n] = i, pool.less(part.quantity, part.amount)
-                break
-    return tuple(allocations)

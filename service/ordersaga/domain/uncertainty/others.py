@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import books
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.deciding.shipping import status_after
 from ordersaga.domain.model import lines
@@ -73,7 +73,7 @@ def _captures(builder: DecisionBuilder, seen: Snapshot) -> None:
         if one.id in known or one.amount > builder.order.remaining:
             continue
         order = builder.order
-        allocations = placing.allocations_of(order.lines, one)
+        allocations = books.allocations_of(order.lines, one)
         builder.change(
             captured_amount=order.captured_amount + one.amount,
             lines=lines.add(order.lines, allocations, "captured"),
@@ -113,7 +113,7 @@ def _refund(builder: DecisionBuilder, one: RefundSeen) -> None:
     order = builder.order
     if one.failed or one.id in {refund.id for refund in order.refunds} or one.amount > order.refundable:
         return
-    allocations = placing.allocations_by_reference(order.lines, one.lines, "refunded")
+    allocations = books.allocations_by_reference(order.lines, one.lines, "refunded")
     kept = allocations if one.moving else ()
     refund = Refund(one.id, one.amount, None, one.reference, one.moving, None, kept)
     builder.change(

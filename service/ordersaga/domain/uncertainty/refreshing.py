@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, assert_never
 
-from ordersaga.domain.deciding import checkout, placing, tokens
+from ordersaga.domain.deciding import books, checkout, placing, tokens
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import own_cause
@@ -169,7 +169,7 @@ def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
         if order.status == "captured":
             _books(builder, seen)
     elif order.status == "authorized" and seen.fraud_status == "REJECTED":
-        placing.adopt_movements(builder, seen)
+        books.adopt_movements(builder, seen)
         placing.refuse_review(builder, None)
     elif seen.status == "cancelled":
         _ended(builder, "cancelled", seen)
@@ -184,7 +184,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
     order = builder.order
     builder.change(fraud_status=seen.fraud_status, expires_at=seen.expires_at or order.expires_at)
     if seen.status in {"cancelled", "expired"} or seen.fraud_status == "REJECTED":
-        placing.adopt_movements(builder, seen)
+        books.adopt_movements(builder, seen)
         builder.clear_attention(_EXPIRES)
         placing.refuse_review(builder, order.placed)
     elif seen.fraud_status == "ACCEPTED":
@@ -192,7 +192,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
             builder.change(status="authorized", review_due=None)
             builder.begin_read(builder.plan("take_over", order.placed, order.order_amount, step=1))
         else:
-            placing.accept_placed(builder, order.placed, placing.taken_with_review(builder, seen))
+            placing.accept_placed(builder, order.placed, books.taken_with_review(builder, seen))
     else:
         builder.change(review_due=_later(builder))
         if (
@@ -206,7 +206,7 @@ def _review(builder: DecisionBuilder, seen: Snapshot) -> None:
 
 def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], seen: Snapshot) -> None:
     """The provider ended what was left of the authorization."""
-    placing.adopt_movements(builder, seen)
+    books.adopt_movements(builder, seen)
     order = builder.order
     left = lines.allocate_all([lines.open_pool(line) for line in order.lines])
     builder.change(

@@ -4,7 +4,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import books, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Operation, Refusal
@@ -154,7 +154,7 @@ def _settle_take_over(builder: DecisionBuilder, before: Operation, result: Resul
     operation = replace(before, attempts=before.attempts + 1)
     match result:
         case Succeeded(snapshot=snapshot) if snapshot is not None:
-            inconsistencies = placing.differences(builder.order, snapshot) or _not_ours(builder, operation, snapshot)
+            inconsistencies = books.differences(builder.order, snapshot) or _not_ours(builder, operation, snapshot)
             if inconsistencies:
                 _not_taken_over(builder, operation, inconsistencies)
             else:
