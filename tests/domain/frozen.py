@@ -38,3 +38,25 @@ def _of_checkout(order: Order, operation: Operation, data: Data | None) -> Reque
 OTHERS: Final = dict.fromkeys(OF_CHECKOUT, _of_checkout) | dict.fromkeys(
     ("create_customer_token", "cancel_customer_token"), _of_token
 )
+
+WRITES: Final = {
+    "capture": ("captures", "captured_amount"),
+    "refund": ("refunds", "refunded_amount"),
+    "cancel": ("cancel", "amount"),
+    "release": ("release-remaining-authorization", "amount"),
+    "amend": ("authorization", "order_amount"),
+    "change_reference": ("merchant-references", "amount"),
+    "change_address": ("customer-details", "amount"),
+    "add_tracking": ("shipping-info", "amount"),
+    "record_shipment": ("shipping-info", "amount"),
+    "resend_invoice": ("trigger-send-out", "amount"),
+    "extend_authorization": ("extend-authorization-time", "amount"),
+    "extend_due_date": ("extend-due-date", "amount"),
+    "acknowledge": ("acknowledge", "amount"),
+    "create_order_to_pay": ("orders", "amount"),
+    "retry_payment": ("payments", "amount"),
+    "refund_payment": ("refunds", "amount"),
+    "cancel_lines": ("lines", "amount"),
+    "set_references": ("merchant-references", "amount"),
+}
+"""What of the order is written to, and the field with the amount."""

@@ -6,15 +6,17 @@ from msgspec.structs import replace
 
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Outcome, Read, Send
-from ordersaga.domain.model.results import LineSeen, PaymentSeen, Snapshot, Succeeded
+from ordersaga.domain.model.results import CaptureSeen, LineSeen, PaymentSeen, Snapshot, Succeeded
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
 
-from .shop import FakeTerms, Story, order_of
+from .shop import FakeTerms, Story, line, order_of
 
 Json = dict[str, Any]
+A, B = line("A", 2, 50), line("B", 1, 100)
 URL = "https://provider.example/pay"
 PAYING = PaymentSeen("tr-1", open=True, status="open", url=URL)
+PAID = PaymentSeen("tr-1", open=False, status="paid")
 FAILED = PaymentSeen("tr-1", open=False, status="failed")
 
 
@@ -86,3 +88,18 @@ def _status(order: Order) -> Any:
     if order.status in {"new", "pending_payment"}:
         return "pending_payment"
     return order.status if order.status in {"authorized", "part_captured", "captured"} else "authorized"
+
+
+def paid_later(*lines: dict[str, object]) -> PaidThere:
+    story = PaidThere(*(lines or (A, B)))
+    story.made()
+    story.authorized()
+    return story
+
+
+def paid_first() -> PaidThere:
+    story = PaidThere(A, B)
+    story.made()
+    taken = CaptureSeen("tr-1", 200, lines=(("A", 2, 100), ("B", 1, 100)))
+    story.read(status="captured", captured_amount=200, remaining_amount=0, captures=(taken,), payment=PAID)
+    return story

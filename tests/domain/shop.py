@@ -36,7 +36,7 @@ from ordersaga.domain.model.results import Result, Snapshot, Succeeded
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.uncertainty import manual, refreshing
 
-from .frozen import OF_CHECKOUT, OTHERS
+from .frozen import OF_CHECKOUT, OTHERS, WRITES
 
 START: Final = 1_700_000_000.0
 DAY: Final = 86_400.0
@@ -45,26 +45,6 @@ KEY: Final = Key("default", "order", "536365")
 SUBSCRIPTION: Final = Key("default", "subscription", "536365")
 """With the id of the order: ids of two kinds may coincide."""
 Json = dict[str, Any]
-_WRITES: Final = {
-    "capture": ("captures", "captured_amount"),
-    "refund": ("refunds", "refunded_amount"),
-    "cancel": ("cancel", "amount"),
-    "release": ("release-remaining-authorization", "amount"),
-    "amend": ("authorization", "order_amount"),
-    "change_reference": ("merchant-references", "amount"),
-    "change_address": ("customer-details", "amount"),
-    "add_tracking": ("shipping-info", "amount"),
-    "record_shipment": ("shipping-info", "amount"),
-    "resend_invoice": ("trigger-send-out", "amount"),
-    "extend_authorization": ("extend-authorization-time", "amount"),
-    "extend_due_date": ("extend-due-date", "amount"),
-    "acknowledge": ("acknowledge", "amount"),
-    "create_order_to_pay": ("orders", "amount"),
-    "retry_payment": ("payments", "amount"),
-    "refund_payment": ("refunds", "amount"),
-    "cancel_lines": ("lines", "amount"),
-    "set_references": ("merchant-references", "amount"),
-}
 _PLACING: Final = frozenset({"create_order", "create_token_order"})
 _WITHOUT_KEY: Final = frozenset(
     {"cancel_authorization", "create_customer_token", "cancel_customer_token", *OF_CHECKOUT}
@@ -114,7 +94,7 @@ class FakeTerms:
             body = {"order_amount": operation.amount, "auto_capture": data.auto_capture}
             path = f"/tokens/{data.payment.customer_token}/order"
             return Request("POST", path, msgspec.json.encode(body).decode(), operation.id)
-        what, field = _WRITES[operation.type]
+        what, field = WRITES[operation.type]
         body = {"reference": operation.id, field: operation.amount if operation.target is None else operation.target}
         path = f"/orders/{order.provider_order_id}/{what}"
         return Request("POST", path, msgspec.json.encode(body).decode(), operation.id)
