@@ -62,7 +62,7 @@ class MollieTerms(Struct, frozen=True):
         request = row.freeze(order, operation, data, after)
         if row.notified is not None and self.notified_at is not None:
             request = row.notified(request, partial(self.notified_at, order.key, operation.id))
-        of_token = self._of_token(creates=operation.type == "create_order_to_pay")
+        of_token = self._of_token(creates=bool(row.ways))
         return with_fields(request, of_token) if of_token else request
 
     def _of_token(self, *, creates: bool) -> dict[str, Any]:
