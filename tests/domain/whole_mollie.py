@@ -126,8 +126,7 @@ class WholeMollie:
             if isinstance(result, Succeeded):
                 self.effects[f"{request.path} {request.key}"] += 1
             return result
-        assert known == request, "a key with another request gets a 400"
-        return result
+        return result if known == request else no("the key was used with another request", 400)
 
     def _note(self, call: Call) -> None:
         assert call.operation is not None

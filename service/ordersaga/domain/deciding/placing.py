@@ -22,6 +22,7 @@ from ordersaga.domain.model.order import (
     Pending,
     Refund,
     Refusal,
+    Shipment,
     Status,
 )
 from ordersaga.domain.model.outcomes import OperationSummary
@@ -353,7 +354,7 @@ def _taken(
     order = builder.order
     released = seen.order_amount - seen.captured_amount - seen.remaining_amount
     counted = _counted(order, seen)
-    whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount
+    whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount and _by_payment(seen)
     builder.change(
         accepted=True,
         fraud_status=seen.fraud_status or None,
@@ -365,12 +366,31 @@ def _taken(
         lines=lines.with_cancelled(lines.with_ids(counted.lines, seen.lines), seen.lines),
         captures=counted.captures,
         refunds=counted.refunds,
+        recorded=recorded(order, seen),
     )
     if seen.payment is not None:
         builder.change(payment=Payment(seen.payment.id, seen.payment.open, builder.now))
     if builder.order.at_once and len(counted.captures) == 1:
         return {**result, "capture_id": counted.captures[0].id}
     return result
+
+
+def _by_payment(seen: Snapshot) -> bool:
+    """Whether the customer's payment took the money, and not the shipments that followed it."""
+    return seen.payment is None or any(one.id == seen.payment.id for one in seen.captures)
+
+
+def recorded(order: Order, seen: Snapshot) -> tuple[Shipment, ...]:
+    """The order's shipments that took no money, with those that the provider knows besides."""
+    known = {one.id for one in order.recorded}
+    unshipped = lines.unshipped(order.lines, order.recorded)
+    shipments = [*order.recorded]
+    for one in seen.shipments:
+        if one.id not in known:
+            allocations = lines.parts_of(unshipped, one.lines)
+            unshipped = lines.add(unshipped, allocations, "captured")
+            shipments.append(Shipment(one.id, "", allocations))
+    return tuple(shipments)
 
 
 def differences(order: Order, seen: Snapshot) -> Refusal | None:

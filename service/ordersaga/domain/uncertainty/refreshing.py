@@ -149,7 +149,7 @@ def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     if order.status == "pending_review":
         _review(builder, seen)
     elif order.status not in _UNCAPTURED:
-        if order.status == "captured":
+        if order.status == "captured" or seen.captured_amount != order.captured_amount:
             _books(builder, seen)
     elif order.status == "authorized" and seen.fraud_status == "REJECTED":
         placing.adopt_movements(builder, seen)
