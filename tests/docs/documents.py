@@ -12,8 +12,9 @@ OPERATORS: Final = ROOT / "docs" / "operators.md"
 EVIDENCE: Final = ROOT / "docs" / "evidence.md"
 CONTRIBUTORS: Final = ROOT / "docs" / "contributors.md"
 PROVIDERS: Final = ROOT / "docs" / "providers.md"
+MOLLIE: Final = ROOT / "docs" / "mollie.md"
 SETTINGS: Final = ROOT / "docs" / "settings.md"
-OURS: Final = (README, OPERATORS, EVIDENCE, PROVIDERS, CONTRIBUTORS, ROOT / "CHANGELOG.md")
+OURS: Final = (README, OPERATORS, EVIDENCE, PROVIDERS, MOLLIE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
 ALL: Final = tuple(
     sorted(
         {

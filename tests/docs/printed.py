@@ -3,13 +3,18 @@
 Each stands between `<!-- name -->` and `<!-- end of name -->`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final, assert_never
 
 from domain.matrix import TABLES
-from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, WAITS, Row, Table, items
+from domain.matrix_of_mollie import SUBSCRIPTIONS as SUBSCRIPTIONS_AT_MOLLIE
+from domain.matrix_of_mollie import TABLES as TABLES_OF_MOLLIE
+from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, Row, Table, items
+from domain.mollie_rows import STATES as STATES_AT_MOLLIE
+from domain.mollie_rows import WAITS
 from ordersaga.domain.operations import (
     OPERATIONS,
     ByCheckoutRead,
@@ -21,10 +26,15 @@ from ordersaga.domain.operations import (
     NoEvidence,
     OperationSpec,
 )
+from ordersaga.providers.klarna.operation import KlarnaOperation
 from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
+from ordersaga.providers.mollie.operation import MollieOperation
+from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE
 
+from . import documents
 from .documents import EVIDENCE, PROVIDERS
 
+_SEARCH: Final = "a search for the order by the operation's id"
 _OUTCOMES: Final = frozenset(outcome for row in OPERATIONS.values() for outcome in row.outcomes)
 
 
@@ -43,16 +53,12 @@ def _table(head: str, rows: Iterator[list[str]]) -> str:
 # the matrix
 
 
-def states() -> str:
-    return _table("the order | is", ([code(name), about] for name, about in STATES.items()))
+def states(given: Mapping[str, str], what: str) -> str:
+    return _table(f"the {what} | is", ([code(name), about] for name, about in given.items()))
 
 
-def states_of_subscriptions() -> str:
-    return _table("the subscription | is", ([code(name), about] for name, about in SUBSCRIPTION_STATES.items()))
-
-
-def matrix() -> str:
-    return "\n\n".join(_of_event(event, list(tables)) for event, tables in groupby(TABLES, lambda table: table.event))
+def matrix(given: tuple[Table, ...]) -> str:
+    return "\n\n".join(_of_event(event, list(tables)) for event, tables in groupby(given, lambda table: table.event))
 
 
 def _of_event(event: str, tables: list[Table]) -> str:
@@ -83,8 +89,13 @@ def _outcome(outcome: str) -> str:
 
 
 def evidence() -> str:
-    rows = ([code(name), _evidence(row), _key(row)] for name, row in OPERATIONS.items())
-    return _table("operation | what resolves a lost response | its key or token is trusted for", rows)
+    rows = (
+        [code(name), _evidence(row), *(_key(table, row) for table in (KLARNA, MOLLIE))]
+        for name, row in OPERATIONS.items()
+    )
+    return _table(
+        "operation | what resolves a lost response | its key or token is trusted for, at Klarna | at Mollie", rows
+    )
 
 
 def _evidence(row: OperationSpec) -> str:
@@ -95,8 +106,8 @@ def _evidence(row: OperationSpec) -> str:
 
 def _told(evidence: Evidence) -> str:
     match evidence:
-        case ByReading():
-            return "a retry with its key, then a read of the order"
+        case ByReading(search=search):
+            return f"a retry with its key, if it has one, then {_SEARCH if search else 'a read of the order'}"
         case ByRepeating():
             return "a retry of the same request, then the cancellation of the authorization"
         case ByKey():
@@ -125,17 +136,21 @@ def _repeated(evidence: NoEvidence) -> str:
     return "a retry; a 404 to it proves it" if evidence.gone_is_done else "a retry, then an operator"
 
 
-def _key(row: OperationSpec) -> str:
-    seconds = KLARNA[row.name].key_seconds if row.name in KLARNA else 0
+def _key(table: Mapping[str, KlarnaOperation | MollieOperation], row: OperationSpec) -> str:
+    if row.name not in table:
+        return "it has none such"
+    seconds = table[row.name].key_seconds
     if not seconds:
         return ""
     return f"{seconds / 3600:.0f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
 PRINTED: Final[tuple[tuple[Path, str, Callable[[], str]], ...]] = (
-    (PROVIDERS, "states", states),
-    (PROVIDERS, "states of subscriptions", states_of_subscriptions),
-    (PROVIDERS, "matrix", matrix),
+    (PROVIDERS, "states", partial(states, STATES, "order")),
+    (PROVIDERS, "states of subscriptions", partial(states, SUBSCRIPTION_STATES, "subscription")),
+    (PROVIDERS, "matrix", partial(matrix, TABLES)),
+    (documents.MOLLIE, "states", partial(states, STATES_AT_MOLLIE, "order")),
+    (documents.MOLLIE, "matrix", partial(matrix, (*TABLES_OF_MOLLIE, *SUBSCRIPTIONS_AT_MOLLIE))),
     (EVIDENCE, "operations", evidence),
 )
 

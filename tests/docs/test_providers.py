@@ -10,12 +10,16 @@ from msgspec.structs import replace
 
 from domain.cells import ended, ways_of
 from domain.matrix import TABLES
+from domain.matrix_of_mollie import TABLES as TABLES_OF_MOLLIE
 from domain.matrix_rows import items
+from domain.mollie_cells import WAYS as WAYS_AT_MOLLIE
+from domain.mollie_cells import ended as ended_at_mollie
 from domain.shop import Story, line
 from ordersaga.domain.model.events import TYPES
 from ordersaga.domain.operations import OPERATIONS, ByReading
 from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
 from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE
 
 from .documents import EVIDENCE, PROVIDERS, ROOT, first_column, name_of, rows
 from .printed import PRINTED, ends_of
@@ -57,7 +61,7 @@ def test_the_calls_of_each_event_are_those_of_the_matrix() -> None:
 
 
 def test_the_outcomes_of_each_event_are_those_of_the_matrix() -> None:
-    known = {outcome for row in OPERATIONS.values() for outcome in row.outcomes}
+    known = {outcome for name, row in OPERATIONS.items() if name in KLARNA for outcome in row.outcomes}
     of_matrix: dict[str, set[str]] = {}
     for table in TABLES:
         of_matrix.setdefault(table.event, set()).update(
@@ -82,12 +86,26 @@ def test_the_matrix_calls_each_operation_of_klarna() -> None:
     assert called == set(KLARNA)
 
 
+def test_the_matrix_calls_each_operation_of_mollie() -> None:
+    called: set[str] = set()
+    for table in TABLES_OF_MOLLIE:
+        for row in table.rows:
+            if row.calls:
+                state = items(row.states)[0]
+                called |= ended_at_mollie(table, state, WAYS_AT_MOLLIE[state][0]).mollie.called.keys()
+    assert called == set(MOLLIE)
+
+
 def test_each_code_is_explained() -> None:
     contract = json.loads((ROOT / "contracts/schemas/outcome.json").read_text())["$defs"]["error_code"]["enum"]
     advised = {code for row in KLARNA.values() for code in row.advice}
     conclusive = {code for row in KLARNA.values() for _, code in row.conclusive}
     in_matrix = {
-        outcome for table in TABLES for row in table.rows for outcome in row.outcomes if outcome == outcome.upper()
+        outcome
+        for table in TABLES
+        for row in table.rows
+        for outcome in row.outcomes
+        if outcome == outcome.upper() and not outcome.isdecimal()
     }
     explained = first_column(PROVIDERS, "Error codes")
     assert {*contract, *advised, *conclusive, *in_matrix} - explained == set()

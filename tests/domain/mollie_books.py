@@ -1,4 +1,4 @@
-"""One order in Mollie's books: its lines with their counters, payments, shipments and refunds (minor units of EUR).
+"""One order in Mollie's books: its lines with their counters, payments, shipments and refunds (minor units).
 
 `shown` is the order as a read with its embeds has it: mollie/api-documentation, get-order.rst.
 """
@@ -88,6 +88,7 @@ class OrderThere:
 
     id: str
     told: Json
+    currency: str
     pays_later: bool
     began: float
     lines: list[LineThere]
@@ -187,7 +188,7 @@ class OrderThere:
             "resource": "order",
             "id": self.id,
             "status": status,
-            "amount": euros(self.amount),
+            "amount": self._money(self.amount),
             "expiresAt": _time(self.expires_at),
             "lines": [self._line(line) for line in self.lines],
             "_embedded": {
@@ -207,36 +208,44 @@ class OrderThere:
             **line.told,
             "id": line.id,
             "quantity": line.quantity,
-            "unitPrice": euros(line.unit),
-            "totalAmount": euros(line.total),
+            "unitPrice": self._money(line.unit),
+            "totalAmount": self._money(line.total),
             "quantityShipped": line.shipped_quantity,
-            "amountShipped": euros(line.shipped),
+            "amountShipped": self._money(line.shipped),
             "quantityCanceled": line.cancelled_quantity,
-            "amountCanceled": euros(line.cancelled),
+            "amountCanceled": self._money(line.cancelled),
         }
 
+    def _money(self, minor: int) -> Json:
+        return money(minor, self.currency)
+
     def _refund(self, one: RefundThere) -> Json:
-        shown = {"id": one.id, "amount": euros(one.amount), "status": one.status, "metadata": one.metadata}
+        shown = {"id": one.id, "amount": self._money(one.amount), "status": one.status, "metadata": one.metadata}
         return {**shown, "lines": self._parts(one.parts)}
 
     def _parts(self, parts: list[Part]) -> list[Json]:
         """Lines of a shipment or refund, with the part's quantity and worth."""
         lines = {line.id: line for line in self.lines}
         return [
-            {**lines[ident].told, "id": ident, "quantity": quantity, "totalAmount": euros(amount)}
+            {**lines[ident].told, "id": ident, "quantity": quantity, "totalAmount": self._money(amount)}
             for ident, quantity, amount in parts
         ]
 
 
-def euros(minor: int) -> Json:
-    sign, cents = ("-" if minor < 0 else ""), abs(minor)
-    return {"currency": "EUR", "value": f"{sign}{cents // 100}.{cents % 100:02}"}
+def money(minor: int, currency: str) -> Json:
+    """JPY has no decimals, EUR two."""
+    if currency == "JPY":
+        return {"currency": currency, "value": str(minor)}
+    sign, rest = ("-" if minor < 0 else ""), abs(minor)
+    return {"currency": currency, "value": f"{sign}{rest // 100}.{rest % 100:02}"}
 
 
-def cents(amount: Json) -> int:
-    assert amount["currency"] == "EUR"
-    whole, _, rest = amount["value"].partition(".")
-    return int(f"{whole}{rest:0<2}")
+def minor_of(amount: Json) -> int:
+    value = amount["value"]
+    assert ("." in value) is (amount["currency"] != "JPY"), amount
+    whole, _, rest = value.partition(".")
+    assert len(rest) in {0, 2}, amount
+    return int(whole + rest)
 
 
 def _time(at: float) -> str:

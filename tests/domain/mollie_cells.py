@@ -12,7 +12,7 @@ from ordersaga.domain.model.outcomes import Wait
 
 from .life import Fault
 from .matrix_rows import Table
-from .mollie_books import OrderThere, euros
+from .mollie_books import OrderThere, money
 from .mollie_life import MollieLife, to_pay
 from .mollie_rows import STATES
 from .shop import DAY, START, SUBSCRIPTION, line, part
@@ -33,7 +33,7 @@ class Cell(MollieLife):
         if table.subscription:
             self.order = Order(SUBSCRIPTION)
         for name in ("ord_theirs", "ord_unpaid"):
-            body = {"metadata": {}, "method": "klarna", "orderNumber": "1", "amount": euros(100)}
+            body = {"metadata": {}, "method": "klarna", "orderNumber": "1", "amount": money(100, "EUR")}
             made = self.mollie.add({**body, "lines": [_there("A", 4, 25)]}, START)
             self.mollie.orders[name] = self.mollie.orders.pop(made.id)
             made.id = name
@@ -102,7 +102,7 @@ Way = Callable[[Cell], None]
 
 def _there(sku: str, quantity: int, unit: int) -> dict[str, Any]:
     told = {"name": "name", "sku": sku, "vatRate": "0.00", "quantity": quantity}
-    return {**told, "unitPrice": euros(unit), "totalAmount": euros(quantity * unit)}
+    return {**told, "unitPrice": money(unit, "EUR"), "totalAmount": money(quantity * unit, "EUR")}
 
 
 def placing(cell: Cell) -> None:

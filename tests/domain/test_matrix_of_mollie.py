@@ -38,6 +38,7 @@ def test_an_event_ends_as_the_matrix_says(
     assert bool(cell.mollie.asked) is (len(row.outcomes) > 1), "whether it's documented"
     cell.act_until_rest()
     cell.at_the_end()
+    assert not cell.order.has_attention("books_differ")
     assert not cell.order.operations, "a person has it"
     if row.besides:
         assert cell.outcome_of("e1" if state == "early" else "e0") == row.besides

@@ -14,7 +14,7 @@ from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.outcomes import Call, Read, Revoke
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded
 
-from .mollie_books import PAYMENT_ENDS, LineThere, OrderThere, Part, PaymentThere, RefundThere, cents
+from .mollie_books import PAYMENT_ENDS, LineThere, OrderThere, Part, PaymentThere, RefundThere, minor_of
 from .shop import HOUR, START
 
 Json = dict[str, Any]
@@ -61,8 +61,8 @@ class WholeMollie:
         first = PaymentThere(self._name("tr"), now)
         told = {name: value for name, value in body.items() if name not in {"amount", "lines", "payment"}}
         pays_later = body.get("method") in {None, "klarna"}
-        made = OrderThere(self._name("ord"), told, pays_later, now, lines, [first])
-        assert made.amount == cents(body["amount"]), "the lines sum to the order's amount"
+        made = OrderThere(self._name("ord"), told, body["amount"]["currency"], pays_later, now, lines, [first])
+        assert made.amount == minor_of(body["amount"]), "the lines sum to the order's amount"
         self.orders[made.id] = made
         if body.get("payment", {}).get("sequenceType") == "recurring":
             self.pay(made)
@@ -126,8 +126,7 @@ class WholeMollie:
             if isinstance(result, Succeeded):
                 self.effects[f"{request.path} {request.key}"] += 1
             return result
-        assert known == request, "a key with another request gets a 400"
-        return result
+        return result if known == request else no("the key was used with another request", 400)
 
     def _note(self, call: Call) -> None:
         assert call.operation is not None
@@ -236,7 +235,7 @@ class WholeMollie:
         order = next(one for one in self.orders.values() if any(p.id == payment for p in one.payments))
         if payment != order.payments[-1].id or not order.is_paid:
             return no("that payment took nothing")
-        return self._refund(order, cents(body["amount"]), [], body["metadata"], now)
+        return self._refund(order, minor_of(body["amount"]), [], body["metadata"], now)
 
     def _refund(self, order: OrderThere, amount: int, parts: list[Part], metadata: Json, now: float) -> Result:
         if not 0 < amount <= order.captured - order.refunded:
@@ -283,11 +282,11 @@ class WholeMollie:
                     line.told |= {name: value for name, value in data.items() if name not in _MONEY}
                     if "quantity" in data:
                         line.quantity = data["quantity"]
-                        line.unit, line.total = cents(data["unitPrice"]), cents(data["totalAmount"])
+                        line.unit, line.total = minor_of(data["unitPrice"]), minor_of(data["totalAmount"])
         return self._shown(order)
 
     def _line(self, given: Json) -> LineThere:
-        unit, total, discount = (cents(given[name]) if name in given else 0 for name in _MONEY[1:])
+        unit, total, discount = (minor_of(given[name]) if name in given else 0 for name in _MONEY[1:])
         assert total == given["quantity"] * unit - discount, "of the line"
         told = {name: value for name, value in given.items() if name not in _MONEY}
         return LineThere(self._name("odl"), told, given["quantity"], unit, total)
@@ -314,7 +313,7 @@ def _parts(order: OrderThere, body: Json, left: dict[str, tuple[int, int]]) -> l
         low, high = sorted((worth - line.unit * (most - quantity), line.unit * quantity))
         if quantity == most:
             low, high = worth, worth
-        amount = cents(one["amount"]) if "amount" in one else high
+        amount = minor_of(one["amount"]) if "amount" in one else high
         if not low <= amount <= high or ("amount" not in one and low < high):
             return no(f"An amount is required. The amount must be between {low} and {high}.")
         parts.append((line.id, quantity, amount))

@@ -41,20 +41,24 @@ def _as_amended(order: Order, data: Amended) -> Order:
         released_amount=0,
         lines=current,
         captures=tuple(_moved(capture, moved) for capture in order.captures),
+        recorded=tuple(replace(one, allocations=_to(one.allocations, moved)) for one in order.recorded),
         details=replace(order.details, lines=data.order_lines),
     )
 
 
 def _moved(capture: Capture, places: dict[int, int | None]) -> Capture:
-    def to(allocations: tuple[Allocation, ...]) -> tuple[Allocation, ...]:
-        found = ((places[allocation.position], allocation) for allocation in allocations)
-        return tuple(
-            Allocation(place, allocation.quantity, allocation.amount)
-            for place, allocation in found
-            if place is not None
-        )
+    return replace(
+        capture,
+        allocations=_to(capture.allocations, places),
+        refunded_allocations=_to(capture.refunded_allocations, places),
+    )
 
-    return replace(capture, allocations=to(capture.allocations), refunded_allocations=to(capture.refunded_allocations))
+
+def _to(allocations: tuple[Allocation, ...], places: dict[int, int | None]) -> tuple[Allocation, ...]:
+    found = ((places[allocation.position], allocation) for allocation in allocations)
+    return tuple(
+        Allocation(place, allocation.quantity, allocation.amount) for place, allocation in found if place is not None
+    )
 
 
 def amended(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
@@ -71,6 +75,7 @@ def amended(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
         released_amount=0,
         lines=lines.with_ids(view.lines, result.snapshot.lines if result.snapshot else ()),
         captures=view.captures,
+        recorded=view.recorded,
         details=view.details,
     )
     if order.status != "pending_payment" and builder.order.order_amount:

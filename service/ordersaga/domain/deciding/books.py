@@ -13,6 +13,7 @@ from ordersaga.domain.model.order import (
     Order,
     Refund,
     Refusal,
+    Shipment,
 )
 from ordersaga.domain.model.results import CaptureSeen, Snapshot
 
@@ -122,3 +123,21 @@ def allocations_by_reference(
                 of_it[n] = i, pool.less(part.quantity, part.amount)
                 break
     return tuple(allocations)
+
+
+def by_payment(seen: Snapshot) -> bool:
+    """Whether the customer's payment took the money, and not the shipments that followed it."""
+    return seen.payment is None or any(one.id == seen.payment.id for one in seen.captures)
+
+
+def recorded(order: Order, seen: Snapshot) -> tuple[Shipment, ...]:
+    """The order's shipments that took no money, with those that the provider knows besides."""
+    known = {one.id for one in order.recorded}
+    unshipped = lines.unshipped(order.lines, order.recorded)
+    shipments = [*order.recorded]
+    for one in seen.shipments:
+        if one.id not in known:
+            allocations = lines.parts_of(unshipped, one.lines)
+            unshipped = lines.add(unshipped, allocations, "captured")
+            shipments.append(Shipment(one.id, "", allocations))
+    return tuple(shipments)

@@ -334,7 +334,7 @@ def _taken(
     order = builder.order
     released = seen.order_amount - seen.captured_amount - seen.remaining_amount
     counted = books.counted(order, seen)
-    whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount
+    whole = seen.captured_amount > 0 and seen.captured_amount == seen.order_amount and books.by_payment(seen)
     builder.change(
         accepted=True,
         fraud_status=seen.fraud_status or None,
@@ -346,6 +346,7 @@ def _taken(
         lines=lines.with_cancelled(lines.with_ids(counted.lines, seen.lines), seen.lines),
         captures=counted.captures,
         refunds=counted.refunds,
+        recorded=books.recorded(order, seen),
     )
     if seen.payment is not None:
         builder.change(payment=Payment(seen.payment.id, seen.payment.open, builder.now))

@@ -1,11 +1,13 @@
 """`shipped`: what it captures."""
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
 from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Shipped
+from ordersaga.domain.model.fields import PartLine
 from ordersaga.domain.model.order import Allocation, Capture, Operation, Order, Pending, Refusal, Shipment, Status
 from ordersaga.domain.model.results import Succeeded
 
@@ -37,8 +39,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
     if order.status not in OPEN:
         raise Refused("nothing_left_to_capture", f"order is {order.status}")
     amount, allocations = _worked_out(builder, pending, data)
-    if refusals := builder.terms.part_refusals(order, named):
-        raise Refused("not_acceptable_to_provider", *refusals)
+    _check_parts(builder, named)
     builder.drop(pending)
     newly = lines.newly_named(order.lines, named)
     builder.change(lines=lines.mark_named(order.lines, newly), shipments=(*order.shipments, handle))
@@ -49,14 +50,23 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Shipped) -> None:
         captured(builder, operation, Succeeded())
 
 
+def _check_parts(builder: DecisionBuilder, named: Sequence[PartLine]) -> None:
+    if refusals := builder.terms.part_refusals(builder.order, named):
+        raise Refused("not_acceptable_to_provider", *refusals)
+
+
 def _record(builder: DecisionBuilder, pending: Pending, data: Shipped, handle: str) -> None:
     """Of an order whose money was taken at once: what the provider may know of the shipment is passed on."""
     order = builder.order
-    allocations = _left_to_record(order, data) if builder.terms.whole_lines else ()
+    if builder.terms.whole_lines:
+        _check_parts(builder, () if data.order_lines is UNSET else data.order_lines)
+        allocations = tuple(one for one in _left_to_record(order, data) if one.quantity)
+        told = bool(allocations)
+    else:
+        allocations, told = (), data.shipping_info is not UNSET and bool(data.shipping_info)
     builder.drop(pending)
     builder.change(shipments=(*order.shipments, handle))
     captures = order.captures
-    told = bool(allocations) or (data.shipping_info is not UNSET and bool(data.shipping_info))
     if not told or not captures or not builder.terms.supports("record_shipment"):
         builder.emit("shipment_recorded", pending.cause)
         return
@@ -66,12 +76,7 @@ def _record(builder: DecisionBuilder, pending: Pending, data: Shipped, handle: s
 
 def _left_to_record(order: Order, data: Shipped) -> tuple[Allocation, ...]:
     """Of the lines that no shipment has told the provider of yet."""
-    unshipped = [
-        replace(line, captured_quantity=0, captured=0, cancelled_quantity=0, cancelled=0, named=False)
-        for line in order.lines
-    ]
-    for shipment in order.recorded:
-        unshipped = list(lines.add(unshipped, shipment.allocations, "captured"))
+    unshipped = lines.unshipped(order.lines, order.recorded)
     left = lines.allocate_all([lines.open_pool(line) for line in unshipped])
     if data.order_lines is UNSET:
         if not left:

@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordersaga.domain.model.fields import OrderLine, PartLine
-from ordersaga.domain.model.money import between
-from ordersaga.domain.model.order import Allocation, Line
+from ordersaga.domain.model.money import between, part_worth
+from ordersaga.domain.model.order import Allocation, Line, Shipment
 from ordersaga.domain.model.results import LineSeen
 
 GOODS: Final = frozenset({"physical", "digital"})
@@ -101,6 +101,31 @@ def _refunded(line: Line, allocation: Allocation) -> Line:
     """A line that followed by amount alone had no quantity captured, so none is refunded."""
     quantity = min(line.refunded_quantity + allocation.quantity, line.captured_quantity)
     return replace(line, refunded_quantity=quantity, refunded=line.refunded + allocation.amount)
+
+
+def unshipped(lines: Sequence[Line], recorded: Sequence[Shipment]) -> tuple[Line, ...]:
+    """The lines as if their shipments, which took no money, had captured them and nothing else had."""
+    left = tuple(
+        replace(line, captured_quantity=0, captured=0, cancelled_quantity=0, cancelled=0, named=False) for line in lines
+    )
+    for shipment in recorded:
+        left = add(left, shipment.allocations, "captured")
+    return left
+
+
+def parts_of(lines: Sequence[Line], quantities: Sequence[tuple[str, int]]) -> tuple[Allocation, ...]:
+    """So much of each reference, from the first lines that have it, with its worth."""
+    parts = []
+    for reference, wanted in quantities:
+        missing = wanted
+        for i, line in enumerate(lines):
+            pool = open_pool(line)
+            quantity = min(missing, pool.left_quantity) if line.reference == reference else 0
+            if quantity:
+                worth = part_worth(pool.total, pool.quantity, pool.gone_quantity + quantity, pool.gone)
+                parts.append(Allocation(i, quantity, between(worth, 0, pool.left)))
+                missing -= quantity
+    return tuple(parts)
 
 
 def newly_named(lines: Sequence[Line], named: Sequence[PartLine]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain.deciding import books
 from ordersaga.domain.deciding.builder import DecisionBuilder
-from ordersaga.domain.deciding.shipping import status_after
+from ordersaga.domain.deciding.shipping import OPEN, status_after
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.order import Allocation, Capture, Order, Refund
 from ordersaga.domain.model.results import RefundSeen, Snapshot
@@ -60,8 +60,9 @@ def _replace(builder: DecisionBuilder, refund: Refund, by: Refund | None) -> Non
 
 
 def taken_over(builder: DecisionBuilder, seen: Snapshot) -> None:
-    """Captures, refunds and cancelled lines that aren't ours, as far as our books can hold them."""
+    """Captures, shipments, refunds and cancelled lines that aren't ours, as far as our books can hold them."""
     _captures(builder, seen)
+    builder.change(recorded=books.recorded(builder.order, seen))
     _cancelled(builder, seen)
     for refund in seen.refunds:
         _refund(builder, refund)
@@ -70,7 +71,7 @@ def taken_over(builder: DecisionBuilder, seen: Snapshot) -> None:
 def _captures(builder: DecisionBuilder, seen: Snapshot) -> None:
     known = {capture.id for capture in builder.order.captures}
     for one in seen.captures:
-        if one.id in known or one.amount > builder.order.remaining:
+        if one.id in known or one.amount > builder.order.remaining or builder.order.status not in OPEN:
             continue
         order = builder.order
         allocations = books.allocations_of(order.lines, one)

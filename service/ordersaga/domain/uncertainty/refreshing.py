@@ -166,7 +166,7 @@ def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
     elif checkout.never_came(order):
         checkout.came_late(builder, seen)
     elif order.status not in _UNCAPTURED:
-        if order.status == "captured":
+        if order.status == "captured" or seen.captured_amount != order.captured_amount:
             _books(builder, seen)
     elif order.status == "authorized" and seen.fraud_status == "REJECTED":
         books.adopt_movements(builder, seen)
