@@ -104,3 +104,31 @@ def test_the_books_of_an_order_in_two_shipments_with_a_cancelled_rest_agree() ->
     cell.act_until_rest()
     cell.at_the_end()
     assert not cell.order.has_attention("books_differ")
+
+
+def test_what_was_shipped_there_is_taken_from_the_line_that_is_worth_it() -> None:
+    """Two lines share a reference."""
+    life = MollieLife()
+    life.tell("placed", to_pay(A, line("A", 1, 7)))
+    while life.act():
+        pass
+    life.mollie.pay(life.account)
+    life.mollie.ship_there(life.account, life.account.lines[1].id, 1)
+    life.hint()
+    while life.act():
+        pass
+    assert [(one.captured_quantity, one.captured) for one in life.order.lines] == [(0, 0), (1, 7)]
+
+
+def test_an_order_found_over_another_amount_goes_by_that_and_a_person_is_told() -> None:
+    life = MollieLife()
+    life.tell("placed", to_pay(A))
+    life.act("crashed after")
+    (there,) = life.mollie.orders.values()
+    there.lines[0].quantity, there.lines[0].total = 5, 125
+    life.mollie.pay(there)
+    life.wait(3_600.0)  # Mollie has forgotten the key
+    while life.act():
+        pass
+    assert (life.order.status, life.order.order_amount, life.order.remaining) == ("authorized", 125, 125)
+    assert life.order.has_attention("books_differ")

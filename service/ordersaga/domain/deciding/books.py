@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
+from ordersaga.domain.model.money import part_worth
 from ordersaga.domain.model.order import (
     Allocation,
     Capture,
@@ -108,7 +109,7 @@ def allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[All
 def allocations_by_reference(
     current: tuple[Line, ...], seen: tuple[tuple[str, int, int], ...], counter: lines.Counter
 ) -> tuple[Allocation, ...]:
-    """Each seen line goes to the first line of its reference that has room for it."""
+    """Each seen line goes to the first line of its reference that has room for it, best to one of which it is worth that."""
     pool_of = lines.captured_pool if counter == "refunded" else lines.open_pool
     places: dict[str, list[tuple[int, lines.Pool]]] = {}
     for i, line in enumerate(current):
@@ -116,13 +117,20 @@ def allocations_by_reference(
     allocations: list[Allocation] = []
     for reference, quantity, amount in seen:
         of_it = places.get(reference, [])
-        for n, (i, pool) in enumerate(of_it):
-            if pool.left_quantity >= quantity or pool.left >= amount > 0:
-                part = Allocation(i, min(quantity, pool.left_quantity), amount)
-                allocations.append(part)
-                of_it[n] = i, pool.less(part.quantity, part.amount)
-                break
+        fitting = [n for n, (_, pool) in enumerate(of_it) if pool.left_quantity >= quantity or pool.left >= amount > 0]
+        if fitting:
+            n = next((n for n in fitting if _worth(of_it[n][1], quantity) == amount), fitting[0])
+            i, pool = of_it[n]
+            part = Allocation(i, min(quantity, pool.left_quantity), amount)
+            allocations.append(part)
+            of_it[n] = i, pool.less(part.quantity, part.amount)
     return tuple(allocations)
+
+
+def _worth(pool: lines.Pool, quantity: int) -> int | None:
+    if not 0 < quantity <= pool.left_quantity:
+        return None
+    return part_worth(pool.total, pool.quantity, pool.gone_quantity + quantity, pool.gone)
 
 
 def by_payment(seen: Snapshot) -> bool:

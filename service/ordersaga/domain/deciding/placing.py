@@ -29,6 +29,7 @@ NOT_COMPLETED = Refusal(
     ("the Checkout order has lapsed or was abandoned, or there was none: no order came of it",),
 )
 BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
+_DIFFER = "books_differ"
 _TOKEN_STEP = 2  # step 1 is the read of an order whose money was taken at once
 _STARTS_AFRESH = frozenset({"new", "rejected", "abandoned"})
 _REFERENCE = "merchant_reference1"
@@ -184,7 +185,17 @@ def opened(builder: DecisionBuilder, operation: Operation, result: Succeeded) ->
     """The provider has an order that the customer pays there: its answer shows whether that has happened."""
     assert result.snapshot is not None
     builder.change(provider_order_id=result.snapshot.provider_id)
+    go_by_amount(builder, result.snapshot)
     taken_over(builder, operation, result.snapshot, result.result)
+
+
+def go_by_amount(builder: DecisionBuilder, seen: Snapshot) -> None:
+    """An amount that another hand has changed is what the customer pays."""
+    if seen.order_amount == builder.order.order_amount:
+        return
+    builder.change(order_amount=seen.order_amount)
+    if not builder.order.has_attention(_DIFFER):
+        builder.raise_attention(None, _DIFFER, "the order's amount was changed at the provider: compare it there")
 
 
 def await_payment(builder: DecisionBuilder, seen: Snapshot) -> None:

@@ -131,11 +131,8 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
 
 
 def _payment(builder: DecisionBuilder, seen: Snapshot) -> None:
-    """What came of the payment. An amount that another hand has changed is what the customer pays."""
-    order = builder.order
-    if seen.order_amount != order.order_amount:
-        builder.change(order_amount=seen.order_amount)
-        _raise_once(builder, _DIFFER, "the order's amount was changed at the provider: compare it there")
+    """What came of the payment."""
+    placing.go_by_amount(builder, seen)
     if seen.status == "pending_payment":
         placing.await_payment(builder, seen)
     else:
