@@ -145,9 +145,14 @@ def test_a_refund_may_fail_until_it_has_arrived(status: str, moving: bool) -> No
 
 @pytest.mark.parametrize("kind", ["cancel", "release"])
 def test_an_order_that_is_answered_as_ended_is_cancelled(kind: str) -> None:
-    for status in ("canceled", "completed"):
-        assert write(Answer(200, {}, text(shown_order(status))), kind) == Succeeded()
+    assert write(Answer(200, {}, text(shown_order("canceled"))), kind) == Succeeded()
     assert write(Answer(200, {}, text(shown_order("authorized"))), kind) == Unknown("not_ended", None, 200)
+
+
+def test_an_order_that_is_completed_wasnt_cancelled_as_a_whole() -> None:
+    answer = Answer(200, {}, text(shown_order("completed")))
+    assert write(answer, "release") == Succeeded()
+    assert write(answer, "cancel") == Unknown("not_ended", None, 200)
 
 
 def test_changes_that_are_answered_with_what_they_changed() -> None:

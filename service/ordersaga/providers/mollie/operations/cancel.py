@@ -3,6 +3,8 @@
 Not while a payment is open, nor once it was paid. Source: mollie/api-documentation, cancel-order.rst.
 """
 
+from collections.abc import Collection
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,18 +23,22 @@ class _Ended(Struct):
 
 
 _ORDER: Final = msgspec.json.Decoder(_Ended)
-_ENDED: Final = frozenset({"canceled", "completed"})
+_CANCELLED: Final = frozenset({"canceled"})
+_ENDED: Final = _CANCELLED | {"completed"}
 
 
 def _freeze(order: Order, operation: Operation, _data: Data | None, _after: Order | None) -> Request:
     return write("DELETE", order_path(order, operation))
 
 
-def _success(answer: Answer, _operation: Operation | None, correlation_id: str | None) -> Result:
-    if _ORDER.decode(answer.body).status not in _ENDED:
+def _success(
+    as_wanted: Collection[str], answer: Answer, _operation: Operation | None, correlation_id: str | None
+) -> Result:
+    """An order of which another hand has shipped some isn't cancelled, but completed."""
+    if _ORDER.decode(answer.body).status not in as_wanted:
         return Unknown("not_ended", correlation_id, answer.status)
     return Succeeded(correlation_id=correlation_id)
 
 
-CANCEL: Final = MollieOperation(name="cancel", freeze=_freeze, success=_success)
-RELEASE: Final = MollieOperation(name="release", freeze=_freeze, success=_success)
+CANCEL: Final = MollieOperation(name="cancel", freeze=_freeze, success=partial(_success, _CANCELLED))
+RELEASE: Final = MollieOperation(name="release", freeze=_freeze, success=partial(_success, _ENDED))
