@@ -3,13 +3,17 @@
 Each stands between `<!-- name -->` and `<!-- end of name -->`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final, assert_never
 
+from domain import mollie_rows
 from domain.matrix import TABLES
-from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, WAITS, Row, Table, items
+from domain.matrix_of_mollie import SUBSCRIPTIONS as MOLLIE_SUBSCRIPTIONS
+from domain.matrix_of_mollie import TABLES as MOLLIE_TABLES
+from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, Row, Table, items
 from ordersaga.domain.operations import (
     OPERATIONS,
     ByCheckoutRead,
@@ -21,10 +25,17 @@ from ordersaga.domain.operations import (
     NoEvidence,
     OperationSpec,
 )
-from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
+from ordersaga.domain.model.order import OperationType
+from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA_OPERATIONS
+from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE_OPERATIONS
 
-from .documents import EVIDENCE, PROVIDERS
+from .documents import EVIDENCE, KLARNA, MOLLIE
 
+Keys = dict[OperationType, float]
+"""By operation that the provider has, seconds."""
+
+_KLARNA_KEYS: Final[Keys] = {name: row.key_seconds for name, row in KLARNA_OPERATIONS.items()}
+_MOLLIE_KEYS: Final[Keys] = {name: row.key_seconds for name, row in MOLLIE_OPERATIONS.items()}
 _OUTCOMES: Final = frozenset(outcome for row in OPERATIONS.values() for outcome in row.outcomes)
 
 
@@ -43,16 +54,12 @@ def _table(head: str, rows: Iterator[list[str]]) -> str:
 # the matrix
 
 
-def states() -> str:
-    return _table("the order | is", ([code(name), about] for name, about in STATES.items()))
+def states(what: str, named: dict[str, str]) -> str:
+    return _table(f"the {what} | is", ([code(name), about] for name, about in named.items()))
 
 
-def states_of_subscriptions() -> str:
-    return _table("the subscription | is", ([code(name), about] for name, about in SUBSCRIPTION_STATES.items()))
-
-
-def matrix() -> str:
-    return "\n\n".join(_of_event(event, list(tables)) for event, tables in groupby(TABLES, lambda table: table.event))
+def matrix(tables: Sequence[Table]) -> str:
+    return "\n\n".join(_of_event(event, list(of_it)) for event, of_it in groupby(tables, lambda table: table.event))
 
 
 def _of_event(event: str, tables: list[Table]) -> str:
@@ -68,7 +75,7 @@ def _of_event(event: str, tables: list[Table]) -> str:
 
 def _cells(row: Row) -> list[str]:
     when = ", ".join(code(state) for state in items(row.states))
-    waits = ", then ".join(WAITS[one] for one in items(row.waits))
+    waits = ", then ".join(mollie_rows.WAITS[one] for one in items(row.waits))
     calls = ", ".join(code(call) for call in items(row.calls))
     outcome = ", or ".join(_outcome(one) for one in row.outcomes)
     besides = f"; of `placed`: {_outcome(row.besides)}" if row.besides else ""
@@ -83,8 +90,11 @@ def _outcome(outcome: str) -> str:
 
 
 def evidence() -> str:
-    rows = ([code(name), _evidence(row), _key(row)] for name, row in OPERATIONS.items())
-    return _table("operation | what resolves a lost response | its key or token is trusted for", rows)
+    rows = (
+        [code(name), _evidence(row), *(_key(operations, row) for operations in (_KLARNA_KEYS, _MOLLIE_KEYS))]
+        for name, row in OPERATIONS.items()
+    )
+    return _table("operation | what resolves a lost response | Klarna: its key or token is trusted for | Mollie", rows)
 
 
 def _evidence(row: OperationSpec) -> str:
@@ -95,8 +105,10 @@ def _evidence(row: OperationSpec) -> str:
 
 def _told(evidence: Evidence) -> str:
     match evidence:
+        case ByReading(search=True):
+            return "a retry while its key is trusted, then a search among the provider's orders"
         case ByReading():
-            return "a retry with its key, then a read of the order"
+            return "a retry while its key is trusted, then a read of the order"
         case ByRepeating():
             return "a retry of the same request, then the cancellation of the authorization"
         case ByKey():
@@ -125,17 +137,23 @@ def _repeated(evidence: NoEvidence) -> str:
     return "a retry; a 404 to it proves it" if evidence.gone_is_done else "a retry, then an operator"
 
 
-def _key(row: OperationSpec) -> str:
-    seconds = KLARNA[row.name].key_seconds if row.name in KLARNA else 0
-    if not seconds:
+def _key(keys: Keys, row: OperationSpec) -> str:
+    if row.name not in keys:
+        return "–"
+    seconds = keys[row.name]
+    if row.only_reads:
         return ""
+    if not seconds:
+        return "no key"
     return f"{seconds / 3600:.0f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
 PRINTED: Final[tuple[tuple[Path, str, Callable[[], str]], ...]] = (
-    (PROVIDERS, "states", states),
-    (PROVIDERS, "states of subscriptions", states_of_subscriptions),
-    (PROVIDERS, "matrix", matrix),
+    (KLARNA, "states", partial(states, "order", STATES)),
+    (KLARNA, "states of subscriptions", partial(states, "subscription", SUBSCRIPTION_STATES)),
+    (KLARNA, "matrix", partial(matrix, TABLES)),
+    (MOLLIE, "states", partial(states, "order", mollie_rows.STATES)),
+    (MOLLIE, "matrix", partial(matrix, (*MOLLIE_TABLES, *MOLLIE_SUBSCRIPTIONS))),
     (EVIDENCE, "operations", evidence),
 )
 
