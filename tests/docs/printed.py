@@ -14,6 +14,7 @@ from domain.matrix import TABLES
 from domain.matrix_of_mollie import SUBSCRIPTIONS as MOLLIE_SUBSCRIPTIONS
 from domain.matrix_of_mollie import TABLES as MOLLIE_TABLES
 from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, Row, Table, items
+from ordersaga.domain.model.order import OperationType
 from ordersaga.domain.operations import (
     OPERATIONS,
     ByCheckoutRead,
@@ -25,7 +26,6 @@ from ordersaga.domain.operations import (
     NoEvidence,
     OperationSpec,
 )
-from ordersaga.domain.model.order import OperationType
 from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA_OPERATIONS
 from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE_OPERATIONS
 
@@ -105,10 +105,9 @@ def _evidence(row: OperationSpec) -> str:
 
 def _told(evidence: Evidence) -> str:
     match evidence:
-        case ByReading(search=True):
-            return "a retry while its key is trusted, then a search among the provider's orders"
-        case ByReading():
-            return "a retry while its key is trusted, then a read of the order"
+        case ByReading(search=search):
+            look = "a search among the provider's orders" if search else "a read of the order"
+            return f"a retry while its key is trusted, then {look}"
         case ByRepeating():
             return "a retry of the same request, then the cancellation of the authorization"
         case ByKey():
@@ -139,7 +138,7 @@ def _repeated(evidence: NoEvidence) -> str:
 
 def _key(keys: Keys, row: OperationSpec) -> str:
     if row.name not in keys:
-        return "–"
+        return "\N{EN DASH}"  # the provider lacks it
     seconds = keys[row.name]
     if row.only_reads:
         return ""
