@@ -62,7 +62,7 @@ STORIES: Final[dict[str, Callable[[Cell], None]]] = {
     ),
     "shipment_recorded mollie": then(paid, "shipped", shipment_id="s1"),
     "refunded mollie-by-another-hand": there(captured, lambda mollie, order: mollie.refund_there(order, 30, 0.0)),
-    "refund_failed mollie": WAYS["refund failed"][0],
+    "refund_failed mollie-bounced": WAYS["refund failed"][0],
     "reconciled mollie-lines-cancelled": there(
         authorized, lambda mollie, order: mollie.cancel_line_there(order, order.lines[0].id, 2)
     ),
