@@ -1,6 +1,6 @@
 """What comes of Klarna's Checkout: the customer buys on its page, and whoever tells of that, the shop has an order.
 
-Sources: the contract; for the codes docs/providers.md, and Klarna's documentation. The customers are the sandbox's own
+Sources: the contract; for the codes docs/klarna.md, and Klarna's documentation. The customers are the sandbox's own
 (docs/sandbox.md): what the text in `merchant_data` begins with tells what they do.
 """
 

@@ -11,10 +11,11 @@ README: Final = ROOT / "README.md"
 OPERATORS: Final = ROOT / "docs" / "operators.md"
 EVIDENCE: Final = ROOT / "docs" / "evidence.md"
 CONTRIBUTORS: Final = ROOT / "docs" / "contributors.md"
-PROVIDERS: Final = ROOT / "docs" / "providers.md"
+KLARNA: Final = ROOT / "docs" / "klarna.md"
 MOLLIE: Final = ROOT / "docs" / "mollie.md"
+CONTRACT: Final = ROOT / "contracts" / "README.md"
 SETTINGS: Final = ROOT / "docs" / "settings.md"
-OURS: Final = (README, OPERATORS, EVIDENCE, PROVIDERS, MOLLIE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
+OURS: Final = (README, OPERATORS, EVIDENCE, KLARNA, MOLLIE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
 ALL: Final = tuple(
     sorted(
         {

@@ -3,18 +3,18 @@
 Each stands between `<!-- name -->` and `<!-- end of name -->`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final, assert_never
 
+from domain import mollie_rows
 from domain.matrix import TABLES
-from domain.matrix_of_mollie import SUBSCRIPTIONS as SUBSCRIPTIONS_AT_MOLLIE
-from domain.matrix_of_mollie import TABLES as TABLES_OF_MOLLIE
+from domain.matrix_of_mollie import SUBSCRIPTIONS as MOLLIE_SUBSCRIPTIONS
+from domain.matrix_of_mollie import TABLES as MOLLIE_TABLES
 from domain.matrix_rows import STATES, SUBSCRIPTION_STATES, Row, Table, items
-from domain.mollie_rows import STATES as STATES_AT_MOLLIE
-from domain.mollie_rows import WAITS
+from ordersaga.domain.model.order import OperationType
 from ordersaga.domain.operations import (
     OPERATIONS,
     ByCheckoutRead,
@@ -26,15 +26,16 @@ from ordersaga.domain.operations import (
     NoEvidence,
     OperationSpec,
 )
-from ordersaga.providers.klarna.operation import KlarnaOperation
-from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA
-from ordersaga.providers.mollie.operation import MollieOperation
-from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE
+from ordersaga.providers.klarna.operations.table import OPERATIONS as KLARNA_OPERATIONS
+from ordersaga.providers.mollie.operations.table import OPERATIONS as MOLLIE_OPERATIONS
 
-from . import documents
-from .documents import EVIDENCE, PROVIDERS
+from .documents import EVIDENCE, KLARNA, MOLLIE
 
-_SEARCH: Final = "a search for the order by the operation's id"
+Keys = dict[OperationType, float]
+"""By operation that the provider has, seconds."""
+
+_KLARNA_KEYS: Final[Keys] = {name: row.key_seconds for name, row in KLARNA_OPERATIONS.items()}
+_MOLLIE_KEYS: Final[Keys] = {name: row.key_seconds for name, row in MOLLIE_OPERATIONS.items()}
 _OUTCOMES: Final = frozenset(outcome for row in OPERATIONS.values() for outcome in row.outcomes)
 
 
@@ -53,12 +54,12 @@ def _table(head: str, rows: Iterator[list[str]]) -> str:
 # the matrix
 
 
-def states(given: Mapping[str, str], what: str) -> str:
-    return _table(f"the {what} | is", ([code(name), about] for name, about in given.items()))
+def states(what: str, named: dict[str, str]) -> str:
+    return _table(f"the {what} | is", ([code(name), about] for name, about in named.items()))
 
 
-def matrix(given: tuple[Table, ...]) -> str:
-    return "\n\n".join(_of_event(event, list(tables)) for event, tables in groupby(given, lambda table: table.event))
+def matrix(tables: Sequence[Table]) -> str:
+    return "\n\n".join(_of_event(event, list(of_it)) for event, of_it in groupby(tables, lambda table: table.event))
 
 
 def _of_event(event: str, tables: list[Table]) -> str:
@@ -74,7 +75,7 @@ def _of_event(event: str, tables: list[Table]) -> str:
 
 def _cells(row: Row) -> list[str]:
     when = ", ".join(code(state) for state in items(row.states))
-    waits = ", then ".join(WAITS[one] for one in items(row.waits))
+    waits = ", then ".join(mollie_rows.WAITS[one] for one in items(row.waits))
     calls = ", ".join(code(call) for call in items(row.calls))
     outcome = ", or ".join(_outcome(one) for one in row.outcomes)
     besides = f"; of `placed`: {_outcome(row.besides)}" if row.besides else ""
@@ -90,12 +91,10 @@ def _outcome(outcome: str) -> str:
 
 def evidence() -> str:
     rows = (
-        [code(name), _evidence(row), *(_key(table, row) for table in (KLARNA, MOLLIE))]
+        [code(name), _evidence(row), *(_key(operations, row) for operations in (_KLARNA_KEYS, _MOLLIE_KEYS))]
         for name, row in OPERATIONS.items()
     )
-    return _table(
-        "operation | what resolves a lost response | its key or token is trusted for, at Klarna | at Mollie", rows
-    )
+    return _table("operation | what resolves a lost response | Klarna: its key or token is trusted for | Mollie", rows)
 
 
 def _evidence(row: OperationSpec) -> str:
@@ -107,7 +106,8 @@ def _evidence(row: OperationSpec) -> str:
 def _told(evidence: Evidence) -> str:
     match evidence:
         case ByReading(search=search):
-            return f"a retry with its key, if it has one, then {_SEARCH if search else 'a read of the order'}"
+            look = "a search among the provider's orders" if search else "a read of the order"
+            return f"a retry while its key is trusted, then {look}"
         case ByRepeating():
             return "a retry of the same request, then the cancellation of the authorization"
         case ByKey():
@@ -136,21 +136,23 @@ def _repeated(evidence: NoEvidence) -> str:
     return "a retry; a 404 to it proves it" if evidence.gone_is_done else "a retry, then an operator"
 
 
-def _key(table: Mapping[str, KlarnaOperation | MollieOperation], row: OperationSpec) -> str:
-    if row.name not in table:
-        return "it has none such"
-    seconds = table[row.name].key_seconds
-    if not seconds:
+def _key(keys: Keys, row: OperationSpec) -> str:
+    if row.name not in keys:
+        return "\N{EN DASH}"  # the provider lacks it
+    seconds = keys[row.name]
+    if row.only_reads:
         return ""
+    if not seconds:
+        return "no key"
     return f"{seconds / 3600:.0f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
 
 
 PRINTED: Final[tuple[tuple[Path, str, Callable[[], str]], ...]] = (
-    (PROVIDERS, "states", partial(states, STATES, "order")),
-    (PROVIDERS, "states of subscriptions", partial(states, SUBSCRIPTION_STATES, "subscription")),
-    (PROVIDERS, "matrix", partial(matrix, TABLES)),
-    (documents.MOLLIE, "states", partial(states, STATES_AT_MOLLIE, "order")),
-    (documents.MOLLIE, "matrix", partial(matrix, (*TABLES_OF_MOLLIE, *SUBSCRIPTIONS_AT_MOLLIE))),
+    (KLARNA, "states", partial(states, "order", STATES)),
+    (KLARNA, "states of subscriptions", partial(states, "subscription", SUBSCRIPTION_STATES)),
+    (KLARNA, "matrix", partial(matrix, TABLES)),
+    (MOLLIE, "states", partial(states, "order", mollie_rows.STATES)),
+    (MOLLIE, "matrix", partial(matrix, (*MOLLIE_TABLES, *MOLLIE_SUBSCRIPTIONS))),
     (EVIDENCE, "operations", evidence),
 )
 

@@ -25,6 +25,7 @@ from ordersaga.domain.model.order import Status
 from ordersaga.domain.model.terms import Rules
 from ordersaga.intake.inputs import ANSWERED
 from ordersaga.providers.klarna.terms import KlarnaTerms
+from ordersaga.providers.mollie.terms import MollieTerms
 from ordersaga_local.accounts import Expected
 
 from .documents import (
@@ -138,8 +139,7 @@ def test_the_outcomes_and_statuses_are_those_of_the_contract() -> None:
     assert first_column(OPERATORS, "What an outcome means") - codes <= set(outcomes)
     said = OPERATORS.read_text().partition("status means\n")[2].partition("\n#")[0]
     named = set(re.findall(r"`(\w+)`", said))
-    assert named <= set(get_args(Status))
-    assert set(get_args(Status)) - named == {"pending_payment"}  # of what isn't built yet
+    assert named == set(get_args(Status))
 
 
 def test_the_codes_of_rejections_are_those_of_the_contract() -> None:
@@ -162,12 +162,8 @@ def test_every_log_line_is_written_somewhere() -> None:
     assert first_column(OPERATORS, "Logs") - written == set()
 
 
-def test_the_event_types_that_are_named_as_missing_are_dead_letters() -> None:
-    missing = set(
-        re.findall(r"`(\w+)`", README.read_text().partition("types that aren't supported yet")[2].partition(")")[0])
-    )
-    assert missing
-    assert {f"shop.order.{name}.v1" for name in missing} <= types() - TYPES.keys()
+def test_no_event_type_of_the_contract_is_missing() -> None:
+    assert types() == TYPES.keys()
 
 
 def test_the_times_of_evidence_are_the_defaults() -> None:
@@ -179,6 +175,10 @@ def test_the_times_of_evidence_are_the_defaults() -> None:
     said = EVIDENCE.read_text()
     assert KlarnaTerms().key_seconds("capture") == 23 * 3600
     assert "23 h of Klarna's 24" in said
+    assert MollieTerms().key_seconds("create_order_to_pay") == 45 * 60
+    assert "45 min of Mollie's 60" in said
+    assert Rules({}).refund_poll == 4 * 3600
+    assert "every 4 hours" in said
     assert KlarnaTerms().key_seconds("create_order") == 55 * 60
     assert "55 min of 60" in said
     repeats = Rules({}).create_repeats

@@ -1,7 +1,7 @@
 """Each shop event in each state of an order: what the contract and Klarna's documentation say comes of it.
 
 Written by hand; `test_matrix.py` tries each cell with the saga, Klarna's own terms and `whole_klarna.py`, and
-`docs/providers.md` shows it. Here are the events that move money, the others are in `matrix_of_changes.py` and `matrix_of_checkout.py`. A row is
+`docs/klarna.md` shows it. Here are the events that move money, the others are in `matrix_of_changes.py` and `matrix_of_checkout.py`. A row is
 (states, outcome, calls, what the event waits for first). An outcome in capitals or one of the contract's error codes is
 a `rejected` with that code; `x or Y`: Klarna doesn't document whether it refuses, and both are tried.
 """

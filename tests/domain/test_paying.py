@@ -12,6 +12,8 @@ from ordersaga.domain.model.results import (
     Unknown,
 )
 
+from .matrix_of_mollie import TABLES
+from .mollie_cells import Cell, authorized
 from .paid_there import FAILED, PAID, URL, A, B, PaidThere, paid_first, paid_later
 from .shop import HOUR, code, what
 
@@ -209,3 +211,15 @@ def test_a_refusal_of_a_repeat_is_searched_for_before_it_counts() -> None:
     story.wait()
     assert story.answer(Rejected("422", ("no",), status=422)) == []
     assert isinstance(story.next(), Read)
+
+
+def test_of_an_authorization_that_cant_be_extended_no_extension_is_advised() -> None:
+    cell = Cell(TABLES[0])
+    authorized(cell)
+    cell.next_step()
+    told = cell.outcomes[-1]
+    assert told.refusal is not None
+    assert (told.refusal.code, told.refusal.advice) == (
+        "authorization_expires",
+        "capture or cancel the authorization before it expires",
+    )

@@ -33,7 +33,10 @@ def reason(outcomes: list[Outcome]) -> str:
 
 def test_an_authorization_is_read_two_days_before_its_end_and_somebody_is_told() -> None:
     story = near_expiry()
-    assert reason(story.seen()) == "authorization_expires"
+    told = story.seen()
+    assert reason(told) == "authorization_expires"
+    assert told[0].refusal is not None
+    assert told[0].refusal.advice == "capture, cancel or extend the authorization before it expires"
     assert story.next() == Wait(EXPIRES)
 
 

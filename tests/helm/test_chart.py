@@ -81,6 +81,23 @@ def test_a_merchant_whose_password_no_file_could_bring_is_refused(name: str) -> 
     assert refusals(merged(values_of(EXAMPLES[0]), {"settings": {"merchants": {name: account}}}))
 
 
+@pytest.mark.parametrize(
+    ("merchant", "fits"),
+    [
+        ({"klarna": {"username": "K1"}}, True),
+        ({"mollie": {}}, True),  # its key is in a Secret
+        ({"klarna": {"username": "K1"}, "mollie": {"slots": 8}}, True),
+        ({}, False),
+        ({"klarna": {}}, False),
+        ({"mollie": {"api_key": "live_1"}}, False),
+    ],
+)
+def test_a_merchant_has_an_account_with_one_provider_at_least(merchant: Json, *, fits: bool) -> None:
+    assert fits is not bool(
+        refusals(merged(values_of(EXAMPLES[0]), {"settings": {"merchants": {"another": merchant}}}))
+    )
+
+
 def test_no_values_hold_a_secret_by_default() -> None:
     values = values_of(CHART / "values.yaml")
     assert (values["settings"], values["secrets"], values["files"], values["extraEnv"]) == ({}, [], [], [])

@@ -61,7 +61,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     key = base64.b64encode(bytes(32)).decode()
     always = {"database": "postgresql://saga:hunter2@db:5432/orders", "encryption_key": key}
     wanted = {"default": "merchants__default__klarna__password", "gifts": "merchants__gifts__klarna__password"}
-    wanted["kafka_sasl"] = "kafka_sasl_password"
+    wanted |= {"kafka_sasl": "kafka_sasl_password", "bulbs": "merchants__bulbs__mollie__access_token"}
 
     def give(config: str) -> None:
         for ca in ("kafka-ca.crt", "postgres-ca.crt"):
@@ -125,10 +125,13 @@ def test_the_service_takes_the_settings_as_they_are_rendered(example: Path, give
     assert settings.kafka == values["kafka"]
     assert settings.database_url() == load(DatabaseSettings).database_url()
     for name, merchant in values["merchants"].items():
-        account = settings.merchants[name].klarna
-        assert account is not None
-        assert account.password.get_secret_value() == "hunter2"
-        assert account.slots == merchant["klarna"].get("slots", 64)
+        accounts = settings.merchants[name].accounts
+        assert {provider: account.slots for provider, account in accounts.items()} == {
+            provider: account.get("slots", 64) for provider, account in merchant.items()
+        }
+        klarna, mollie = settings.merchants[name].klarna, settings.merchants[name].mollie
+        secrets = (klarna and klarna.password, mollie and mollie.credential)
+        assert [one.get_secret_value() for one in secrets if one] == ["hunter2"]
     assert settings.waits.shipment == values.get("waits", {}).get("shipment", 86_400)
     for name, pod in pods(made).items():
         if name.startswith("Deployment "):

@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from ordersaga.bus import schemas
 from ordersaga.bus.data import InvalidData, decode
 from ordersaga.bus.envelope import Envelope, is_structured, open_envelope
 from ordersaga.bus.records import Record
@@ -18,7 +17,6 @@ Code = Literal[
     "invalid_envelope",  # an incomplete envelope, or headers that can't be decoded
     "unknown_merchant",
     "unknown_type",  # or unknown version
-    "unsupported_type",  # in the contract, but not supported yet
     "not_json",
     "invalid_event",  # the data doesn't match the schema
     "too_large",
@@ -64,7 +62,7 @@ def decode_record(record: Record, merchants: Container[str]) -> ValidInput | Inv
     if envelope.merchant not in merchants:
         return _refused(record, envelope, "unknown_merchant", "merchant: isn't configured; add it and replay the event")
     if envelope.type not in TYPES:
-        return _refused(record, envelope, *_type_problem(envelope.type))
+        return _refused(record, envelope, "unknown_type", "type: unknown event type or version")
     return _read_data(record, envelope)
 
 
@@ -86,12 +84,6 @@ def _size(record: Record) -> int:
 
 def _too_large(size: int) -> str:
     return f"$: the record has {size} bytes, more than {LARGEST}"
-
-
-def _type_problem(event_type: str) -> tuple[Code, str]:
-    if event_type in schemas.types():
-        return "unsupported_type", "type: not supported yet; replay the event when it is"
-    return "unknown_type", "type: unknown event type or version"
 
 
 def _refused(record: Record, envelope: Envelope, code: Code, *messages: str) -> InvalidInput:

@@ -20,7 +20,7 @@ def sandbox(
     certificate: _File = None,
     key: _File = None,
 ) -> None:
-    """Run a simulator of the payment provider, with a control API under /_sandbox/.
+    """Run a simulator of the payment providers, with a control API under /_sandbox/.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def is_pair(certificate: Path, key: Path | None) -> bool:
 def _is_http(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("isn't a URL like https://api.klarna.com")
+        raise ValueError("isn't a URL like https://api.example.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not contain a user, password, query or fragment")
     return url

@@ -219,7 +219,7 @@ class Settings(KafkaSettings, StoreSettings):
         dict[Annotated[str, Field(min_length=1, max_length=255)], Merchant],
         Field(min_length=1, examples=['{"default": {"klarna": {"username": "…", "password": "…"}}}']),
     ]
-    """The merchants and their accounts, by name. An event that names no merchant is for `default`."""
+    """The merchants and their accounts with Klarna, Mollie or both, by name. An event that names no merchant is for `default`."""
     group: Annotated[str, Field(min_length=1, max_length=255)] = "ordersaga"
     """The Kafka consumer group."""
     lease: Seconds = 30.0

@@ -10,7 +10,7 @@ from ordersaga.domain.model.order import Key
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.intake import InboxRow, OffsetProgress
 
-ANSWERED: Final = frozenset({"unknown_type", "unsupported_type", "not_json", "invalid_event"})
+ANSWERED: Final = frozenset({"unknown_type", "not_json", "invalid_event"})
 """Codes of inputs for which the shop gets a `rejected` outcome (their envelope is complete)."""
 
 Input = ValidInput | InvalidInput

@@ -22,7 +22,7 @@ LARGEST: Final = 64 * 1024
 """Bytes of a body."""
 _BODY_SECONDS: Final = 5.0
 _RECORD_SECONDS: Final = 1.5
-"""Klarna waits for two seconds."""
+"""Klarna waits for two seconds, Mollie for fifteen."""
 
 
 class NotificationKinds(Struct, frozen=True):

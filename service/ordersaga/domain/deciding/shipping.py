@@ -18,7 +18,8 @@ _CODES = {
     "does_not_add_up": "amounts_do_not_add_up",
     "needs_others": "over_capture",
 }
-_MORE_GOODS, _WAITS = "more_goods", "shipment_waits"
+_MORE_GOODS = "more_goods"
+_WAITS = "shipment_waits"
 _NAME_LINES = "$.captured_amount: this provider takes money by lines alone, name them"
 _SHIP_TOGETHER = (
     "a shipment is worth more than is left of the order without the lines that follow it, and less than 0 with them: "

@@ -24,6 +24,9 @@ from ordersaga.domain.model.fields import (
     TokenizeFields,
     check_fields,
 )
+from ordersaga.domain.model.ways import WAYS, Provider
+
+_NOT_GIVEN: Final = (UNSET, NOT_GIVEN, ())
 
 
 class Data(Struct, frozen=True, kw_only=True):
@@ -33,7 +36,7 @@ class Data(Struct, frozen=True, kw_only=True):
 class Payment(Struct, frozen=True, kw_only=True):
     """How the order is paid: exactly one of the ways of the contract."""
 
-    provider: Literal["klarna", "mollie"]
+    provider: Provider
     authorization_token: Id | UnsetType = UNSET
     order_id: Id | UnsetType = UNSET
     customer_token: Id | UnsetType = UNSET
@@ -48,15 +51,21 @@ class Payment(Struct, frozen=True, kw_only=True):
     issuer: Text = UNSET
 
     def __post_init__(self) -> None:
-        ways: tuple[Text, ...] = (self.order_id, self.redirect_url)
-        if self.provider == "klarna":
-            ways = (self.authorization_token, self.order_id, self.customer_token, self.checkout_order_id)
-        if sum(way is not UNSET for way in ways) != 1:
+        if len(self._named()) != 1:
             raise ValueError("exactly one way of payment is to be named")
         if self.tokenize is not UNSET:
             if self.authorization_token is UNSET:
                 raise ValueError("tokenize needs an authorization_token")
             check_fields(self.tokenize, TokenizeFields)
+
+    def _named(self) -> list[str]:
+        return [way for way in WAYS[self.provider] if getattr(self, way) is not UNSET]
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Fields of `placed`."""
+        (way,) = self._named()
+        return WAYS[self.provider][way]
 
 
 class Placed(Data, frozen=True, kw_only=True):
@@ -89,14 +98,9 @@ class Placed(Data, frozen=True, kw_only=True):
         check_fields(self.customer, CustomerFields)
         check_fields(self.merchant_urls, MerchantUrlFields)
         check_fields(self.attachment, AttachmentFields)
-        payment = self.payment
-        if payment.provider == "klarna" and payment.checkout_order_id is not UNSET:
-            return
-        if self.order_amount == NOT_GIVEN or not self.order_lines:
-            raise ValueError("order_amount and order_lines are required")
-        made_there = payment.provider == "mollie" and payment.order_id is UNSET
-        if made_there and (self.locale is UNSET or self.billing_address is UNSET):
-            raise ValueError("locale and billing_address are required")
+        missing = [name for name in self.payment.requires if getattr(self, name) in _NOT_GIVEN]
+        if missing:
+            raise ValueError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} required")
 
 
 class Shipped(Data, frozen=True, kw_only=True):

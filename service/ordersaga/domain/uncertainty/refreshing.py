@@ -251,7 +251,9 @@ def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:
         name = f"extension of {expires_at:.0f}" if last is None else f"extension of {expires_at:.0f} after {last:.0f}"
         builder.begin(builder.plan("extend_authorization", own_cause(name), 0), None)
     elif near and agree:
-        _raise_once(builder, _EXPIRES, "capture, cancel or extend the authorization before it expires")
+        extend = builder.terms.supports("extend_authorization")
+        what = "capture, cancel or extend" if extend else "capture or cancel"
+        _raise_once(builder, _EXPIRES, f"{what} the authorization before it expires")
     elif not near:
         builder.clear_attention(_EXPIRES)
 
