@@ -153,3 +153,24 @@ async def test_a_second_order_at_the_provider_is_told_to_a_person_once(database:
         (told,) = [one["error"] for one in await r.outcomes() if one["type"] == "attention_required"]
         assert "second" in told["advice"]
         assert name in told["advice"]
+
+
+async def test_a_hint_does_not_have_an_order_claimed_over_and_over_whose_calls_are_stopped(database: str) -> None:
+    async with roles(database) as r:
+        shop = Shop()
+        await r.take(shop.placed())
+        await settled(r)
+        bulkhead = r.bulkheads["default", "klarna"]
+        breaker = r.gates["default", "klarna"]["capturing"].breaker
+        while not breaker.is_open:
+            bulkhead.start_call("capturing")
+            bulkhead.end_call("capturing", Unknown("http_500", status=500))
+        await r.take(shop.shipped())
+        await settled(r)
+        await r.store.hint([NewHint("default", "klarna", "second", key(), "op-1")])
+        before = (await row(database))["lease_token"]
+        for _ in range(10):
+            await claimed(r)
+        found = await row(database)
+        assert (found["call_kind"], found["lease_token"] - before) == ("capturing", 2), "claimed and handed back once"
+        assert found["hinted_id"] == "second"
