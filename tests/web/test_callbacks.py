@@ -295,6 +295,18 @@ async def test_a_callback_that_is_cut_off_gives_its_slot_back(shop: Merchant) ->
             assert counted("validation", "no_reply") == before + 1
 
 
+async def test_a_stop_waits_for_the_shop_as_long_as_klarna_does(
+    shop: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordersaga.web.web.GRACE", 0.0)  # of what isn't a callback
+    shop.hooks["/validation"] = lambda _: asyncio.sleep(2 * QUICK)
+    async with serving_web(settings_of({"default": all_kinds(shop.url)})) as served:
+        asking = asyncio.create_task(served.ask("validation"))
+        await shop.arrived.wait()
+        served.web.stop()
+        assert (await asking).status_code == 200
+
+
 # what is told
 
 

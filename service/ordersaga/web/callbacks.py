@@ -42,10 +42,11 @@ class Callback(Struct, frozen=True):
 
 
 class AccountCallbacks(Struct, frozen=True):
-    """By kind. `slots`: how many are handed on at once."""
+    """By kind. `slots`: how many are handed on at once. `longest`: seconds that one may take."""
 
     kinds: Mapping[str, Callback]
     slots: int
+    longest: float
 
 
 Account = tuple[str, str]
