@@ -242,3 +242,17 @@ def test_abandoning_what_is_gone_and_was_bought_for_another_amount_worries_someb
     assert what(outcomes) == ["rejected", "attention_required"]
     assert story.order.status == "checkout"
     assert wrote(story) == []
+
+
+def test_an_answer_about_the_order_before_a_new_beginning_worries_nobody() -> None:
+    story = in_checkout()
+    story.tell("checkout_abandoned", {})
+    sent(story, "abandon_checkout")
+    hinted(story)
+    reading = story.next()
+    assert isinstance(reading, Read)
+    seen = snapshot(story.order, provider_id="checkout-1", status="cancelled", remaining_amount=0)
+    story.tell("placed", order_of(A), "placed")
+    before = story.order
+    assert story.answer(Succeeded(snapshot=seen), reading) == []
+    assert story.order == before
