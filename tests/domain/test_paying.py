@@ -11,6 +11,7 @@ from ordersaga.domain.model.results import (
     Succeeded,
     Unknown,
 )
+from ordersaga.domain.uncertainty.hints import Hint, with_hint
 
 from .matrix_of_mollie import TABLES
 from .mollie_cells import Cell, authorized
@@ -192,6 +193,21 @@ def test_what_two_searches_dont_find_is_created_again_under_the_same_key() -> No
     again = story.next()
     assert isinstance(again, Send)
     assert again.request == first.request
+
+
+def test_a_search_is_outdated_once_a_notification_has_named_the_order() -> None:
+    story = PaidThere(A)
+    story.answer(Unknown("disconnected"))
+    story.wait(23 * HOUR)
+    search = story.next()
+    assert isinstance(search, Read)
+    operation = story.operation
+    story.order = with_hint(story.order, Hint(story.now, operation.id, "ord-9"))
+    assert story.answer(Succeeded(searched=True), search) == []
+    assert story.operation.absent == 0
+    following = story.next()
+    assert isinstance(following, Read)
+    assert (following.of, following.provider_order_id) == ("order", "ord-9")
 
 
 def test_a_search_that_fails_proves_nothing() -> None:

@@ -133,7 +133,7 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
 def _web(settings: Settings, store: Store, accounts: Collection[AccountKey], port: socket.socket) -> Web:
     addresses = addresses_of(settings)
     assert addresses is not None, "a port without secrets is a conflict of the settings"
-    return Web(store, accounts, NOTIFICATIONS, addresses, port, callbacks_of(settings))
+    return Web(store, accounts, NOTIFICATIONS, addresses, port, callbacks_of(settings), settings.shutdown_timeout)
 
 
 def _no_relay() -> None:
