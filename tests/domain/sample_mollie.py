@@ -30,7 +30,8 @@ class MollieOfSample(WholeMollie):
 
     def customers_act(self, *, at_last: bool = False) -> bool:
         """Whether one did."""
-        return any([self._acts(order, at_last=at_last) for order in self.orders.values()])
+        acted = [self._acts(order, at_last=at_last) for order in self.orders.values()]
+        return any(acted)
 
     def _acts(self, order: OrderThere, *, at_last: bool) -> bool:
         if order.state != "created" or order.payments[-1].status != "open":
