@@ -205,7 +205,7 @@ def mollie_lacks(story: Story) -> None:
     story.tell("tracking_added", {"shipping_info": [parcel]}, hours=HOUR)
     story.tell("authorization_extension_requested", {}, hours=HOUR)
     story.ship({"shipment_id": "S1", "shipping_info": [parcel, parcel]})
-    story.ship({"shipment_id": "S1", "shipping_info": [parcel]})
+    story.ship({"shipment_id": "S1", "shipping_info": [parcel]}, hours=HOUR)
     story.tell("invoice_resend_requested", {"shipment_id": "S1"}, hours=HOUR)
     story.tell("returned", {"refunded_amount": story.rng.randrange(1, 60)}, hours=30)
 

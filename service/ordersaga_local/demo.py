@@ -229,15 +229,16 @@ def problems(
 
 
 def _print_money(columns: Sequence[accounts.Money], console: Console) -> bool:
-    table = Table(title="Money, in minor units", title_justify="left")
-    for name in ("merchant", "provider", ""):
-        table.add_column(name)
+    table = Table("", title="Money, in minor units", title_justify="left")
     for name in accounts.BOOKS:
         table.add_column(name, justify="right")
     table.add_column("")
-    for account, name, figures in accounts.figures(columns):
+    for number, (account, name, figures) in enumerate(accounts.figures(columns)):
+        if number % len(accounts.COLUMNS) == 0:
+            table.add_section()
+            table.add_row(" ".join(account))
         same = "=" if len(set(figures)) == 1 else "[red]differs"
-        table.add_row(*account, name, *(f"{figure:,}" for figure in figures), same)
+        table.add_row(name, *(f"{figure:,}" for figure in figures), same)
     console.print(table)
     return not accounts.disagreements(columns)
 

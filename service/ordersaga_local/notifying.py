@@ -43,16 +43,20 @@ async def disturbed(sandbox: Sandbox, late: float = LATE_SECONDS) -> AsyncIterat
 
 
 async def _disturb(sandbox: Sandbox) -> None:
+    """What is to get lost comes first, before it is sent."""
     after = 0
     while True:
-        for delivery in await asyncio.to_thread(sandbox.deliveries, after):
-            after = delivery["seq"]
-            action = {0: "lose", 1: "send"}.get(after % _ONE_IN)
-            if action and delivery["kind"] in _SENT:
-                for _ in range(1 if action == "lose" else _SENT[delivery["kind"]]):
-                    with contextlib.suppress(urllib.error.HTTPError):  # it has ended already
-                        await asyncio.to_thread(sandbox.control, f"deliveries/{after}", "POST", {"action": action})
+        new = await asyncio.to_thread(sandbox.deliveries, after)
+        after = new[-1]["seq"] if new else after
+        for action, rest, kinds in (("lose", 0, dict.fromkeys(_SENT, 1)), ("send", 1, _SENT)):
+            chosen = [one for one in new if one["seq"] % _ONE_IN == rest for _ in range(kinds.get(one["kind"], 0))]
+            await asyncio.gather(*(asyncio.to_thread(_do, sandbox, one["seq"], action) for one in chosen))
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _do(sandbox: Sandbox, delivery: int, action: str) -> None:
+    with contextlib.suppress(urllib.error.HTTPError):  # it has ended already
+        sandbox.control(f"deliveries/{delivery}", "POST", {"action": action})
 
 
 @dataclass
