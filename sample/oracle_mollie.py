@@ -1,6 +1,6 @@
 """What comes of an order that the customer pays at Mollie, event by event.
 
-Sources: the contract; for limits and codes docs/providers.md, and Mollie's documentation. The customers are the sandbox's
+Sources: the contract; for limits and codes Mollie's documentation (mollie/api-documentation). The customers are the sandbox's
 own (docs/sandbox.md): marks in the e-mail address of the billing address tell what they do.
 """
 
@@ -298,7 +298,7 @@ def _is_address(address: Json) -> bool:
 
 
 def _takes(line: Json) -> bool:
-    """A line of an order: docs/providers.md, "create order"."""
+    """A line of an order: create-order.rst."""
     kind, lowers = line.get("type", "physical"), {"discount", "gift_card", "store_credit"}
     amounts = (line["unit_price"], line["total_amount"])
     return (

@@ -12,7 +12,7 @@ import asyncpg
 
 from ordersaga_local.outcomes import Books, EventKey, OrderKey, Told
 
-COLUMNS = ("captured", "refunded", "authorized still")
+COLUMNS = ("captured", "refunded", "uncaptured")
 Account = tuple[str, str]
 """Merchant and provider."""
 Money = dict[Account, dict[str, int]]  # column -> minor units
@@ -47,7 +47,7 @@ class Expected:
         for order in self.orders:
             if order["order_amount"] is not None:
                 left = order["order_amount"] - order["captured"] - order["released"]
-                columns = {"captured": order["captured"], "refunded": order["refunded"], "authorized still": left}
+                columns = {"captured": order["captured"], "refunded": order["refunded"], "uncaptured": left}
                 sums[order["merchant"], order["provider"]].update(columns)
         return {account: dict(columns) for account, columns in sums.items()}
 
@@ -96,7 +96,7 @@ def of_ledger(effects: Iterable[Mapping[str, Any]]) -> Money:
             case "cancel" | "release" | "expire" | "close":
                 open_amounts[order] -= amount
     for (account, _), amount in open_amounts.items():
-        sums[account]["authorized still"] += amount
+        sums[account]["uncaptured"] += amount
     return {account: dict(columns) for account, columns in sums.items()}
 
 
@@ -108,7 +108,7 @@ def of_outcomes(books: Books) -> Money:
             sums[account][outcome.what] += operation["amount"]
     for (merchant, *_), outcome in books.last_of_each().items():
         account = (merchant, outcome.data["provider"])
-        sums[account]["authorized still"] += outcome.data["order"]["remaining_authorized_amount"]
+        sums[account]["uncaptured"] += outcome.data["order"]["remaining_authorized_amount"]
     return {account: dict(columns) for account, columns in sums.items()}
 
 
@@ -144,7 +144,7 @@ def _key_of(effect: Mapping[str, Any]) -> str | None:
     """Klarna's always have a reference or a token."""
     if effect.get("provider") != "mollie":
         return None
-    return effect["idempotency_key"] or effect["order_id"]
+    return str(effect["idempotency_key"] or effect["order_id"])
 
 
 def differences(expected: Expected, books: Books) -> list[str]:

@@ -110,18 +110,18 @@ def test_money_of_the_ledger_is_by_merchant_and_provider() -> None:
     ]
     klarna = [effect("authorize", 90, provider="klarna"), effect("update", 80, provider="klarna")]
     assert accounts.of_ledger([*mollie, *klarna]) == {
-        ("default", "mollie"): {"captured": 120, "refunded": 70, "authorized still": 50},
-        ("default", "klarna"): {"authorized still": 80},
+        ("default", "mollie"): {"captured": 120, "refunded": 70, "uncaptured": 50},
+        ("default", "klarna"): {"uncaptured": 80},
     }
 
 
 def test_an_order_that_is_changed_and_cancelled_before_it_is_paid_was_never_authorized() -> None:
     unpaid = [effect("create", None), effect("update", 90), effect("cancel", 0)]
-    assert accounts.of_ledger(unpaid) == {("default", "mollie"): {"authorized still": 0}}
+    assert accounts.of_ledger(unpaid) == {("default", "mollie"): {"uncaptured": 0}}
 
 
 def test_columns_disagree_where_one_has_another_amount_or_none() -> None:
-    one: accounts.Money = {("default", "mollie"): {"captured": 5, "refunded": 0, "authorized still": 0}}
+    one: accounts.Money = {("default", "mollie"): {"captured": 5, "refunded": 0, "uncaptured": 0}}
     other: accounts.Money = {("default", "mollie"): {"captured": 5}, ("gifts", "klarna"): {}}
     assert accounts.disagreements([one, other]) == []
     other["gifts", "klarna"]["refunded"] = 3
