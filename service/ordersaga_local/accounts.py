@@ -75,7 +75,7 @@ def of_ledger(effects: Iterable[Mapping[str, Any]]) -> Money:
     """The totals of the ledger by account."""
     open_amounts: dict[tuple[Account, str], int] = defaultdict(int)
     sums: dict[Account, Counter[str]] = defaultdict(Counter)
-    captured: Counter[tuple[Account, str]] = Counter()
+    gone: Counter[tuple[Account, str]] = Counter()
     for effect in effects:
         account = (effect["account"], effect["provider"])
         order = (account, effect["order_id"])
@@ -84,9 +84,9 @@ def of_ledger(effects: Iterable[Mapping[str, Any]]) -> Money:
             case "authorize":
                 open_amounts[order] = amount
             case "update" if order in open_amounts:  # else nobody has paid yet
-                open_amounts[order] = amount - captured[order]
+                open_amounts[order] = amount - gone[order]
             case "capture":
-                captured[order] += amount
+                gone[order] += amount
                 open_amounts[order] -= amount
                 sums[account]["captured"] += amount
             case "refund":
@@ -95,6 +95,7 @@ def of_ledger(effects: Iterable[Mapping[str, Any]]) -> Money:
                 sums[account]["refunded"] -= amount
             case "cancel" | "release" | "expire" | "close":
                 open_amounts[order] -= amount
+                gone[order] += amount if effect["provider"] == "mollie" else 0  # whose amount keeps what was cancelled
     for (account, _), amount in open_amounts.items():
         sums[account]["uncaptured"] += amount
     return {account: dict(columns) for account, columns in sums.items()}
@@ -115,15 +116,25 @@ def of_outcomes(books: Books) -> Money:
 def doubled(effects: Iterable[Mapping[str, Any]]) -> list[str]:
     """References of authorizations, captures and refunds that took effect more than once (I1).
 
-    An authorization token makes one order; a customer token many, each with the order's reference. Mollie's captures have
-    no reference: a shipment bears the key that it was asked for with, and a payment is the only one of its order.
+    An authorization token makes one order; a customer token many, each with the order's reference. A capture at Mollie has
+    no reference: a shipment bears the key that it was asked for with, and a payment is the only one of its order. What
+    bears nothing of ours, as it was done by hand, shows in the amounts alone.
     """
     counts = Counter(
-        (effect["account"], effect["kind"], effect["reference"] or effect["token"] or _key_of(effect))
+        (effect["account"], effect["kind"], ours)
         for effect in effects
         if effect["kind"] in {"authorize", "capture", "refund"}
+        and (ours := effect["reference"] or effect["token"] or _key_of(effect))
     )
     return [" ".join(map(str, key)) for key, count in counts.items() if count > 1]
+
+
+def _key_of(effect: Mapping[str, Any]) -> str | None:
+    """Klarna's effects have a reference or a token."""
+    if effect.get("provider") != "mollie":
+        return None
+    ours = effect["idempotency_key"] or (effect["order_id"] if effect["by"] == "customer" else None)
+    return None if ours is None else str(ours)
 
 
 def figures(columns: Sequence[Money]) -> list[tuple[Account, str, list[int]]]:
@@ -138,13 +149,6 @@ def figures(columns: Sequence[Money]) -> list[tuple[Account, str, list[int]]]:
 
 def disagreements(columns: Sequence[Money]) -> list[str]:
     return [f"{' '.join(account)}, {name}: {found}" for account, name, found in figures(columns) if len(set(found)) > 1]
-
-
-def _key_of(effect: Mapping[str, Any]) -> str | None:
-    """Klarna's always have a reference or a token."""
-    if effect.get("provider") != "mollie":
-        return None
-    return str(effect["idempotency_key"] or effect["order_id"])
 
 
 def differences(expected: Expected, books: Books) -> list[str]:

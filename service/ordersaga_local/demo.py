@@ -229,7 +229,8 @@ def problems(
 
 
 def _print_money(columns: Sequence[accounts.Money], console: Console) -> bool:
-    table = Table("", title="Money, in minor units", title_justify="left")
+    table = Table(title="Money, in minor units", title_justify="left")
+    table.add_column("", no_wrap=True)
     for name in accounts.BOOKS:
         table.add_column(name, justify="right")
     table.add_column("")

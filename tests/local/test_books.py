@@ -86,14 +86,22 @@ def test_an_authorization_makes_one_order_and_a_customer_token_one_for_each_refe
 
 
 def effect(kind: str, amount: int | None, **more: str) -> dict[str, str | int | None]:
-    told = {"account": "default", "provider": "mollie", "kind": kind, "order_id": "ord_1", "amount": amount}
+    told = {
+        "account": "default",
+        "provider": "mollie",
+        "kind": kind,
+        "order_id": "ord_1",
+        "amount": amount,
+        "by": "merchant",
+    }
     return told | {"reference": None, "token": None, "idempotency_key": None} | more
 
 
 def test_each_capture_at_mollie_is_known_by_its_key_and_each_payment_by_its_order() -> None:
     assert accounts.doubled([effect("capture", 50, idempotency_key=key) for key in ("1", "2")]) == []
     assert accounts.doubled([effect("capture", 50, idempotency_key="1")] * 2) == ["default capture 1"]
-    assert accounts.doubled([effect("capture", 50)] * 2) == ["default capture ord_1"]
+    assert accounts.doubled([effect("capture", 50, by="customer")] * 2) == ["default capture ord_1"]
+    assert accounts.doubled([effect("capture", 50, by="portal")] * 2) == []
 
 
 def test_money_of_the_ledger_is_by_merchant_and_provider() -> None:
@@ -118,6 +126,11 @@ def test_money_of_the_ledger_is_by_merchant_and_provider() -> None:
 def test_an_order_that_is_changed_and_cancelled_before_it_is_paid_was_never_authorized() -> None:
     unpaid = [effect("create", None), effect("update", 90), effect("cancel", 0)]
     assert accounts.of_ledger(unpaid) == {("default", "mollie"): {"uncaptured": 0}}
+
+
+def test_mollies_amount_of_an_order_keeps_what_was_cancelled() -> None:
+    effects = [effect("authorize", 200), effect("release", 50), effect("update", 250)]
+    assert accounts.of_ledger(effects) == {("default", "mollie"): {"uncaptured": 200}}
 
 
 def test_columns_disagree_where_one_has_another_amount_or_none() -> None:

@@ -198,7 +198,10 @@ def test_rule_5_no_capture_of_an_amount_and_one_refund_of_each() -> None:
 
 def test_what_mollie_lacks_and_what_it_does_not_take() -> None:
     no = "not_acceptable_to_provider"
-    lacking: tuple[Step, ...] = ("authorization_extension_requested", {}), ("invoice_resend_requested", {"shipment_id": "1"})
+    lacking: tuple[Step, ...] = (
+        ("authorization_extension_requested", {}),
+        ("invoice_resend_requested", {"shipment_id": "1"}),
+    )
     assert [end for _, end in ends(placed(), *lacking)[1:]] == ["unsupported_by_provider"] * 2
     assert ends(placed(), ("tracking_added", TRACKED))[1] == ("rejected", no)
     assert ends(placed(), SHIP, ("tracking_added", {**TRACKED, "shipment_id": "1"}))[2][0] == "tracking_added"
