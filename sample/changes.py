@@ -33,7 +33,7 @@ def _after_placing(story: Story, number: int) -> None:
         moved = address(story.cart["purchase_country"], story.rng)
         _insert(story, number + 1, at, "address_changed", {"shipping_address": moved})
     if story.rng.random() < 0.05:
-        reference = {"merchant_reference2": f"moved-{story.rng.randrange(10000)}"}
+        reference = {_reference(story): f"moved-{story.rng.randrange(10000)}"}
         _insert(story, number + 1, at, "reference_changed", reference)
     if story.rng.random() < 0.03:
         _insert(story, number + 1, at, "authorization_extension_requested", {})
@@ -46,7 +46,8 @@ def _around_shipment(story: Story, number: int, step: Step) -> None:
     tracking = {"shipping_info": [_parcel(story)]}
     roll = story.rng.random()
     if roll < 0.03:
-        _insert(story, number + 1, later, "tracking_added", tracking)
+        of_order = shipment if _is_at_mollie(story) else {}
+        _insert(story, number + 1, later, "tracking_added", of_order | tracking)
     elif roll < 0.07:
         _insert(story, number + 1, later, "tracking_added", shipment | tracking)
     elif roll < 0.10:
@@ -58,6 +59,15 @@ def _around_shipment(story: Story, number: int, step: Step) -> None:
     if story.rng.random() < 0.03:
         days = story.rng.choice([*sorted(OFFERED_DAYS), 21])
         _insert(story, number + 1, later, "due_date_extension_requested", shipment | {"number_of_days": days})
+
+
+def _is_at_mollie(story: Story) -> bool:
+    return bool(story.cart["payment"]["provider"] == "mollie")
+
+
+def _reference(story: Story) -> str:
+    """Mollie has one."""
+    return "merchant_reference1" if _is_at_mollie(story) else "merchant_reference2"
 
 
 def _parcel(story: Story) -> Json:

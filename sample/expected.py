@@ -1,6 +1,6 @@
 """The totals that the demo holds against the provider's ledger and the outcomes."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,23 +34,25 @@ def _count(names: Iterable[str]) -> Json:
 
 
 def _money(histories: dict[Key, History]) -> Json:
-    """What was authorized as placed, and what became of it, in minor units."""
-    money: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    """By merchant, provider and currency: what was authorized as placed, and what became of it, in minor units."""
+    money: dict[str, dict[str, dict[str, Counter[str]]]] = {}
     for (merchant, *_), history in sorted(histories.items()):
         if history.order is None:
             continue
         order = history.order
-        money[merchant][order.currency].update(
+        currencies = money.setdefault(merchant, {}).setdefault(order.provider, {})
+        currencies.setdefault(order.currency, Counter()).update(
             authorized=order.authorized, captured=order.captured, refunded=order.refunded, released=order.released
         )
-    return {merchant: {currency: dict(sums) for currency, sums in by.items()} for merchant, by in money.items()}
+    return money
 
 
 def _order(key: Key, history: History, kind: str) -> Json:
     order = history.order
-    books: Json = dict.fromkeys(("currency", "order_amount", "captured", "released", "refunded", "status"))
+    books: Json = dict.fromkeys(("provider", "currency", "order_amount", "captured", "released", "refunded", "status"))
     if order:
         books = {
+            "provider": order.provider,
             "currency": order.currency,
             "order_amount": order.order_amount,
             "captured": order.captured,

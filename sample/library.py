@@ -8,6 +8,7 @@ from sample.carts import COUNTRIES, EURO, cart, merchant_of
 from sample.changes import add_changes
 from sample.checkout_stories import SHARE, checkout_tale
 from sample.good_stories import GOOD, Tale, may_have_fee, returned_with_fee, whole
+from sample.mollie_stories import mollie_tale
 from sample.noise import in_other_forms, noise
 from sample.odd_stories import ODD, placed_only
 from sample.oracle import Key
@@ -17,6 +18,8 @@ from sample.stories import Step, Story, goods, pays_with
 from sample.subscribers import Subscribers
 from sample.timing import same_whatever_the_timing
 from sample.token_stories import NEEDS_AUTHORIZATION, OF_ORDERS, may_be_tokenized
+
+from sample import mollie_stories
 
 Json = dict[str, Any]
 MOST_LINES = 40
@@ -87,11 +90,19 @@ def _tale(invoice: Invoice, order: Json, rng: Random) -> Tale:
         return rng.choice([whole, GOOD["by_lines"][1]])
     if may_have_fee(order) and rng.random() < 0.25:
         return returned_with_fee
-    own = Random(f"checkout/{invoice.number}")  # noqa: S311 - made-up histories, not secrets
-    if "authorization_token" in order["payment"] and own.random() < SHARE[merchant_of(invoice)]:
-        return checkout_tale(own)
+    if "authorization_token" in order["payment"] and (elsewhere := _elsewhere(invoice)):
+        return elsewhere
     fitting = [(weight, tale) for name, (weight, tale) in TALES.items() if _may_tell(name, order)]
     return rng.choices([tale for _, tale in fitting], [weight for weight, _ in fitting])[0]
+
+
+def _elsewhere(invoice: Invoice) -> Tale | None:
+    """A share of the orders is paid at Mollie, or bought in the Checkout."""
+    for name, share, tale in (("mollie", mollie_stories.SHARE, mollie_tale), ("checkout", SHARE, checkout_tale)):
+        own = Random(f"{name}/{invoice.number}")  # noqa: S311 - made-up histories, not secrets
+        if own.random() < share[merchant_of(invoice)]:
+            return tale(own)
+    return None
 
 
 def _may_tell(name: str, order: Json) -> bool:

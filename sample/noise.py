@@ -21,7 +21,7 @@ def noise(stories: list[Story], rng: Random) -> list[Step]:
     """Records to be published beside the stories' own, each after the event it takes after."""
     steps = [step for story in stories for step in story.steps if "raw" not in step.event]
     small = [step for step in steps if len(step.event["data"].get("order_lines", ())) <= MOST_LINES]
-    extra = [_again(step, rng) for step in rng.sample(small, len(steps) * 3 // 100)]
+    extra = [_again(step, rng) for step in rng.sample(small, len(steps) // 50)]
     extra += [_other_content(step, rng) for step in rng.sample(steps, 40)]
     hosts = rng.sample([story.steps[0] for story in stories], 6 * len(BROKEN) + 4 * len(NO_EVENT))
     for number, host in enumerate(hosts):

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sample.oracle_checkout import Checkout
-from sample.oracle_checks import adds_up, fits_schema, klarna_takes, what_of
+from sample.oracle_checks import adds_up, fits_schema, klarna_refusal, what_of
+from sample.oracle_mollie import MollieOrder
 from sample.oracle_order import Order, Waits
 from sample.oracle_parts import Rejected, Unsaid
 
 from sample import oracle_changes as change_rules
 from sample import oracle_checkout as checkout_rules
+from sample import oracle_mollie as mollie_rules
 from sample import oracle_order as order_rules
 
 Json = dict[str, Any]
@@ -58,11 +60,12 @@ class Outcome:
 class History:
     """What came of one order: `order` is None as long as none was accepted. Of a subscription: whether it has a token.
 
-    `checkout`: its Checkout order, open or bought.
+    `checkout`: its Checkout order, open or bought. `unpaid`: the `placed` of an order whose payment at Mollie came to nothing.
     """
 
     order: Order | None = None
     checkout: Checkout | None = None
+    unpaid: Event | None = None
     refused: bool = False
     has_token: bool = False
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -87,6 +90,8 @@ def replay(events: Iterable[Event]) -> History:
         waiting.append(event)
         while any(_decide(history, waiting, e) for e in list(waiting)):
             pass
+    if history.unpaid is not None:
+        raise Unsaid("when an order that nobody pays expires")
     for event in waiting:
         history.outcomes[event.id] = Outcome("rejected", code=_in_vain(history, event))
     return history
@@ -96,6 +101,8 @@ def _in_vain(history: History, event: Event) -> str:
     """The code of what waits until its deadline."""
     if history.order is None:
         return "order_unknown"
+    if what_of(event.type) == "shipped":
+        raise Unsaid("what a person does with a shipment that waits for more goods")
     return "over_refund" if what_of(event.type) == "returned" else "shipment_unknown"
 
 
@@ -129,12 +136,16 @@ def _outcome(history: History, waiting: list[Event], event: Event) -> Outcome | 
         raise Rejected("order_rejected")
     if what in {"checkout_updated", "checkout_abandoned"} and history.checkout is not None:
         return _change_checkout(history, history.checkout, what, event.data)
-    return None if history.order is None else _act(history, history.order, what, event)
+    return None if history.order is None else _act(history, waiting, history.order, what, event)
 
 
-def _place(history: History, waiting: list[Event], event: Event) -> Outcome:
+def _place(history: History, waiting: list[Event], event: Event) -> Outcome | None:
     if "checkout_order_id" in event.data["payment"]:
         return _claim_checkout(history, waiting, event)
+    if event is history.unpaid:
+        return None
+    if history.unpaid is not None:
+        raise Unsaid("a second placed while the first waits for a payment")
     if history.order is not None:
         raise Rejected("order_exists")
     if history.checkout is not None:
@@ -148,20 +159,57 @@ def _place(history: History, waiting: list[Event], event: Event) -> Outcome:
     history.refused = code is not None
     if code:
         raise Rejected(code)
+    if event.data["payment"]["provider"] == "mollie":
+        return _open_at_mollie(history, event)
     history.order = order_rules.place(event.data)
     return Outcome("authorized", history.order.order_amount)
 
 
+def _open_at_mollie(history: History, event: Event) -> Outcome | None:
+    """Whatever needs the payment waits for it, so that one that succeeds late may as well have been at once."""
+    history.order = order = mollie_rules.place(event.data)
+    if order.unpaid:
+        history.unpaid = event
+        return None
+    return Outcome(*order.placed_end)
+
+
+def _retry(history: History, waiting: list[Event], order: MollieOrder, _event: Event) -> Outcome:
+    mollie_rules.retry(order)
+    if order.customer.pays_first_time:
+        mollie_rules.pay(order)
+        _end_placed(history, waiting, Outcome(*order.placed_end))
+    return Outcome("payment_pending")
+
+
+def _end_placed(history: History, waiting: list[Event], outcome: Outcome) -> None:
+    assert history.unpaid is not None
+    waiting.remove(history.unpaid)
+    history.outcomes[history.unpaid.id], history.unpaid = outcome, None
+
+
+def _act_at_mollie(history: History, waiting: list[Event], order: MollieOrder, event: Event) -> Outcome:
+    what = what_of(event.type) or ""
+    if what == "amended" and (code := _mistake(event.data, mollie_rules.refusal)):
+        raise Rejected(code)
+    after = mollie_rules.copied(order)
+    outcome = Outcome(*mollie_rules.act(after, what, event.data, event.id))
+    history.order = after
+    if after.never_paid:
+        _end_placed(history, waiting, Outcome("rejected", code="cancelled_before_authorized"))
+    return outcome
+
+
 def _objection(data: Json) -> str | None:
-    """Why the order isn't accepted; Klarna's refusal keeps Klarna's own code."""
+    """Why the order isn't accepted; the provider's refusal keeps its own code."""
+    if data["payment"]["provider"] == "mollie":
+        return _mistake(data, mollie_rules.refusal)
     return _mistake(data) or _refusal(data["payment"])
 
 
-def _mistake(data: Json) -> str | None:
-    """What the shop is told without a call."""
-    if not adds_up(data):
-        return "amounts_do_not_add_up"
-    return None if klarna_takes(data) else "not_acceptable_to_provider"
+def _mistake(data: Json, refusal: Callable[[Json], str | None] = klarna_refusal) -> str | None:
+    """What the shop is told without a call, but for a refusal of the provider's."""
+    return refusal(data) if adds_up(data) else "amounts_do_not_add_up"
 
 
 def _start_checkout(history: History, event: Event) -> Outcome:
@@ -258,7 +306,10 @@ BEGINS: dict[str, Callable[[History, Event], Outcome]] = {
 }
 
 
-def _act(history: History, order: Order, what: str, event: Event) -> Outcome:
+def _act(history: History, waiting: list[Event], order: Order, what: str, event: Event) -> Outcome:
+    if isinstance(order, MollieOrder):
+        act = _retry if what == "payment_retried" else _act_at_mollie
+        return act(history, waiting, order, event)
     after = order_rules.copy_order(order)
     if what == "shipped":
         outcome = Outcome("captured", order_rules.ship(after, event.data, event.id))
@@ -269,8 +320,7 @@ def _act(history: History, order: Order, what: str, event: Event) -> Outcome:
     elif what == "closed":
         outcome = Outcome(*order_rules.close(after))
     elif what == "amended":
-        code = _objection({"payment": {"authorization_token": ""}, **event.data})
-        if code:
+        if code := _mistake(event.data):
             raise Rejected(code)
         outcome = Outcome("amended", order_rules.amend(after, event.data))
     else:

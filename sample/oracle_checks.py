@@ -78,7 +78,17 @@ def _is_payment(value: object) -> bool:
     klarna: dict[str, Check] = {"provider": lambda p: p == "klarna"}
     by_token = _fits(value, klarna | {"customer_token": _is_name}, {})
     by_authorization = _fits(value, klarna | {"authorization_token": _is_text}, {"tokenize": _is_tokenize})
-    return by_token or by_authorization or _is_by_checkout(value)
+    return by_token or by_authorization or _is_by_checkout(value) or _is_at_mollie(value)
+
+
+def _is_at_mollie(value: object) -> bool:
+    mollie: dict[str, Check] = {"provider": lambda p: p == "mollie", "redirect_url": _is_text}
+    names = ("cancel_url", "customer_id", "sequence_type", "mandate_id")
+    return _fits(value, mollie, {"method": _is_method, **dict.fromkeys(names, _is_text)})
+
+
+def _is_method(value: object) -> bool:
+    return value is None or _is_text(value) or (isinstance(value, list) and all(map(_is_text, value)))
 
 
 def _is_by_checkout(value: object) -> bool:
@@ -132,11 +142,12 @@ SCHEMAS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "closed": ({}, {"reason": _is_text}),
     "amended": ({"order_amount": _not_negative, "order_lines": _is_order_lines}, {"description": _is_text}),
     "tracking_added": ({"shipping_info": _is_shipping_info}, {"shipment_id": _is_name}),
-    "address_changed": ({"shipping_address": _is_object}, {}),
+    "address_changed": ({"shipping_address": _is_object}, {"billing_address": _is_object}),
     "reference_changed": ({}, {"merchant_reference1": _is_text, "merchant_reference2": _is_text}),
     "authorization_extension_requested": ({}, {}),
     "invoice_resend_requested": ({"shipment_id": _is_name}, {}),
     "due_date_extension_requested": ({"shipment_id": _is_name, "number_of_days": _is_int}, {}),
+    "payment_retried": ({}, {"method": _is_method}),
     "authorization_abandoned": ({"authorization_token": _is_name}, {}),
     "customer_token_requested": (
         {
@@ -191,10 +202,11 @@ def _tax(line: Json) -> int:
     return int(line.get("total_tax_amount", tax_of(line["total_amount"], line.get("tax_rate", 0))))
 
 
-def klarna_takes(data: Json) -> bool:
-    """Klarna's limits for an order's lines (Payments v1 `order_line`), as far as the sample touches them."""
+def klarna_refusal(data: Json) -> str | None:
+    """By Klarna's limits for an order's lines (Payments v1 `order_line`), as far as the sample touches them."""
     lines = data["order_lines"]
-    return len(lines) <= 1000 and all(_klarna_takes_line(line) for line in lines)
+    taken = len(lines) <= 1000 and all(_klarna_takes_line(line) for line in lines)
+    return None if taken else "not_acceptable_to_provider"
 
 
 def _klarna_takes_line(line: Json) -> bool:

@@ -47,6 +47,7 @@ class Order:
     order_amount: int
     authorized: int
     """What was authorized first."""
+    provider: str = "klarna"
     captured: int = 0
     released: int = 0
     refunded: int = 0
@@ -87,7 +88,7 @@ def copy_order(order: Order) -> Order:
     return replace(order, lines=copy_of(order.lines), shipments=dict(order.shipments))
 
 
-def _once(order: Order, what: str, given: str) -> None:
+def once(order: Order, what: str, given: str) -> None:
     if (what, given) in order.ids:
         raise Rejected(f"{what}_exists")
     order.ids |= {(what, given)}
@@ -100,7 +101,7 @@ def _sum(parts: list[Part]) -> int:
 def ship(order: Order, data: Json, event_id: str) -> int:
     """Rules 1, 4, 5 and 6 for `shipped`; the amount captured."""
     shipment = data.get("shipment_id", event_id)
-    _once(order, "shipment", shipment)
+    once(order, "shipment", shipment)
     if data.get("order_lines") is not None:
         amount = _ship_lines(order, data)
     elif data.get("captured_amount") is not None:
@@ -156,22 +157,22 @@ def _ship_rest(order: Order) -> int:
         for line in left:
             line.captured += line.left
             line.captured_worth += line.total - line.gone_worth
-        _all_gone(order)
+        all_gone(order)
     elif not order.remaining:
         raise Unsaid("shipping lines whose money went without lines")
     return order.remaining
 
 
-def _all_gone(order: Order) -> None:
+def all_gone(order: Order) -> None:
     for line in order.lines:
         line.gone, line.gone_worth = line.quantity, line.total
 
 
 def give_back_order(order: Order, data: Json, event_id: str) -> int:
     """Rules 2, 4, 5 and 8 for `returned`; the amount refunded."""
-    _once(order, "return", data.get("return_id", event_id))
+    once(order, "return", data.get("return_id", event_id))
     fee: int = data.get("return_fee", {}).get("amount", 0)
-    worth = _return_lines(order, data, fee) if data.get("order_lines") is not None else _return_amount(order, data, fee)
+    worth = _return_lines(order, data, fee) if data.get("order_lines") is not None else return_amount(order, data, fee)
     if fee and (order.country not in RETURN_FEE or order.captures != 1 or order.remaining):
         raise Unsaid("the code for a return fee which Klarna wouldn't take")
     if fee > worth:
@@ -186,7 +187,7 @@ RETURN_FEE = {"AT", "DE", "DK", "FI", "FR", "NL", "NO", "SE", "IT", "ES", "IE", 
 
 
 def _return_lines(order: Order, data: Json, fee: int) -> int:
-    _enough(order, data["order_lines"])
+    enough(order, data["order_lines"])
     named = give_back(order.lines, data["order_lines"])
     worth = _sum(named)
     if worth < 0:
@@ -202,7 +203,7 @@ def _return_lines(order: Order, data: Json, fee: int) -> int:
     return worth
 
 
-def _enough(order: Order, wanted: list[Json]) -> None:
+def enough(order: Order, wanted: list[Json]) -> None:
     """Wait as long as enough of the lines may still be captured."""
     waits = False
     asked: dict[str, int] = {}
@@ -218,7 +219,7 @@ def _enough(order: Order, wanted: list[Json]) -> None:
         raise Waits("over_refund")
 
 
-def _return_amount(order: Order, data: Json, fee: int) -> int:
+def return_amount(order: Order, data: Json, fee: int) -> int:
     given = data.get("refunded_amount")
     worth: int = order.refundable if given is None else given + fee
     if worth > order.refundable or not order.refundable:
@@ -234,7 +235,7 @@ def cancel(order: Order, data: Json) -> tuple[str, int]:
     if data.get("order_lines") is None:
         if order.over:
             raise Rejected("already_captured" if order.captured else "already_cancelled")
-        return _end(order)
+        return end(order)
     worth = _sum(take(order.lines, data["order_lines"], nothing="nothing_left_to_cancel", over="over_cancel"))
     if worth < 0:
         raise Rejected("amounts_do_not_add_up")
@@ -252,14 +253,14 @@ def cancel(order: Order, data: Json) -> tuple[str, int]:
 
 def close(order: Order) -> tuple[str, int]:
     """`closed`: what is left is released; an order that has ended releases 0."""
-    return ("released", 0) if order.over else _end(order)
+    return ("released", 0) if order.over else end(order)
 
 
-def _end(order: Order) -> tuple[str, int]:
+def end(order: Order) -> tuple[str, int]:
     amount = order.remaining
     order.released += amount
     order.cancelled = True
-    _all_gone(order)
+    all_gone(order)
     return ("released" if order.captured else "cancelled"), amount
 
 

@@ -64,7 +64,7 @@ def of_purchases(
     pushes = {delivery["order_id"]: delivery for delivery in deliveries if delivery["kind"] == "push"}
     purchases = Purchases()
     for effect in effects:
-        if effect["kind"] == "authorize" and effect["by"] == "customer":
+        if effect["kind"] == "authorize" and (effect["by"], effect["provider"]) == ("customer", "klarna"):
             purchases.bought += 1
             _count(purchases, told.get(effect["order_id"]), pushes.get(effect["order_id"]))
     return purchases

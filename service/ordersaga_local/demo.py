@@ -21,6 +21,7 @@ from ordersaga_local.checkouts import Purchases, of_purchases, with_addresses
 from ordersaga_local.notifying import Reviews, disturbed, of_reviews, web_settings
 from ordersaga_local.outcomes import Books, following
 from ordersaga_local.parts import Parts
+from ordersaga_local.paying import Payments, of_payments
 from ordersaga_local.process import MissingPartError, PartFailedError, free_port
 from ordersaga_local.stage import Process, Sandbox, Stage, environment_with, stage
 
@@ -31,13 +32,21 @@ STUCK_AFTER_SECONDS = 60.0
 _SIGNAL_EXIT_CODE = 128
 """A process that was ended by a signal has this plus the signal number as its exit code."""
 
-PROVIDER = {"pending_decision": "ACCEPTED", "pending_decision_after": 2, "customer_seconds": 2, "push_after": 1}
-"""Switches of the sandbox: reviews are decided, and customers in the Checkout act, within seconds."""
+PROVIDER = {
+    "pending_decision": "ACCEPTED",
+    "pending_decision_after": 2,
+    "customer_seconds": 2,
+    "push_after": 1,
+    "mollie_refund_pending_seconds": 1,
+    "mollie_refund_processing_seconds": 1,
+}
+"""Switches of the sandbox: reviews are decided, customers in the Checkout act, and refunds are paid out, within seconds."""
 SETTINGS = {
     "ORDERSAGA_WAITS__ORDER": "30",
     "ORDERSAGA_WAITS__SHIPMENT": "30",
     "ORDERSAGA_REVIEW_POLL": "15",
     "ORDERSAGA_CHECKOUT__FIRST": "15",
+    "ORDERSAGA_PAYMENT__FIRST": "15",
     "ORDERSAGA_LEASE": "10",
     "ORDERSAGA_BACKOFF__FIRST": "0.2",
     "ORDERSAGA_INTAKE__SESSION_TIMEOUT": "10",
@@ -134,10 +143,11 @@ async def _publish_sample(run: Stage, sandbox: Sandbox, service: Process, rate: 
         seconds = time.monotonic() - started
         effects = await asyncio.to_thread(sandbox.effects)
         deliveries = await asyncio.to_thread(sandbox.deliveries)
-        notified = of_reviews(deliveries, effects, books), of_purchases(deliveries, effects, books)
+        notified = [how(deliveries, effects, books) for how in (of_reviews, of_purchases, of_payments)]
     dead_letters = Counter(dead_letter["code"] for dead_letter in _dead_letters(run))
     _print_facts(expected, books, dead_letters, notified, seconds, console)
-    columns = expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(books)
+    tables = await accounts.of_tables(run.database)
+    columns = expected.money(), tables, accounts.of_ledger(effects), accounts.of_outcomes(books)
     found = problems(expected, books, effects, dead_letters) + [one for part in notified for one in part.problems()]
     return _print_verdict(_print_money(columns, console), found, console)
 
@@ -170,7 +180,7 @@ def _print_facts(
     expected: accounts.Expected,
     books: Books,
     dead_letters: Counter[str],
-    notified: tuple[Reviews, Purchases],
+    notified: Sequence[Reviews | Purchases | Payments],
     seconds: float,
     console: Console,
 ) -> None:
@@ -196,7 +206,7 @@ def _print_facts(
 
 
 def _print_verdict(agrees: bool, found: list[str], console: Console) -> bool:
-    """`agrees`: the three columns of money. Whether all is well."""
+    """`agrees`: the columns of money. Whether all is well."""
     for line in found[:20]:
         console.print(f"[red]{line}", highlight=False)
     if agrees and not found:
@@ -218,19 +228,20 @@ def problems(
     return found
 
 
-def _print_money(columns: tuple[accounts.Money, accounts.Money, accounts.Money], console: Console) -> bool:
+def _print_money(columns: Sequence[accounts.Money], console: Console) -> bool:
     table = Table(title="Money, in minor units", title_justify="left")
-    for name in ("merchant", "", "events ask", "provider's ledger", "outcomes say", ""):
-        table.add_column(name, justify="right" if name not in {"merchant", ""} else "left")
-    agrees = True
-    for merchant in sorted(columns[0]):
-        for name in accounts.COLUMNS:
-            figures = [column.get(merchant, {}).get(name, 0) for column in columns]
-            same = len(set(figures)) == 1
-            agrees = agrees and same
-            table.add_row(merchant, name, *(f"{figure:,}" for figure in figures), "=" if same else "[red]differs")
+    table.add_column("", no_wrap=True)
+    for name in accounts.BOOKS:
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for number, (account, name, figures) in enumerate(accounts.figures(columns)):
+        if number % len(accounts.COLUMNS) == 0:
+            table.add_section()
+            table.add_row(" ".join(account))
+        same = "=" if len(set(figures)) == 1 else "[red]differs"
+        table.add_row(name, *(f"{figure:,}" for figure in figures), same)
     console.print(table)
-    return agrees
+    return not accounts.disagreements(columns)
 
 
 def _dead_letters(run: Stage) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The provider's notifications of decided reviews, and its pushes: some get lost on their way, some come twice."""
+"""The provider's notifications of decided reviews, its pushes and its webhooks: some get lost on their way, some come twice."""
 
 import asyncio
 import contextlib
@@ -13,11 +13,11 @@ from ordersaga_local.outcomes import Books, Told
 from ordersaga_local.stage import Sandbox
 
 LATE_SECONDS = 1.0
-"""By which each notification and push is late, so that there is time to lose it."""
+"""By which each notification, push and webhook is late, so that there is time to lose it."""
 _LOOK_EVERY_SECONDS = 0.25
 _ONE_IN = 5
 """One in so many gets lost, and another one comes twice."""
-_SENT = {"notification": 1, "push": 2}
+_SENT = {"notification": 1, "push": 2, "order_webhook": 1, "payment_webhook": 1}
 """How often one that is to come twice is sent beside its schedule, which ends for pushes as soon as the first has its effect."""
 
 
@@ -31,7 +31,7 @@ def web_settings(port: int) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def disturbed(sandbox: Sandbox, late: float = LATE_SECONDS) -> AsyncIterator[None]:
-    """Meanwhile one notification or push in five is lost, and one in five comes once more."""
+    """Meanwhile one notification, push or webhook in five is lost, and one in five comes once more."""
     await asyncio.to_thread(sandbox.control, "switches", "PUT", {"delivery_delay": late})
     task = asyncio.create_task(_disturb(sandbox))
     try:
@@ -43,16 +43,20 @@ async def disturbed(sandbox: Sandbox, late: float = LATE_SECONDS) -> AsyncIterat
 
 
 async def _disturb(sandbox: Sandbox) -> None:
+    """What is to get lost comes first, before it is sent."""
     after = 0
     while True:
-        for delivery in await asyncio.to_thread(sandbox.deliveries, after):
-            after = delivery["seq"]
-            action = {0: "lose", 1: "send"}.get(after % _ONE_IN)
-            if action and delivery["kind"] in _SENT:
-                for _ in range(1 if action == "lose" else _SENT[delivery["kind"]]):
-                    with contextlib.suppress(urllib.error.HTTPError):  # it has ended already
-                        await asyncio.to_thread(sandbox.control, f"deliveries/{after}", "POST", {"action": action})
+        new = await asyncio.to_thread(sandbox.deliveries, after)
+        after = new[-1]["seq"] if new else after
+        for action, rest, kinds in (("lose", 0, dict.fromkeys(_SENT, 1)), ("send", 1, _SENT)):
+            chosen = [one for one in new if one["seq"] % _ONE_IN == rest for _ in range(kinds.get(one["kind"], 0))]
+            await asyncio.gather(*(asyncio.to_thread(_do, sandbox, one["seq"], action) for one in chosen))
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _do(sandbox: Sandbox, delivery: int, action: str) -> None:
+    with contextlib.suppress(urllib.error.HTTPError):  # it has ended already
+        sandbox.control(f"deliveries/{delivery}", "POST", {"action": action})
 
 
 @dataclass

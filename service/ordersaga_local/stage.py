@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from ordersaga_local.guard import Spec
 from ordersaga_local.parts import Parts
 from ordersaga_local.process import PartFailedError, free_port
 
+_NO_PART_OF_A_KEY = re.compile(r"\W", re.ASCII)
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -201,7 +203,7 @@ class Stage:
         merchants = {
             name: {
                 "klarna": {"username": name, "password": "sandbox", **account},
-                "mollie": {"api_key": f"test_{name}", **account},
+                "mollie": {"api_key": f"test_{_NO_PART_OF_A_KEY.sub('_', name)}", **account},
             }
             for name in self.merchants
         }

@@ -54,9 +54,9 @@ class Life:
     def there(self) -> Provider:
         return self.klarna
 
-    def tell(self, what: str, data: dict[str, Any]) -> None:
+    def tell(self, what: str, data: dict[str, Any], ident: str | None = None) -> None:
         """A new event; the books as they were before it are a backup."""
-        name = f"e{len(self.inputs)}"
+        name = ident or f"e{len(self.inputs)}"
         self.backups.append((self.order, list(self.outcomes), set(self.finals), list(self.told)))
         self.inputs.append(event(what, _described(data, name), name, self.now))
         self._hear(self.inputs[-1])

@@ -60,7 +60,7 @@ class WholeMollie:
         lines = [self._line(one) for one in body["lines"]]
         first = PaymentThere(self._name("tr"), now)
         told = {name: value for name, value in body.items() if name not in {"amount", "lines", "payment"}}
-        pays_later = body.get("method") in {None, "klarna"}
+        pays_later = body.get("method") in (None, "klarna")
         made = OrderThere(self._name("ord"), told, body["amount"]["currency"], pays_later, now, lines, [first])
         assert made.amount == minor_of(body["amount"]), "the lines sum to the order's amount"
         self.orders[made.id] = made

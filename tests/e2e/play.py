@@ -40,6 +40,7 @@ SHORT = {
     "ORDERSAGA_WAITS__SHIPMENT": "3",
     "ORDERSAGA_REVIEW_POLL": "0.5",
     "ORDERSAGA_CHECKOUT__FIRST": "0.5",
+    "ORDERSAGA_PAYMENT__FIRST": "0.5",
     "ORDERSAGA_BACKOFF__FIRST": "0.1",
     "ORDERSAGA_BACKOFF__MOST": "1",
     "ORDERSAGA_EVIDENCE__ABSENT_AFTER": "1",
@@ -91,15 +92,12 @@ class Play:
         return Counter(row["code"] for row in await self.rows("SELECT code FROM dead_letters"))
 
     async def inconsistencies(self, expected: accounts.Expected) -> list[str]:
-        """All differences from what is expected, including the three columns of money."""
+        """All differences from what is expected, including the four columns of money."""
         effects = self.sandbox.effects()
-        columns = (expected.money(), accounts.of_ledger(effects), accounts.of_outcomes(self.books))
+        tables = await accounts.of_tables(self.stage.database)
+        columns = (expected.money(), tables, accounts.of_ledger(effects), accounts.of_outcomes(self.books))
         problems = demo.problems(expected, self.books, effects, await self.dead_letter_codes())
-        for merchant in columns[0]:
-            for name in accounts.COLUMNS:
-                figures = [column.get(merchant, {}).get(name, 0) for column in columns]
-                if len(set(figures)) > 1:
-                    problems.append(f"{merchant}, {name}: {figures}")
+        problems += accounts.disagreements(columns)
         return problems + await self.restless()
 
     async def restless(self) -> list[str]:

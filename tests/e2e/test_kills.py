@@ -13,6 +13,7 @@ from .conftest import Opening
 from .play import CAPTURES, CREATE, PROVIDER, Play, slice_of_sample, until
 
 ORDER = "/ordermanagement/v1/orders/{order_id}"
+MOLLIE = "/v2/orders/{order_id}"
 LOST = (
     ("POST", CREATE),
     ("POST", CAPTURES),
@@ -20,6 +21,15 @@ LOST = (
     ("POST", f"{ORDER}/cancel"),
     ("POST", f"{ORDER}/release-remaining-authorization"),
     ("PATCH", f"{ORDER}/authorization"),
+    ("POST", "/v2/orders"),
+    ("POST", f"{MOLLIE}/payments"),
+    ("POST", f"{MOLLIE}/shipments"),
+    ("POST", f"{MOLLIE}/refunds"),
+    ("POST", "/v2/payments/{payment_id}/refunds"),
+    ("PATCH", MOLLIE),
+    ("PATCH", f"{MOLLIE}/lines"),
+    ("DELETE", MOLLIE),
+    ("DELETE", f"{MOLLIE}/lines"),
 )
 FOR_A_PERSON = {
     "abandoned", "tokenized", "token_kept", "token_cancelled", "token_cancelled_early", "token_refused", "token_fails"

@@ -181,7 +181,7 @@ class _Playing:
                 self._outcomes(name)[self.since[name] :],
                 [effect for effect in effects if effect["account"] == name and effect["seq"] > mark],
                 {row["name"] for row in lost if row["subject"] == name},
-                (_columns(told.get(name, {})), _columns(taken.get(name, {}))),
+                (_columns(told.get((name, "klarna"), {})), _columns(taken.get((name, "klarna"), {}))),
                 [row["reason"] for row in attentions if row["subject"] == name],
                 name not in restless,
             )

@@ -83,3 +83,59 @@ def test_an_authorization_makes_one_order_and_a_customer_token_one_for_each_refe
     effects: list[dict[str, str | None]], doubled: list[str]
 ) -> None:
     assert accounts.doubled(effects) == doubled
+
+
+def effect(kind: str, amount: int | None, **more: str) -> dict[str, str | int | None]:
+    told = {
+        "account": "default",
+        "provider": "mollie",
+        "kind": kind,
+        "order_id": "ord_1",
+        "amount": amount,
+        "by": "merchant",
+    }
+    return told | {"reference": None, "token": None, "idempotency_key": None} | more
+
+
+def test_each_capture_at_mollie_is_known_by_its_key_and_each_payment_by_its_order() -> None:
+    assert accounts.doubled([effect("capture", 50, idempotency_key=key) for key in ("1", "2")]) == []
+    assert accounts.doubled([effect("capture", 50, idempotency_key="1")] * 2) == ["default capture 1"]
+    assert accounts.doubled([effect("capture", 50, by="customer")] * 2) == ["default capture ord_1"]
+    assert accounts.doubled([effect("capture", 50, by="portal")] * 2) == []
+
+
+def test_money_of_the_ledger_is_by_merchant_and_provider() -> None:
+    mollie = [
+        effect("create", None),
+        effect("payment", None),
+        effect("authorize", 200),
+        effect("capture", 120),
+        effect("shipment", None),
+        effect("release", 30),
+        effect("refund", 70),
+        effect("refund", 20),
+        effect("fail_refund", 20),
+    ]
+    klarna = [effect("authorize", 90, provider="klarna"), effect("update", 80, provider="klarna")]
+    assert accounts.of_ledger([*mollie, *klarna]) == {
+        ("default", "mollie"): {"captured": 120, "refunded": 70, "uncaptured": 50},
+        ("default", "klarna"): {"uncaptured": 80},
+    }
+
+
+def test_an_order_that_is_changed_and_cancelled_before_it_is_paid_was_never_authorized() -> None:
+    unpaid = [effect("create", None), effect("update", 90), effect("cancel", 0)]
+    assert accounts.of_ledger(unpaid) == {("default", "mollie"): {"uncaptured": 0}}
+
+
+def test_mollies_amount_of_an_order_keeps_what_was_cancelled() -> None:
+    effects = [effect("authorize", 200), effect("release", 50), effect("update", 250)]
+    assert accounts.of_ledger(effects) == {("default", "mollie"): {"uncaptured": 200}}
+
+
+def test_columns_disagree_where_one_has_another_amount_or_none() -> None:
+    one: accounts.Money = {("default", "mollie"): {"captured": 5, "refunded": 0, "uncaptured": 0}}
+    other: accounts.Money = {("default", "mollie"): {"captured": 5}, ("gifts", "klarna"): {}}
+    assert accounts.disagreements([one, other]) == []
+    other["gifts", "klarna"]["refunded"] = 3
+    assert accounts.disagreements([one, other]) == ["gifts klarna, refunded: [0, 3]"]

@@ -25,7 +25,7 @@ def tell(books: Books, order: str, what: str, at: float, cause: str | None) -> N
 
 
 def purchase(order: str, by: str = "customer") -> dict[str, Any]:
-    return {"kind": "authorize", "by": by, "order_id": order, "at": BOUGHT}
+    return {"kind": "authorize", "by": by, "provider": "klarna", "order_id": order, "at": BOUGHT}
 
 
 def push(order: str, *attempts: tuple[float, int | None]) -> dict[str, Any]:

@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped]  # it ships no types
 
 from ordersaga_local.parts import Kafka, Parts, Postgres
-from ordersaga_local.stage import environment_with, stage
+from ordersaga_local.stage import Stage, environment_with, stage
 
 
 def test_settings_of_whoever_starts_it_stay_outside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +23,13 @@ def test_settings_of_whoever_starts_it_stay_outside(monkeypatch: pytest.MonkeyPa
     made = environment_with({"ORDERSAGA_LEASE": "10"})
     assert {name for name in made if name.startswith("ORDERSAGA_")} == {"ORDERSAGA_LEASE"}
     assert made["OTHER"] == "stays"
+
+
+def test_any_merchant_has_an_account_with_mollie(tmp_path: Path) -> None:
+    made = Stage("", "", "http://127.0.0.1:1", tmp_path, merchants=["default", "two-words"])
+    accounts = json.loads(made.environment["ORDERSAGA_MERCHANTS"])
+    keys = [account["mollie"]["api_key"] for account in accounts.values()]
+    assert keys == ["test_default", "test_two_words"]
 
 
 def test_on_servers_that_last_it_leaves_nothing(kafka: Kafka, postgres: Postgres) -> None:

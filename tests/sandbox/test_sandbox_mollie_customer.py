@@ -165,6 +165,15 @@ async def test_a_mark_with_a_time(mollie: MollieShop) -> None:
     assert found == ["created", "pending", "pending", "authorized"]
 
 
+async def test_the_first_payment_fails_and_the_next_is_paid(mollie: MollieShop) -> None:
+    order = await mollie.create(email="anna+fail-first+pay-late-60@example.com")
+    assert payments(await mollie.order(order["id"])) == ["failed"]
+    await mollie.call("POST", f"orders/{order['id']}/payments", {})
+    assert payments(await mollie.order(order["id"])) == ["failed", "open"]
+    await mollie.advance(seconds=60)
+    assert payments(await mollie.order(order["id"])) == ["failed", "authorized"]
+
+
 async def test_the_switch_pays(mollie: MollieShop) -> None:
     await mollie.switch(mollie_customer="pays", mollie_customer_seconds=30)
     order = await mollie.create(method=None)

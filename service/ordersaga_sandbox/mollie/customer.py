@@ -1,7 +1,8 @@
 """What the customer does without the control plane: by a mark in the e-mail address, or by a switch.
 
 `anna+pay@example.com` pays at once, `anna+pay-late-60@example.com` after 60 virtual seconds; several marks happen one after
-the other: `anna+pending+pay-late-3600@example.com`. `+decline`: Klarna declines every change of the authorization.
+the other: `anna+pending+pay-late-3600@example.com`. `+fail-first`: the order's first payment fails, and what the other marks
+say happens to those after it. `+decline`: Klarna declines every change of the authorization.
 """
 
 import re
@@ -18,6 +19,7 @@ Action = Literal["pay", "authorize", "fail", "cancel", "expire", "pending"]
 _MARK: Final = re.compile(
     r"\+(?P<action>pay|authorize|fail|cancel|expire|pending)(?:-late-(?P<seconds>\d{1,8}))?(?=[+@])"
 )
+_FAIL_FIRST: Final = re.compile(r"\+fail-first[+@]")
 _DECLINE: Final = re.compile(r"\+decline[+@]")
 
 
@@ -33,6 +35,8 @@ def schedule(state: SandboxState, order: Order, payment: Payment) -> None:
 
 
 def _plan(state: SandboxState, order: Order, payment: Payment) -> list[tuple[Action, float]]:
+    if payment is order.payments[0] and _FAIL_FIRST.search(_email(order)):
+        return [("fail", 0.0)]
     marks: list[tuple[Action, float]] = [
         (cast("Action", match["action"]), float(match["seconds"] or 0)) for match in _MARK.finditer(_email(order))
     ]
