@@ -35,6 +35,10 @@ def given(environment: Environment, callbacks: object, **web: str) -> None:
             f"{NAME}__ADDRESS_UPDATE__URL must not contain a user, password, query or fragment",
         ),
         ({"country_change": {"url": f"ftp://{BAD}"}}, f"{NAME}__COUNTRY_CHANGE__URL isn't a URL like https://"),
+        *(
+            ({"validation": {"url": url}}, f"{NAME}__VALIDATION__URL isn't a URL like https://")
+            for url in ("https://shop.example:99999/", "https://shop.example:0/", f"https://shop..example/{BAD}")
+        ),
         ({"validation": {"no_reply": "deny"}}, f"{NAME}__VALIDATION__URL is missing"),
         (
             {"validation": {**URL["validation"], "no_reply": "unchanged"}},

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ordersaga.domain.model.fields import OrderLine
-from ordersaga.domain.model.outcomes import Outcome, Read
+from ordersaga.domain.model.outcomes import Outcome, Read, Send
 from ordersaga.domain.model.results import CaptureSeen, Rejected, ShippingSeen, Succeeded
 from ordersaga.domain.uncertainty import manual
 
@@ -335,3 +336,30 @@ def test_what_differs_is_not_put_aside_by_an_update() -> None:
     story.tell("checkout_updated", {"order_amount": 130, "order_lines": [A, B]}, "updated")
     assert story.operation.type == "confirm_checkout"
     story.say(manual.HadNoEffect("cancelled there"))
+
+
+def test_a_placed_that_makes_room_for_an_update_is_never_one_too_many() -> None:
+    story = in_checkout()
+    story.rules = replace(story.rules, waits_most=2)
+    by_checkout(story)
+    read_checkout(story, complete=False)
+    for name in ("s1", "s2"):
+        story.tell("shipped", {"shipment_id": name, "order_lines": [{"reference": "A", "quantity": 1}]}, name)
+    assert story.tell("checkout_updated", {"order_amount": 100, "order_lines": [A]}, "updated") == []
+    assert what(sent(story, "update_checkout", CHANGED)) == ["checkout_updated"]
+    read_checkout(story)
+    read_order(story)
+    sent(story, "acknowledge")
+    assert what(sent(story, "set_references")) == ["authorized"]
+
+
+def test_an_update_is_one_too_many_like_any_other_event() -> None:
+    story = completed()
+    story.rules = replace(story.rules, waits_most=1)
+    story.shipped("A:1")
+    assert isinstance(story.next(), Send)
+    assert story.tell("returned", {}, "r1") == []
+    (outcome,) = story.tell("returned", {}, "r2")
+    assert told([outcome]) == ("rejected", True, "too_many_waiting")
+    assert outcome.cause is not None
+    assert outcome.cause.id == "r2"

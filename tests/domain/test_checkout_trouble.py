@@ -19,6 +19,7 @@ from .checkouts import (
     read_order,
     sent,
     settled,
+    started,
     wrote,
 )
 from .shop import HOUR, Story, order_of, snapshot, what
@@ -242,3 +243,44 @@ def test_abandoning_what_is_gone_and_was_bought_for_another_amount_worries_someb
     assert what(outcomes) == ["rejected", "attention_required"]
     assert story.order.status == "checkout"
     assert wrote(story) == []
+
+
+def test_an_answer_about_the_order_before_a_new_beginning_worries_nobody() -> None:
+    story = in_checkout()
+    story.tell("checkout_abandoned", {})
+    sent(story, "abandon_checkout")
+    hinted(story)
+    reading = story.next()
+    assert isinstance(reading, Read)
+    seen = snapshot(story.order, provider_id="checkout-1", status="cancelled", remaining_amount=0)
+    story.tell("placed", order_of(A), "placed")
+    before = story.order
+    assert story.answer(Succeeded(snapshot=seen), reading) == []
+    assert story.order == before
+
+
+@pytest.mark.parametrize("event", ["placed", "checkout_started"])
+def test_an_order_that_came_late_is_a_second_one_once_the_shop_begins_anew(event: str) -> None:
+    story = in_checkout()
+    story.tell("checkout_abandoned", {})
+    sent(story, "abandon_checkout")
+    hinted(story)
+    late = Succeeded(snapshot=snapshot(story.order, provider_id="checkout-1", order_amount=100, remaining_amount=100))
+    story.answer(late)
+    assert reasons(story) == ["books_differ"]
+    story.tell(event, order_of(A) if event == "placed" else started())
+    settled(story, Succeeded("order-2", fraud_status="ACCEPTED"))
+    assert story.next() == Read("checkout-1", of="named")
+    settled(story, late)
+    assert reasons(story) == ["second_order"]
+
+
+def test_a_placed_that_names_an_order_that_came_late_makes_it_no_second_one() -> None:
+    story = in_checkout()
+    story.tell("checkout_abandoned", {})
+    sent(story, "abandon_checkout")
+    hinted(story)
+    late = Succeeded(snapshot=snapshot(story.order, provider_id="checkout-1", order_amount=100, remaining_amount=100))
+    story.answer(late)
+    by_checkout(story)
+    assert (reasons(story), story.order.named) == ([], None)

@@ -339,5 +339,6 @@ def test_after_a_restore_absence_counts_from_the_restore_or_the_last_send_whiche
         story.rules = replace(story.rules, restored_at=max(restored_at, story.operation.opened))
         operation = replace(story.operation, stage="read", due=story.now)
         order = replace(story.order, operations=(operation,))
-        decision = saga.settle(order, Read("x", operation), Succeeded(snapshot=snapshot(order)), story.now, story.rules)
+        read = Read(order.provider_order_id or "", operation)
+        decision = saga.settle(order, read, Succeeded(snapshot=snapshot(order)), story.now, story.rules)
         assert decision.order.operations[0].due == counts_from + story.rules.absent_after

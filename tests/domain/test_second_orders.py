@@ -8,7 +8,8 @@ from ordersaga.domain.model.outcomes import Outcome, Read, Rest, Send, Wait
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
 
-from .shop import KEY, Story, lively, order_of, what
+from .checkouts import started
+from .shop import KEY, START, Story, lively, order_of, what
 from .uncertain import NO, A, lose, told
 
 OTHER = Snapshot("order-9", "authorized", "ACCEPTED", "GBP", 100, 0, 0, 100)
@@ -144,3 +145,52 @@ def test_a_person_closes_it() -> None:
     looked(story, Succeeded(snapshot=OTHER))
     decision = saga.resolve_attention(story.order, "second_order", "grace", story.now, story.rules)
     assert decision.order.attentions == ()
+
+
+def rejected_with_a_second_one(*, read: bool) -> Story:
+    story = Story(eager=False)
+    story.tell("placed", order_of(A), "placed")
+    operation = story.operation.id
+    story.answer(NO)
+    hinted(story, operation=operation)
+    if read:
+        looked(story, Succeeded(snapshot=OTHER))
+    return story
+
+
+def test_it_outlives_a_new_beginning_in_checkout() -> None:
+    story = rejected_with_a_second_one(read=True)
+    story.tell("checkout_started", started(), "started")
+    assert [one.reason for one in story.order.attentions] == ["second_order"]
+
+
+def test_one_that_was_not_read_yet_is_read_although_a_checkout_began() -> None:
+    story = rejected_with_a_second_one(read=False)
+    story.tell("checkout_started", started(), "started")
+    story.answer(Succeeded("checkout-1"))
+    assert what(looked(story, Succeeded(snapshot=OTHER))) == ["attention_required"]
+
+
+@pytest.mark.parametrize("answer", [Retryable("unauthorized", status=401), Rejected("PERMISSION_DENIED", (), "c", 403)])
+def test_one_that_can_not_be_read_for_an_hour_is_told_once(answer: Result) -> None:
+    story = hinted(authorized())
+    outcomes: list[Outcome] = []
+    while story.order.named is not None:
+        outcomes += looked(story, answer)
+        if isinstance(story.next(), Wait) and story.order.named is not None:
+            story.wait()
+    (outcome,) = outcomes
+    assert told([outcome]) == ("attention_required", False, "second_order")
+    assert outcome.refusal is not None
+    for name in ("order-9", story.order.provider_order_id or "", "can't be read"):
+        assert name in (outcome.refusal.advice or "")
+    assert 3_600 <= story.now - START < 2 * 3_600
+    assert isinstance(story.next(), Wait)
+
+
+def test_nothing_is_read_of_an_order_that_our_own_code_failed_on_until_a_person_has_looked() -> None:
+    story = hinted(authorized())
+    story.stall()
+    assert isinstance(story.next(), Wait), "else it is read, and fails, without a pause"
+    story.order = saga.resolve_attention(story.order, "internal_error", "grace", story.now, story.rules).order
+    assert what(looked(story, Succeeded(snapshot=OTHER))) == ["attention_required"]

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from ordersaga.domain.model.order import Request
-from ordersaga.providers.http import Answer, Http, Lost, NotSent
+from ordersaga.providers.http import Answer, Http, Lost, NotSent, Unsent
 
 from .raw import (
     ANSWER,
@@ -246,9 +246,12 @@ async def test_a_refused_connection_sends_nothing() -> None:
             assert await http.send(request(), 2.0) == NotSent("refused")
 
 
-async def test_an_unknown_host_sends_nothing() -> None:
-    http = Http("http://nobody.invalid", "Basic dTpw", 1)
-    assert await http.send(request(), 5.0) == NotSent("dns")
+@pytest.mark.parametrize(
+    ("host", "reason"), [("nobody.invalid", "dns"), ("no..body", "not_a_request"), ("a" * 70, "not_a_request")]
+)
+async def test_an_unknown_host_sends_nothing(host: str, reason: Unsent) -> None:
+    http = Http(f"http://{host}", "Basic dTpw", 1)
+    assert await http.send(request(), 5.0) == NotSent(reason)
     await http.close()
 
 

@@ -149,6 +149,16 @@ async def test_work_handed_back_is_due_at_once_as_if_never_claimed(store: Store)
     assert second.previous_since is None
 
 
+async def test_work_handed_back_is_due_for_the_call_that_was_not_made(store: Store) -> None:
+    await put(store, order())
+    first = (await claim(store)).orders[0]
+    await store.hand_back([HandBack(key(), first.token, call_kind="refunding")])
+    second = (await claim(store)).orders[0]
+    assert second.call_kind == "refunding"
+    await store.hand_back([HandBack(key(), second.token)])
+    assert (await claim(store)).orders[0].call_kind == "refunding"
+
+
 async def test_work_handed_back_keeps_what_an_earlier_lease_left_open(store: Store, connection: Connection) -> None:
     await put(store, order())
     await claim(store)

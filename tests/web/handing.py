@@ -43,6 +43,7 @@ class NoStore:
 class Served:
     client: httpx.AsyncClient
     store: NoStore
+    web: Web
 
     async def ask(
         self, kind: str, body: bytes = b"{}", merchant: str = "default", query: str = "", **headers: str
@@ -79,7 +80,7 @@ async def serving_web(settings: Settings, port: socket.socket | None = None) -> 
     running = asyncio.create_task(web.run())
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web.port}", timeout=20) as client:
-            yield Served(client, store)
+            yield Served(client, store, web)
     finally:
         web.stop()
         await asyncio.wait_for(running, 10)

@@ -286,6 +286,32 @@ async def test_shops_that_hang_cannot_fill_the_process(monkeypatch: pytest.Monke
             assert (await served.ask("validation", merchant="quick")).status_code == 200
 
 
+async def test_large_bodies_cannot_fill_the_memory(shop: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded = Callbacks.__init__
+    most = LARGEST + 100
+
+    def of_few_bytes(self: Callbacks, accounts: object) -> None:
+        bounded(self, accounts, most_bytes=most)  # type: ignore[arg-type]  # as it was given
+
+    monkeypatch.setattr(Callbacks, "__init__", of_few_bytes)
+    shop.hooks["/validation"] = hang
+    async with serving_web(settings_of({"default": all_kinds(shop.url, deadline=QUICK)})) as served:
+        for size in (LARGEST + 1, LARGEST, LARGEST):
+            assert (await served.ask("address_update", b" " * size)).status_code in {413, 503}, (
+                "and its room is free again"
+            )
+        waiting = asyncio.create_task(served.ask("validation", b" " * LARGEST))
+        await until(lambda: shop.count("/validation") == 1)
+        before = counted("address_update", "busy")
+        given = await served.ask("address_update", b" " * 101)
+        assert (given.status_code, given.headers["connection"]) == (503, "close")
+        assert counted("address_update", "busy") == before + 1
+        assert shop.count("/address_update") == 2
+        assert (await waiting).status_code == 503
+        shop.answers["/address_update"] = page(200, b"{}")
+        assert (await served.ask("address_update", b" " * LARGEST)).status_code == 200
+
+
 async def test_a_callback_that_is_cut_off_gives_its_slot_back(shop: Merchant) -> None:
     shop.hooks["/validation"] = hang
     async with serving_web(settings_of({"default": all_kinds(shop.url, slots=1, deadline=QUICK)})) as served:
@@ -293,6 +319,18 @@ async def test_a_callback_that_is_cut_off_gives_its_slot_back(shop: Merchant) ->
             before = counted("validation", "no_reply")
             assert (await served.ask("validation")).status_code == 503
             assert counted("validation", "no_reply") == before + 1
+
+
+async def test_a_stop_waits_for_the_shop_as_long_as_klarna_does(
+    shop: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordersaga.web.web.GRACE", 0.0)  # of what isn't a callback
+    shop.hooks["/validation"] = lambda _: asyncio.sleep(2 * QUICK)
+    async with serving_web(settings_of({"default": all_kinds(shop.url)})) as served:
+        asking = asyncio.create_task(served.ask("validation"))
+        await shop.arrived.wait()
+        served.web.stop()
+        assert (await asking).status_code == 200
 
 
 # what is told

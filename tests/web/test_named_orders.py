@@ -9,7 +9,7 @@ from ordersaga.domain.model.outcomes import Call, Send
 from ordersaga.domain.model.results import Rejected, Result, Succeeded, Unknown
 from ordersaga.domain.uncertainty.hints import Hint, with_hint
 from ordersaga.store.hints import NewHint
-from roles_harness import Roles, Shop, gives, key, roles, until, until_async
+from roles_harness import Roles, Shop, gives, key, roles, run_sql, until, until_async
 
 from .test_hints import SLOW, claimed, placed, row, settled
 
@@ -153,3 +153,39 @@ async def test_a_second_order_at_the_provider_is_told_to_a_person_once(database:
         (told,) = [one["error"] for one in await r.outcomes() if one["type"] == "attention_required"]
         assert "second" in told["advice"]
         assert name in told["advice"]
+
+
+async def to_capture_in_vain(r: Roles) -> None:
+    """An order whose capture is due while no captures are made."""
+    shop = Shop()
+    await r.take(shop.placed())
+    await settled(r)
+    bulkhead = r.bulkheads["default", "klarna"]
+    while not r.gates["default", "klarna"]["capturing"].breaker.is_open:
+        bulkhead.start_call("capturing")
+        bulkhead.end_call("capturing", Unknown("http_500", status=500))
+    await r.take(shop.shipped())
+    await settled(r)
+
+
+async def test_a_hint_leaves_a_due_call_to_its_own_kind(database: str) -> None:
+    async with roles(database) as r:
+        await to_capture_in_vain(r)
+        before = await row(database)
+        await r.store.hint([NewHint("default", "klarna", "second", key(), "op-1")])
+        for _ in range(10):
+            await claimed(r)
+        after = await row(database)
+        assert (after["call_kind"], after["hinted_id"]) == ("capturing", "second")
+        assert after["lease_token"] == before["lease_token"]
+
+
+async def test_an_order_whose_calls_are_stopped_is_not_claimed_over_and_over_as_another_kind(database: str) -> None:
+    async with roles(database) as r:
+        await to_capture_in_vain(r)
+        await run_sql(database, "UPDATE orders SET call_kind = 'reading'")
+        before = await row(database)
+        for _ in range(10):
+            await claimed(r)
+        after = await row(database)
+        assert (after["call_kind"], after["lease_token"] - before["lease_token"]) == ("capturing", 2)

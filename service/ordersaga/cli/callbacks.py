@@ -38,7 +38,7 @@ def _callbacks(settings: Callbacks) -> AccountCallbacks:
             passed_on=partial(passed_on, kind),
             otherwise=_otherwise(one),
         )
-    return AccountCallbacks(kinds, settings.slots)
+    return AccountCallbacks(kinds, settings.slots, max(settings.deadline, settings.required_deadline or 0.0))
 
 
 def _deadline(settings: Callbacks, one: CallbackSettings | Validation, body: bytes) -> float:

@@ -135,7 +135,7 @@ def _web(settings: Settings, store: Store, accounts: Collection[AccountKey], por
     addresses = addresses_of(settings)
     assert addresses is not None, "a port without secrets is a conflict of the settings"
     providers = {"klarna": NotificationKinds(KINDS, order_id_of)}
-    return Web(store, accounts, providers, addresses, port, callbacks_of(settings))
+    return Web(store, accounts, providers, addresses, port, callbacks_of(settings), settings.shutdown_timeout)
 
 
 def _no_relay() -> None:

@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
@@ -42,9 +42,17 @@ def is_pair(certificate: Path, key: Path | None) -> bool:
     return True
 
 
+def _has_host(parts: SplitResult) -> bool:
+    """One that can be looked up and connected to."""
+    try:
+        return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _is_http(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not _has_host(parts):
         raise ValueError("isn't a URL like https://api.klarna.com")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not contain a user, password, query or fragment")

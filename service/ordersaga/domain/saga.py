@@ -28,7 +28,7 @@ def accept(order: Order | None, event: Event, now: float, rules: Rules, *, taken
     builder = DecisionBuilder(order or Order(Key(event.merchant, event.kind, event.subject)), now, rules)
     builder.journal("event", event.cause.type, event_id=event.cause.id)
     builder.arrive(event.cause, event.data, event.raw, taken=taken)
-    return _advanced(builder, arrived=True)
+    return _advanced(builder, arrived=event.cause)
 
 
 def tick(order: Order, now: float, rules: Rules) -> Decision:
@@ -80,7 +80,8 @@ def stall(order: Order, reason: str, now: float, rules: Rules) -> Decision:
 
 def next_call(order: Order, now: float, rules: Rules) -> Next:
     """What the worker is to do for the order now. Each `Elapsed` takes at least one deadline away."""
-    return named.instead_of_waiting(order, _next_call(order, now, rules), now)
+    following = _next_call(order, now, rules)
+    return following if order.has_attention(_OUR_FAULT) else named.instead_of_waiting(order, following, now)
 
 
 def _next_call(order: Order, now: float, rules: Rules) -> Next:
@@ -189,7 +190,9 @@ def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float
         named.looked(builder, call, result)
         return _advanced(builder)
     if isinstance(call, Read):
-        result = refreshing.of_this_order(builder, result)
+        if refreshing.of_former_order(order, call):
+            return _advanced(builder)
+        result = refreshing.of_this_order(builder, call, result)
     if operation is None:
         refreshing.refreshed(builder, result)
         return _advanced(builder)
@@ -217,10 +220,10 @@ def resolve_attention(order: Order, reason: str, by: str, now: float, rules: Rul
     return _advanced(builder)
 
 
-def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
+def _advanced(builder: DecisionBuilder, *, arrived: Cause | None = None) -> Decision:
     """Decides what waits, in the order of arrival, until something is under way or nothing more can be decided.
 
-    `arrived`: the last of those that wait has just come, and is refused where it is one too many.
+    `arrived`: the event that has just come, which is refused if it waits and is one too many.
     """
     if arrived and builder.order.operations and operations.gives_way(builder.order.operations[0]):
         builder.retire(builder.order.operations[0])
@@ -229,17 +232,22 @@ def _advanced(builder: DecisionBuilder, *, arrived: bool = False) -> Decision:
     while _decide_one(builder):
         pass
     if arrived and builder.too_many_wait():
-        last = builder.order.pending[-1]
-        builder.drop(last)
-        most = builder.rules.waits_most
-        builder.refuse(
-            last.cause, Refusal("too_many_waiting", (f"{most} events of this order wait already",), advice=_TOO_MANY)
-        )
+        _refuse_one_too_many(builder, arrived)
     for pending in builder.order.pending:
         if builder.order.operations and pending.waits_for == "operation" and pending.arrived == builder.now:
             builder.journal("decision", "waits", event_id=pending.cause.id, note="operation")
     builder.store_waiting()
     return builder.decision()
+
+
+def _refuse_one_too_many(builder: DecisionBuilder, arrived: Cause) -> None:
+    """Not the event of an operation that was put back to wait: that was taken in before."""
+    for pending in builder.order.pending:
+        if pending.cause == arrived:
+            builder.drop(pending)
+            text = f"{builder.rules.waits_most} events of this order wait already"
+            builder.refuse(arrived, Refusal("too_many_waiting", (text,), advice=_TOO_MANY))
+            return
 
 
 def _decide_one(builder: DecisionBuilder) -> bool:

@@ -71,11 +71,11 @@ class Check:
         if read is None:
             raise OperatingError(f"merchant {key.merchant!r} has no account with {order.provider!r} in the settings")
         result = await read(Read(order.provider_order_id))
-        return _compare(order, order.provider_order_id, _snapshot(order, result, name))
+        return _compare(order, order.provider_order_id, _snapshot(order, order.provider_order_id, result, name))
 
 
-def _snapshot(order: Order, result: Result, name: str) -> Snapshot:
-    other = read_of_another(order, result)
+def _snapshot(order: Order, asked: str, result: Result, name: str) -> Snapshot:
+    other = read_of_another(order, asked, result)
     if other is not None:
         raise OperatingError(f"a read of {name} showed one with {other}: look it up at the provider")
     match result:

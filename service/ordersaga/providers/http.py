@@ -129,7 +129,7 @@ class Http:
                 return await self._exchange(_prepared(method, self._base + path, body, headers, deadline))
         except _TooLargeError:
             return Lost("too_large")
-        except (httpx.TransportError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+        except (httpx.TransportError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
             return _lost(error) if trip.departed else _not_sent(error)
         finally:
             _TRIP.reset(token)
@@ -232,7 +232,7 @@ def _not_sent(error: Exception) -> NotSent:
             return NotSent("connect_timeout")
         case aiohttp.ClientConnectorError():
             return NotSent("refused")
-        case httpx.InvalidURL() | aiohttp.InvalidURL():
+        case httpx.InvalidURL() | aiohttp.InvalidURL() | UnicodeError():  # the last one: a host that can't be encoded
             return NotSent("not_a_request")
         case _:
             return NotSent("no_connection")

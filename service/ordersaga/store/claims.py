@@ -71,12 +71,16 @@ class Claimed(Struct, frozen=True):
 
 
 class HandBack(Struct, frozen=True):
-    """A lease under which nothing was sent, and the times of the lease before it, from the `ClaimedOrder`."""
+    """A lease under which nothing was sent, and the times of the lease before it, from the `ClaimedOrder`.
+
+    `call_kind`: of the call that wasn't made, if it isn't the one that the order was claimed for.
+    """
 
     key: Key
     token: int
     previous_since: float | None = None
     previous_until: float | None = None
+    call_kind: str | None = None
 
 
 class Aside(Struct, frozen=True):
@@ -124,17 +128,17 @@ SELECT * FROM clock LEFT JOIN claimed ON true"""
 
 _HAND_BACK: Final = """
 WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[], $6::float8[])
-    AS g(merchant, kind, subject, token, since, until)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[], $6::float8[], $7::text[])
+    AS g(merchant, kind, subject, token, since, until, call_kind)
 ),
 leased AS (
-    SELECT o.merchant, o.kind, o.subject, to_timestamp(g.since) AS since, to_timestamp(g.until) AS until
+    SELECT o.merchant, o.kind, o.subject, to_timestamp(g.since) AS since, to_timestamp(g.until) AS until, g.call_kind
     FROM given AS g JOIN orders AS o USING (merchant, kind, subject) WHERE o.lease_token = g.token
     ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
 )
 UPDATE orders AS o
 SET lease_owner = NULL, lease_until = leased.until, calling_since = leased.since, due_at = now(),
-    lease_token = o.lease_token + 1
+    lease_token = o.lease_token + 1, call_kind = coalesce(leased.call_kind, o.call_kind)
 FROM leased WHERE (o.merchant, o.kind, o.subject) = (leased.merchant, leased.kind, leased.subject)
 RETURNING o.merchant, o.kind, o.subject"""
 
@@ -203,6 +207,7 @@ async def hand_back(session: Session, leases: Sequence[HandBack]) -> set[Key]:
         [one.token for one in leases],
         [one.previous_since for one in leases],
         [one.previous_until for one in leases],
+        [one.call_kind for one in leases],
     )
     return {key_of(record) for record in records}
 

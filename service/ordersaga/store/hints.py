@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from ordersaga.domain.model.order import Key
+from ordersaga.store.orders import hinted_kind
 from ordersaga.store.session import Session
 
 
@@ -59,7 +60,7 @@ hinted AS (
     SET hinted_at = greatest(o.hinted_at, now()),
         hinted_operation = coalesce(l.operation, o.hinted_operation), hinted_id = coalesce(l.id, o.hinted_id),
         due_at = CASE WHEN o.lease_until > now() THEN o.due_at ELSE least(o.due_at, now()) END,
-        call_kind = CASE WHEN o.call_kind = '' OR l.id IS NOT NULL THEN 'reading' ELSE o.call_kind END
+        call_kind = {hinted_kind("o.call_kind", "l.id", "o.provider_order_id")}
     FROM locked AS l WHERE (o.merchant, o.kind, o.subject) = (l.merchant, l.kind, l.subject)
 )
 SELECT DISTINCT place FROM named"""

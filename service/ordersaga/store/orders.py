@@ -54,9 +54,13 @@ RETURNING o.merchant, o.kind, o.subject, o.version, o.lease_token, {WRITTEN},
           extract(epoch FROM o.lease_until)::float8 AS lease_until"""
 
 
-def hinted_kind(kind: str) -> str:
-    """The kind of the call that is due for an order `o` with a hint, instead of `kind`: a read, unless an operation is under way."""
-    return f"CASE WHEN {kind} = '' OR o.hinted_id IS NOT NULL THEN 'reading' ELSE {kind} END"
+def hinted_kind(kind: str, hinted_id: str, provider_order_id: str) -> str:
+    """The kind of the call that is due for an order with a hint, instead of `kind`: a read, unless an operation is under way.
+
+    Also then, if the hint names an order and there is none yet: its answer may have been lost.
+    """
+    named = f"({hinted_id} IS NOT NULL AND {provider_order_id} IS NULL)"
+    return f"CASE WHEN {kind} = '' OR {named} THEN 'reading' ELSE {kind} END"
 
 
 UPSERT: Final = f"""
@@ -68,7 +72,8 @@ SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
        CASE WHEN leasing THEN now() END
 FROM given
 ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
-    call_kind = CASE WHEN o.hinted_at IS NULL THEN excluded.call_kind ELSE {hinted_kind("excluded.call_kind")} END,
+    call_kind = CASE WHEN o.hinted_at IS NULL THEN excluded.call_kind
+                     ELSE {hinted_kind("excluded.call_kind", "o.hinted_id", "excluded.provider_order_id")} END,
     due_at = CASE WHEN o.calling_since IS NOT NULL THEN o.lease_until
                   WHEN o.hinted_at IS NULL OR excluded.lease_until IS NOT NULL THEN excluded.due_at ELSE now() END,
     lease_owner = CASE WHEN o.calling_since IS NULL THEN excluded.lease_owner ELSE o.lease_owner END,
@@ -84,7 +89,8 @@ _HINT_LEFT: Final = "(o.hinted_at IS NOT NULL AND extract(epoch FROM o.hinted_at
 _SETTLE: Final = f"""
 WITH {_GIVEN}
 UPDATE orders AS o SET {_set("g")},
-    call_kind = CASE WHEN {_HINT_LEFT} THEN {hinted_kind("g.call_kind")} ELSE g.call_kind END,
+    call_kind = CASE WHEN {_HINT_LEFT} THEN {hinted_kind("g.call_kind", "o.hinted_id", "g.provider_order_id")}
+                     ELSE g.call_kind END,
     due_at = CASE WHEN g.token IS NULL AND o.calling_since IS NOT NULL THEN o.lease_until
                   WHEN {_HINT_LEFT} THEN coalesce(g.lease_until, now())
                   ELSE coalesce(g.lease_until, g.due_at) END,

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from ordersaga import telemetry
 from ordersaga.providers.http import Answer, Http, Lost, NotSent
 from ordersaga.telemetry.limited import LimitedLog
-from ordersaga.web.body import read_body
+from ordersaga.web.body import Room, read_body
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a callback's body: an order with 1000 lines."""
@@ -24,6 +24,9 @@ LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes of the shop's answer."""
 _MOST_AT_ONCE: Final = 750
 """In the process; the rest of the server's connections is left to notifications."""
+_MOST_BYTES_AT_ONCE: Final = 64 * 1024 * 1024
+"""Of bodies in the process: what moves money may run there, too."""
+_UNREAD: Final = {408: "too_slow", 413: "too_large", 503: "busy"}
 _EVENT: Final = "a callback had no usable reply of the shop"
 
 
@@ -42,10 +45,11 @@ class Callback(Struct, frozen=True):
 
 
 class AccountCallbacks(Struct, frozen=True):
-    """By kind. `slots`: how many are handed on at once."""
+    """By kind. `slots`: how many are handed on at once. `longest`: seconds that one may take."""
 
     kinds: Mapping[str, Callback]
     slots: int
+    longest: float
 
 
 Account = tuple[str, str]
@@ -55,10 +59,16 @@ Account = tuple[str, str]
 class Callbacks:
     """The bound of each account keeps a shop that hangs from delaying others."""
 
-    def __init__(self, accounts: Mapping[Account, AccountCallbacks], most_at_once: int = _MOST_AT_ONCE) -> None:
+    def __init__(
+        self,
+        accounts: Mapping[Account, AccountCallbacks],
+        most_at_once: int = _MOST_AT_ONCE,
+        most_bytes: int = _MOST_BYTES_AT_ONCE,
+    ) -> None:
         self._accounts = accounts
         self._free = {account: callbacks.slots for account, callbacks in accounts.items()}
         self._free_in_all = most_at_once
+        self._room = Room(most_bytes)
         self._log = LimitedLog(structlog.get_logger(__name__))
 
     def find(self, account: Account, kind: str) -> Callback | None:
@@ -68,10 +78,20 @@ class Callbacks:
     async def answer(self, callback: Callback, account: Account, kind: str, request: Request) -> Response:
         started = monotonic()
         try:
-            body = await read_body(request, LARGEST, callback.deadline_of(b""))
+            body = await read_body(request, LARGEST, callback.deadline_of(b""), self._room)
         except HTTPException as error:
-            result = "too_large" if error.status_code == 413 else "too_slow"
-            return self._otherwise(callback, account, kind, b"", result, result, error.status_code)
+            result = _UNREAD[error.status_code]
+            response = self._otherwise(callback, account, kind, b"", result, result, error.status_code)
+            response.headers["connection"] = "close"  # it can't be used again
+            return response
+        try:
+            return await self._answer(callback, account, kind, request, body, started)
+        finally:
+            self._room.take(-len(body))
+
+    async def _answer(
+        self, callback: Callback, account: Account, kind: str, request: Request, body: bytes, started: float
+    ) -> Response:
         if self._free[account] <= 0 or self._free_in_all <= 0:
             return self._otherwise(callback, account, kind, body, "busy", "too many at once")
         self._take(account, 1)
@@ -102,14 +122,11 @@ class Callbacks:
         reason: str,
         status: int = 503,
     ) -> Response:
-        """`status`: where nothing stands in. After a body that wasn't read to its end the connection can't be used again."""
+        """`status`: where nothing stands in."""
         merchant, provider = account
         telemetry.NOTIFICATIONS.labels(provider, kind, result).inc()
         self._log.warning(_EVENT, merchant=merchant, provider=provider, kind=kind, reason=reason)
-        response = _response(callback.otherwise(body) or Answer(status, {}))
-        if status != 503:
-            response.headers["connection"] = "close"
-        return response
+        return _response(callback.otherwise(body) or Answer(status, {}))
 
 
 async def _handed_on(callback: Callback, request: Request, body: bytes, seconds: float) -> Answer | str:

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from math import ceil
 from typing import ClassVar, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_GRACE: Final = 2
-"""Seconds that requests in progress get at the stop."""
+GRACE: Final = 2.0
+"""Seconds that requests in progress get at the stop, unless told otherwise."""
 _MOST_AT_ONCE: Final = 1_000
 """Connections; of more, the oldest one that has sent no request is closed."""
 _PATIENCE: Final = 10.0
@@ -60,7 +61,8 @@ class _Protocol(H11Protocol):
 class Server:
     """h11 parses: it bounds the size of the request line and the headers."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, grace: float = GRACE) -> None:
+        """`grace`: seconds that requests in progress get at the stop."""
         self._listener = listener
         config = uvicorn.Config(
             app,
@@ -72,7 +74,7 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=ceil(grace),
         )
         self._server = _Server(config)
 

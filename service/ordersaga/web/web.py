@@ -3,13 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Collection, Mapping
+from math import inf
 from types import MappingProxyType
 
 from ordersaga.addresses import Addresses
 from ordersaga.web.callbacks import Account, AccountCallbacks, Callbacks
 from ordersaga.web.collector import HintCollector, HintStore
 from ordersaga.web.notifications import NotificationKinds, Notifications
-from ordersaga.web.server import Server
+from ordersaga.web.server import GRACE, Server
 
 
 class Web:
@@ -23,11 +24,14 @@ class Web:
         addresses: Addresses,
         port: socket.socket,
         callbacks: Mapping[Account, AccountCallbacks] = MappingProxyType({}),
+        most_grace: float = inf,
     ) -> None:
+        """`most_grace`: seconds that callbacks in progress get at the stop, at most."""
         self._collector = HintCollector(store)
         self._callbacks = Callbacks(callbacks)
         notifications = Notifications(accounts, providers, addresses, self._collector, self._callbacks)
-        self._server = Server(notifications.app(), port)
+        grace = max((GRACE, *(one.longest for one in callbacks.values())))
+        self._server = Server(notifications.app(), port, min(grace, max(most_grace, GRACE)))
 
     @property
     def port(self) -> int:

@@ -248,8 +248,9 @@ class Worker:
             telemetry.LEASES_LOST.inc()
         uncertain = leased.uncertain
         since, until = (None, None) if uncertain is None else (uncertain.since, uncertain.until)
+        other_kind = None if kind == leased.kind else kind
         try:
-            await self._store.hand_back([claims.HandBack(leased.order.key, leased.token, since, until)])
+            await self._store.hand_back([claims.HandBack(leased.order.key, leased.token, since, until, other_kind)])
         except StoreError as error:
             subject = leased.order.key.subject
             log.warning("order not handed back, its lease expires by itself", subject=subject, reason=str(error))

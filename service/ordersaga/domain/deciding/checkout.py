@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import completing, placing
+from ordersaga.domain.deciding import beginning, completing, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import (
@@ -60,6 +60,8 @@ def decide_start(builder: DecisionBuilder, pending: Pending, data: CheckoutStart
         pending=old.pending,
         blocked=old.blocked,
         sequence=old.sequence,
+        named=beginning.left_behind(old, builder.now),
+        attentions=beginning.attentions_left(old),
         details=details,
     )
     builder.begin(builder.plan("create_checkout", pending.cause, 0), data)

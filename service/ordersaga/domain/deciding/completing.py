@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import claiming, placing
+from ordersaga.domain.deciding import beginning, claiming, placing
 from ordersaga.domain.deciding.builder import DecisionBuilder
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cause, Data, Placed, ReferenceChanged, own_cause
@@ -19,7 +19,7 @@ from ordersaga.domain.model.results import CheckoutSeen, Rejected, Snapshot, Suc
 
 READ_ONLY: Final = "READ_ONLY_ORDER"
 COMPLETED: Final = "the customer has completed it: it is an order now, to be amended or cancelled as such"
-DIFFER: Final = "books_differ"
+DIFFER: Final = beginning.DIFFER
 _CONFIRM, _ACKNOWLEDGE = 10, 11  # steps of an event, or of a completion that none asked for
 _SETTLE: Final = (
     "the customer completed another order than the shop sent; it isn't acknowledged: change or cancel it at the provider, "

@@ -6,12 +6,11 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import claiming
+from ordersaga.domain.deciding import beginning, claiming
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import Cancelled, Cause, Placed
 from ordersaga.domain.model.order import (
-    OUTLIVE_PLACING,
     Allocation,
     Capture,
     Checkout,
@@ -147,8 +146,8 @@ def _start_afresh(builder: DecisionBuilder, cause: Cause, data: Placed) -> None:
         pending=old.pending,
         blocked=old.blocked,
         sequence=old.sequence,
-        named=old.named,
-        attentions=tuple(one for one in old.attentions if one.reason in OUTLIVE_PLACING),
+        named=beginning.left_behind(old, builder.now, data.payment.checkout_order_id),
+        attentions=beginning.attentions_left(old),
         details=replace(old.details, lines=data.order_lines, requests={}, paid_by="" if token is UNSET else token),
     )
 

@@ -162,6 +162,7 @@ class NamedOrder(Struct, frozen=True, omit_defaults=True):
     id: str
     due: float
     failed: int = 0  # reads
+    since: float | None = None  # when the first of them failed
 
 
 class Checkout(Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,8 @@ from ordersaga.domain.model.outcomes import Next, Read, Rest, Wait
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Snapshot, Succeeded, Unknown
 
 _SECOND: Final = "second_order"
+_NOT_THERE: Final = frozenset({400, 404})
+"""Statuses: nothing has this id, or nothing can have it. Any other refusal tells nothing about the order."""
 
 
 def with_named(order: Order, provider_id: str, at: float) -> Order:
@@ -41,14 +43,30 @@ def looked(builder: DecisionBuilder, read: Read, result: Result) -> None:
         case Succeeded(snapshot=snapshot) if snapshot is not None and snapshot.provider_id.lower() == named.id.lower():
             builder.change(named=None)
             _found(builder, snapshot)
-        case Rejected(code=code):
+        case Rejected(code=code, status=status) if status in _NOT_THERE:
             builder.change(named=None)
             builder.journal("decision", "named_order", note=f"{named.id} isn't there: {code}")
-        case Succeeded() | Retryable() | Unknown():
-            again = builder.now + builder.pause_after(named.failed, named.id)
-            builder.change(named=replace(named, due=again, failed=named.failed + 1))
+        case Succeeded() | Rejected() | Retryable() | Unknown():
+            _unread(builder, named)
         case _:
             assert_never(result)
+
+
+def _unread(builder: DecisionBuilder, named: NamedOrder) -> None:
+    """It is read again, and for so long that a person had better look it up."""
+    since = builder.now if named.since is None else named.since
+    if builder.now - since < builder.rules.attention_after:
+        again = builder.now + builder.pause_after(named.failed, named.id)
+        builder.change(named=replace(named, due=again, failed=named.failed + 1, since=since))
+        return
+    builder.change(named=None)
+    ours = builder.order.provider_order_id or "none"
+    builder.raise_attention(
+        None,
+        _SECOND,
+        f"a notification about this order named order {named.id}, which can't be read at the provider: it may be a second one."
+        f" Ours is {ours}: look both up there by their ids",
+    )
 
 
 def _found(builder: DecisionBuilder, seen: Snapshot) -> None:

@@ -61,12 +61,12 @@ def read_of(order: Order, rules: Rules) -> Read:
     return Read(order.provider_order_id or "", of="checkout" if order.status == "checkout" else "order")
 
 
-def read_of_another(order: Order, result: Result) -> str | None:
-    """What shows that a read answered with another order than the one that was asked for; None: it's the one."""
+def read_of_another(order: Order, asked: str, result: Result) -> str | None:
+    """What shows that a read of the id `asked` answered with another order; None: it's the one."""
     seen = _seen(result)
     if seen is None:
         return None
-    if seen.provider_id.lower() != (order.provider_order_id or "").lower():
+    if seen.provider_id.lower() != asked.lower():
         return "another id"
     if order.accepted and seen.currency.upper() != order.currency:
         return "another currency"
@@ -77,9 +77,14 @@ def _seen(result: Result) -> Snapshot | CheckoutSeen | None:
     return result.snapshot or result.checkout if isinstance(result, Succeeded) else None
 
 
-def of_this_order(builder: DecisionBuilder, result: Result) -> Result:
+def of_former_order(order: Order, read: Read) -> bool:
+    """Was it asked for by an id that isn't the order's any more? The order has begun anew during the read."""
+    return read.request is None and read.provider_order_id != (order.provider_order_id or "")
+
+
+def of_this_order(builder: DecisionBuilder, read: Read, result: Result) -> Result:
     """Nothing of an answer that shows another order is believed; the read is made again."""
-    difference = read_of_another(builder.order, result)
+    difference = read_of_another(builder.order, read.provider_order_id, result)
     if difference is None:
         if _seen(result) is not None:
             builder.clear_attention(_ANOTHER)
