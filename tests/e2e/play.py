@@ -109,6 +109,12 @@ class Play:
         waiting = await self.rows("SELECT subject, type FROM outbox")
         return [f"not at rest: {dict(row)}" for row in orders] + [f"not published: {dict(row)}" for row in waiting]
 
+    def untold(self) -> list[str]:
+        """Deliveries of the provider that are due, but not made yet."""
+        now = self.sandbox.control("clock")["now"]
+        unsent = (one for one in self.sandbox.deliveries() if not one["attempts"] and one["state"] == "waiting")
+        return [f"not told: {one['kind']} of {one['order_id']}" for one in unsent if (one["due_at"] or 0.0) <= now]
+
     def doubled(self) -> list[str]:
         """Effects that happened twice, outcomes with different bytes, and gaps."""
         twice = accounts.doubled(self.sandbox.effects())
