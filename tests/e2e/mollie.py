@@ -1,7 +1,9 @@
 """Orders at Mollie as stories: what the shop, the customer, a person in Mollie's dashboard and the time do, one after the other."""
 
 import asyncio
+import contextlib
 import json
+import socket
 import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -100,7 +102,11 @@ class Story:
 
     def _missing(self, outcomes: tuple[str, ...]) -> str:
         seen = [_short(one) for one in self.outcomes[self._told :]]
-        return f"{self.name}: {seen} instead of {[*outcomes]}; {self.play.logged()[-2000:]}"
+        return f"{self.name}: {seen} instead of {[*outcomes]}; {self._logs()}"
+
+    def _logs(self) -> str:
+        logs = sorted(self.play.stage.folder.glob("*.log"))
+        return "; ".join(log.read_text(errors="replace")[-2000:] for log in logs)
 
     # Mollie
 
@@ -222,6 +228,17 @@ def reads_of(play: Play, ident: str, after: int = 0) -> int:
     """How often the order was read, by the sandbox's log of requests."""
     asked = (one for one in play.sandbox.requests(after) if one["method"] == "GET")
     return sum(one["path"].split("?")[0] == f"/v2/orders/{ident}" for one in asked)
+
+
+async def listening(port: int) -> None:
+    """Returns when somebody does at this port of ours."""
+
+    def connected() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    await until(connected, _SECONDS, f"nobody listens at {port}")
 
 
 def post_form(url: str, body: str) -> int:
