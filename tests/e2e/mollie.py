@@ -69,6 +69,43 @@ def purchase(*lines: Json, mark: str = "", **payment: object) -> Json:
     }
 
 
+def made_by_shop(subject: str, *lines: Json, mark: str = "", method: str = "klarna") -> Json:
+    """The body of a create order at Mollie."""
+    total = sum(one["total_amount"] for one in lines)
+    return {
+        "amount": _euros(total),
+        "orderNumber": subject,
+        "locale": "nl_NL",
+        "method": method,
+        "redirectUrl": "https://shop.example/thanks",
+        "lines": [
+            {
+                "name": one["name"],
+                "sku": one["reference"],
+                "quantity": one["quantity"],
+                "unitPrice": _euros(one["unit_price"]),
+                "totalAmount": _euros(one["total_amount"]),
+                "vatRate": "0.00",
+                "vatAmount": _euros(0),
+            }
+            for one in lines
+        ],
+        "billingAddress": {
+            "givenName": "Anna",
+            "familyName": "Smit",
+            "email": f"anna{mark}@example.com",
+            "streetAndNumber": "Keizersgracht 1",
+            "postalCode": "1015 CW",
+            "city": "Amsterdam",
+            "country": "NL",
+        },
+    }
+
+
+def _euros(cents: int) -> Json:
+    return {"currency": "EUR", "value": f"{cents / 100:.2f}"}
+
+
 @dataclass
 class Story:
     """One order. `told`: how many of its outcomes the story has looked at already."""

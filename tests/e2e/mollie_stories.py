@@ -3,7 +3,7 @@ what the shop didn't ask for, and the provider's clock moves when every story wa
 
 from typing import Final
 
-from .mollie import ADDRESS, DAY, Story, Telling, as_shop, line, part, purchase
+from .mollie import ADDRESS, DAY, Story, Telling, as_shop, line, made_by_shop, part, purchase
 from .play import Json
 
 MOVES: Final = (3 * DAY, 30 * DAY)
@@ -220,34 +220,7 @@ async def recurring(story: Story) -> None:
 
 async def taken_over(story: Story) -> None:
     """The shop has made it; it has captures and refunds already."""
-    given = {
-        "amount": {"currency": "EUR", "value": "20.00"},
-        "orderNumber": story.name,
-        "locale": "nl_NL",
-        "method": "klarna",
-        "redirectUrl": "https://shop.example/thanks",
-        "lines": [
-            {
-                "name": "Item A",
-                "sku": "A",
-                "quantity": 4,
-                "unitPrice": {"currency": "EUR", "value": "5.00"},
-                "totalAmount": {"currency": "EUR", "value": "20.00"},
-                "vatRate": "21.00",
-                "vatAmount": {"currency": "EUR", "value": "3.47"},
-            }
-        ],
-        "billingAddress": {
-            "givenName": "Anna",
-            "familyName": "Smit",
-            "email": "anna+pay@example.com",
-            "streetAndNumber": "Keizersgracht 1",
-            "postalCode": "1015 CW",
-            "city": "Amsterdam",
-            "country": "NL",
-        },
-    }
-    made = as_shop(story.play, "/v2/orders", given)
+    made = as_shop(story.play, "/v2/orders", made_by_shop(story.name, line("A", 4, 500), mark="+pay"))
     shipped = {"lines": [{"id": made["lines"][0]["id"], "quantity": 1}]}
     as_shop(story.play, f"/v2/orders/{made['id']}/shipments", shipped)
     data = purchase(line("A", 4, 500))
