@@ -9,12 +9,8 @@ from .play import Json
 
 ORDERS: Final = "/v2/orders"
 ORDER: Final = f"{ORDERS}/{{order_id}}"
-_REFUSED: Final[Json] = {
-    "action": "status",
-    "status": 422,
-    "body": {"status": 422, "title": "Unprocessable Entity", "detail": "Not allowed."},
-    "times": 1,
-}
+REFUSAL: Final = {"status": 422, "title": "Unprocessable Entity", "detail": "Not allowed."}
+_REFUSED: Final[Json] = {"action": "status", "status": 422, "body": REFUSAL, "times": 1}
 WAYS: Final[dict[str, tuple[Json, ...]]] = {
     "never-arrived": ({"action": "drop_before", "times": 2},),
     "response-lost": ({"action": "drop_after", "times": 2},),
