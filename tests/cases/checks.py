@@ -134,7 +134,9 @@ def _count(run: Run, form: Json) -> list[str]:
     """So many outcomes of the order are of this type, whatever caused them."""
     check_fields(form, "order", "type", "is")
     found = [told for told in run.play.books.seen.values() if (told.order, told.what) == (form["order"], form["type"])]
-    return [] if len(found) == form["is"] else [f"{form['order']}: {len(found)} outcomes {form['type']}, expected {form}"]
+    return (
+        [] if len(found) == form["is"] else [f"{form['order']}: {len(found)} outcomes {form['type']}, expected {form}"]
+    )
 
 
 def _request(run: Run, form: Json) -> list[str]:

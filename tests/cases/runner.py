@@ -205,9 +205,9 @@ class Run:
             case {"push": {"times": int(times), **others}, **rest} if not rest and not others:
                 assert self.checkout is not None, "the case has no Checkout order"
                 await asyncio.to_thread(self.checkout.push, times)
-            case {"mollie": {"order": str(), **others}, **rest} if not rest:
+            case {"mollie": {"order": str()}, **rest} if not rest:
                 await self._until(lambda: self._without_final([*self.places]), "no final outcome")
-                await mollie.act(self.play, {"order": step["mollie"]["order"], **others})
+                await mollie.act(self.play, step["mollie"])
             case _:
                 raise UnknownFormError(json.dumps({"do": step}))
 

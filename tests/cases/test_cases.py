@@ -10,9 +10,7 @@ from .files import Case, cases
 from .runner import Run
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case.name) for case in cases() if case.action is None]
-)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in cases() if case.action is None])
 async def test_a_case_ends_as_expected(shared: Shared, case: Case) -> None:
     run = Run(shared.play, shared.producer, case)
     await run.complete()

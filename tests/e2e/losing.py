@@ -106,7 +106,9 @@ class Losing:
         await self.play.ended(ended + len(events), 60)
 
     async def _carried_out(self) -> None:
-        events = [one for run in self.runs.values() for one in run.events(run.case.events, 10, self.made.get(run.name, ""))]
+        events = [
+            one for run in self.runs.values() for one in run.events(run.case.events, 10, self.made.get(run.name, ""))
+        ]
         await self.play.publish(events)
         bought = {run.name for run in self.runs.values() if run.case.buys and not run.case.events}
         await self.buy(bought)
@@ -173,7 +175,7 @@ class Losing:
         }
 
 
-def _columns(money: dict[str, int]) -> dict[str, int]:
+def _columns(money: Mapping[str, int]) -> dict[str, int]:
     return {column: money.get(column, 0) for column in accounts.COLUMNS}
 
 

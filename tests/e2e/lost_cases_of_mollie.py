@@ -1,5 +1,6 @@
 """What comes of each operation of Mollie's whose answer gets lost; written by hand from docs/evidence.md and Mollie's
-documentation: a POST is made again with its key, a PATCH or DELETE is looked up first."""
+documentation: a POST is made again with its key, a PATCH or DELETE is looked up first.
+"""
 
 from typing import Final
 
@@ -39,9 +40,7 @@ def _shown(told: str, kind: str) -> Ends:
     return ends(usual, usual, End((_REJECTED,)))
 
 
-def _of_order(
-    name: str, ends: Ends, call: tuple[str, str], event: Told, *before: Told, operation: str = ""
-) -> Case:
+def _of_order(name: str, ends: Ends, call: tuple[str, str], event: Told, *before: Told, operation: str = "") -> Case:
     return Case(name, operation or name, *call, ends, before or (LATER,), (event,))
 
 
@@ -95,7 +94,9 @@ def _managing() -> tuple[Case, ...]:
     more = {"order_amount": 2500, "order_lines": [line("A", 5, 500)]}
     return (
         _of_order("capture", _shown("captured", "capture"), ("POST", f"{ORDER}/shipments"), ("shipped", {})),
-        _of_order("capture-part", _shown("captured", "capture"), ("POST", f"{ORDER}/shipments"), PART, operation="capture"),
+        _of_order(
+            "capture-part", _shown("captured", "capture"), ("POST", f"{ORDER}/shipments"), PART, operation="capture"
+        ),
         _of_order(
             "record_shipment",
             _shown("shipment_recorded", "shipment"),

@@ -134,7 +134,9 @@ class Story:
 
     @property
     def outcomes(self) -> list[Told]:
-        found = [one for one in self.play.books.seen.values() if (one.merchant, one.order) == (self.merchant, self.name)]
+        found = [
+            one for one in self.play.books.seen.values() if (one.merchant, one.order) == (self.merchant, self.name)
+        ]
         return sorted(found, key=lambda one: one.sequence)
 
     def _missing(self, outcomes: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """What becomes of orders at Mollie. Each story is told in the whole product, all at the same time; a webhook tells of
-what the shop didn't ask for, and the provider's clock moves when every story waits for it."""
+what the shop didn't ask for, and the provider's clock moves when every story waits for it.
+"""
 
 from typing import Final
 

@@ -110,7 +110,9 @@ async def test_a_lost_create_is_found_behind_more_orders_than_a_page_holds(opene
         assert told.what == "authorized"
         pages = [one["path"] for one in play.sandbox.requests() if one["route"] == ORDERS and one["method"] == "GET"]
         assert len(pages) == 2
-        made = [one for one in play.sandbox.effects() if one["kind"] == "create" and one["merchant_reference1"] == "lost"]
+        made = [
+            one for one in play.sandbox.effects() if one["kind"] == "create" and one["merchant_reference1"] == "lost"
+        ]
         assert [one["order_id"] for one in made] == [told.data["provider_order_id"]]
         assert await amiss(play) == []
 
