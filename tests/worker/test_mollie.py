@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from intake.test_handing_over import Log
 from mollie_harness import MOLLIE, FakeMollie, order_there, placed
 from ordersaga.domain.model.outcomes import Call, Read, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Unknown
 from ordersaga.store.hints import NewHint
 from roles_harness import Roles, Shop, roles, run_sql, until, until_async
 
-from .test_settling import Log, hold_calls
+from .test_settling import hold_calls
 
 SOON: dict[str, Any] = MOLLIE | {"rules": {"payment_poll": 3_000.0, "absent_after": 0.05, "absent_again": 0.05}}
 _IDS = "SELECT what FROM provider_ids WHERE subject = $1 ORDER BY what"
