@@ -222,7 +222,11 @@ def _managing() -> tuple[Case, ...]:
         ),
         _of_order(
             "resend_invoice",
-            by_key("invoice_resent", "send_out", "look up whether the customer got the invoice"),
+            ends(
+                End(("invoice_resent",), {"send_out": 1}),
+                End(("rejected NOT_ALLOWED",), {"send_out": 1}),
+                End(("rejected NOT_ALLOWED",)),
+            ),
             ("POST", f"{CAPTURE}/trigger-send-out"),
             ("invoice_resend_requested", OF_S),
             *captured,

@@ -123,6 +123,15 @@ class Story:
         self._events += 1
         await self.play.publish([event(self.name, self._events, what, data or {}, self.merchant)])
 
+    async def taken_in(self) -> None:
+        """Returns when the service has the last event."""
+        name = f"{self.name}-{self._events}"
+        for _ in range(600):
+            if await self.play.rows("SELECT FROM inbox WHERE (merchant, id) = ($1, $2)", self.merchant, name):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{name} isn't taken in")
+
     async def expect(self, *outcomes: str) -> Told:
         """The next outcomes in this order: `type`, `type!` of one that no event caused, or `type code`. Returns the last."""
         await until(lambda: len(self.outcomes) >= self._told + len(outcomes), _SECONDS, lambda: self._missing(outcomes))

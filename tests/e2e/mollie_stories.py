@@ -143,6 +143,7 @@ async def cancelled_too_late(story: Story) -> None:
     await story.tell("placed", purchase(method="ideal"))
     await story.expect("payment_pending")
     await story.tell("cancelled")
+    await story.taken_in()
     await story.customer("pay")
     await story.expect("captured")
     cancelled = await story.expect("cancelled")
