@@ -99,4 +99,10 @@ async def test_the_id_of_a_payment_that_came_to_nothing_has_its_order_read(opene
         await story.expect("payment_pending")
         told_by = [one for one in play.sandbox.deliveries() if one["kind"] == "payment_webhook"]
         assert len({one["body"] for one in told_by}) == 2
-        assert await asyncio.to_thread(play.untold) == []
+        assert await amiss(play, waiting=[story.name]) == []
+        before = reads_of(play, story.id)
+        payment = (await story.there())["_embedded"]["payments"][0]
+        assert await asyncio.to_thread(post_form, payment["webhookUrl"], "id=tr_unknown") == 200
+        await until(lambda: reads_of(play, story.id) == before + 1, 20, "the order isn't read")
+        assert await amiss(play, waiting=[story.name]) == []
+        assert reads_of(play, "tr_unknown") == 0, "a payment is no order"
