@@ -23,7 +23,7 @@ from ordersaga.bus.records import Record
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CALL_KINDS, Call
 from ordersaga.domain.model.results import Result
-from ordersaga.domain.model.terms import Rules
+from ordersaga.domain.model.terms import Rules, Terms
 from ordersaga.intake.handlers import ConsumerHandlers
 from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.breaker import Breaker, Gate
@@ -102,7 +102,7 @@ class FakeProvider:
     """Klarna in memory. `on_call` may wait, raise or return a result; None: the model's result."""
 
     def __init__(self) -> None:
-        self.terms = KlarnaTerms()
+        self.terms: Terms = KlarnaTerms()
         self.klarna = Klarna()
         self.calls: list[Call] = []
         self.on_call: OnCall | None = None
@@ -143,7 +143,7 @@ class FakeProducer:
 
 @dataclass
 class Options:
-    """Durations in seconds. `slots` by merchant; `calls`: at once, None: as many as slots; `breaker`: of the placing gates."""
+    """Durations in seconds. `fake`: the provider in memory, of the name `account`. `slots` by merchant; `calls`: at once, None: as many as slots; `breaker`: of the placing gates."""
 
     owner: str = "w1"
     lease: float = 30.0
@@ -151,6 +151,8 @@ class Options:
     slots: Mapping[str, int] = field(default_factory=lambda: {"default": 64})
     rules: Mapping[str, Any] = field(default_factory=dict)
     provider: Provider | None = None
+    account: str = "klarna"
+    fake: FakeProvider | None = None
     breaker: Breaker | None = None
     clock: LeaseClock | None = None
     dispatcher: bool = True
@@ -167,11 +169,13 @@ class Roles:
     def __init__(self, database: str, options: Options) -> None:
         self.options = options
         self.store = Store(Engine(Database(url=database, pool_size=options.pool)), options.vault)
-        self.fake = FakeProvider()
+        self.fake = options.fake or FakeProvider()
         provider: Provider = options.provider or self.fake
         breakers = {"placing": options.breaker}
         self.gates = {
-            (merchant, "klarna"): {kind: Gate(slots, time.monotonic, breaker=breakers.get(kind)) for kind in CALL_KINDS}
+            (merchant, options.account): {
+                kind: Gate(slots, time.monotonic, breaker=breakers.get(kind)) for kind in CALL_KINDS
+            }
             for merchant, slots in options.slots.items()
         }
         bulkheads = {
@@ -179,7 +183,7 @@ class Roles:
         }
         unplaced: dict[AccountKey, Bulkhead] = {(merchant, ""): Bulkhead(64) for merchant in options.slots}
         self.bulkheads = Bulkheads({**bulkheads, **unplaced})
-        rules = Rules({"klarna": provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})
+        rules = Rules({options.account: provider.terms}, **{"backoff": 0.02, "backoff_most": 0.1, **options.rules})
         self.rulebook = Rulebook(dict.fromkeys(options.slots, rules), watermark_lag=0.0)
         self.clock = options.clock or LeaseClock(options.lease)
         self.woken = 0

@@ -14,6 +14,7 @@ from .runner import Run
 _COUNTED: Final = frozenset({"acknowledge", "references"})
 """Effects without an amount: how often they happened."""
 _EFFECT: Final = re.compile(r"(capture|refund|cancel|release|update)(_sum|_count)?")
+_PARAMETER: Final = re.compile(r"\{\w+\}")
 _OPTIONAL: Final = frozenset({"code", "amount", "operations", "order"})
 
 Effects = Mapping[str, list[Json]]
@@ -102,11 +103,11 @@ def _one_of(run: Run, form: Json) -> list[str]:
 
 
 def _either(run: Run, form: Json) -> list[str]:
-    """One of the pairs of type and code; `dead_letter` is a type here."""
+    """One of the pairs of type and code; a dead letter is its outcome, or of the type `dead_letter` if it has none."""
     check_fields(form, "event", "outcomes")
     event, dead_letter = form["event"], run.open_dead_letter(form["event"])
-    found = [[told.what, _code(told)] for told in run.finals(event)]
-    found += [["dead_letter", dead_letter.code]] if dead_letter else []
+    found = [[told.what, _code(told)] for told in (run.outcomes(event) if dead_letter else run.finals(event))]
+    found += [["dead_letter", dead_letter.code]] if dead_letter and not found else []
     return (
         [] if len(found) == 1 and found[0] in form["outcomes"] else [f"{event}: {found}, expected {form['outcomes']}"]
     )
@@ -129,6 +130,37 @@ def _cause_null(run: Run, form: Json) -> list[str]:
     return [f"outcomes {form['type']} without a cause: {[told.data['result'] for told in found]}, expected {form}"]
 
 
+def _count(run: Run, form: Json) -> list[str]:
+    """So many outcomes of the order are of this type, whatever caused them."""
+    check_fields(form, "order", "type", "is")
+    found = [told for told in run.play.books.seen.values() if (told.order, told.what) == (form["order"], form["type"])]
+    return (
+        [] if len(found) == form["is"] else [f"{form['order']}: {len(found)} outcomes {form['type']}, expected {form}"]
+    )
+
+
+def _request(run: Run, form: Json) -> list[str]:
+    """A request to this route, of an order of the case, with these fields in one of its lines."""
+    check_fields(form, "route", "line")
+    orders = {told.data["provider_order_id"] for told in run.play.books.seen.values() if told.order in run.subjects}
+    lines: list[Json] = [
+        line
+        for sent in run.play.sandbox.requests()
+        if f"{sent['method']} {_PARAMETER.sub('{id}', sent['route'] or '')}" == form["route"]
+        and not orders.isdisjoint(sent["path"].split("/"))
+        for line in _lines_of(json.loads(sent["request_body"] or "{}"))
+    ]
+    if any(form["line"].items() <= line.items() for line in lines):
+        return []
+    return [f"lines sent to {form['route']}: {lines}, expected one with {form['line']}"]
+
+
+def _lines_of(body: Json) -> list[Json]:
+    """Mollie's name for them, or Klarna's."""
+    lines: list[Json] = body.get("lines") or body.get("order_lines") or []
+    return lines
+
+
 FORMS: Final[dict[str, Callable[[Run, Json], list[str]]]] = {
     "not_final": _not_final,
     "message": _message,
@@ -136,6 +168,8 @@ FORMS: Final[dict[str, Callable[[Run, Json], list[str]]]] = {
     "either": _either,
     "dead_letters_at_least": _dead_letters_at_least,
     "cause_null": _cause_null,
+    "count": _count,
+    "request": _request,
 }
 
 
@@ -205,6 +239,6 @@ def _unexpected_dead_letters(run: Run) -> list[str]:
             case {"dead_letters_at_least": codes}:
                 expected |= codes.keys()
             case {"either": {"outcomes": outcomes}}:
-                expected |= {code for outcome, code in outcomes if outcome == "dead_letter"}
+                expected |= {code for outcome, code in outcomes if outcome == "dead_letter" or code == "invalid_event"}
     found = [one.code for one in run.dead_letters if one.place not in run.raw_places and one.code not in expected]
     return [f"dead letter {code}" for code in found]

@@ -15,6 +15,7 @@ from e2e.play import Play, playing, until
 from ordersaga_local import parts
 from ordersaga_local.process import free_port
 
+from .mollie import CUSTOMER
 from .runner import SERVICES
 
 Opening = Callable[..., AbstractAsyncContextManager[Play]]
@@ -50,6 +51,7 @@ async def shared(kafka: parts.Kafka, postgres: parts.Postgres, migrated: str) ->
     port = str(free_port())
     web = {"ORDERSAGA_WEB__SECRETS": "s" * 32, "ORDERSAGA_WEB__BASE_URL": f"http://127.0.0.1:{port}"}
     async with playing(parts.Parts(kafka, postgres), migrated, web, run=run) as play:
+        play.sandbox.control("switches", "PUT", CUSTOMER)
         services = [play.service(SERVICES[0], ORDERSAGA_WEB__PORT=port), *map(play.service, SERVICES[1:])]
         await until(lambda: all(_READING in one.text() for one in services), 30, "not both services read")
         async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=5) as producer:

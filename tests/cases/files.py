@@ -29,10 +29,6 @@ class Case:
     expected: list[Json]
 
     @property
-    def built(self) -> bool:
-        return self.topic == "built"
-
-    @property
     def action(self) -> Json | None:
         """Of a case that has a test module of its own. None: its events are published."""
         step: Json = self.events[0].get("do", {})
@@ -51,7 +47,7 @@ def case_of(action: str) -> Case:
 
 def _load(path: Path) -> Case:
     case = Case(path.stem, **json.loads(path.read_text()))
-    if case.topic not in {"built", "not built"}:
+    if case.topic != "built":
         raise UnknownFormError(f"{case.name}: topic {case.topic!r}")
     return case
 

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]  # it ship
 from e2e.play import Play, record
 from ordersaga_local.outcomes import Told
 
+from . import mollie
 from .checkout import Checkout
 from .files import Case, Json, UnknownFormError, check_fields, fill_in
 
@@ -148,7 +149,9 @@ class Run:
         return unfinished + [f"the raw record at {place}" for place in self.raw_places if place not in dead]
 
     async def _in_progress(self) -> list[str]:
-        return [problem for problem in await self.play.restless() if problem not in self.problems_before]
+        """Also what the provider tells of its own accord, which leads to reads."""
+        untold = await asyncio.to_thread(self.play.untold)
+        return untold + [problem for problem in await self.play.restless() if problem not in self.problems_before]
 
     # records
 
@@ -202,6 +205,9 @@ class Run:
             case {"push": {"times": int(times), **others}, **rest} if not rest and not others:
                 assert self.checkout is not None, "the case has no Checkout order"
                 await asyncio.to_thread(self.checkout.push, times)
+            case {"mollie": {"order": str()}, **rest} if not rest:
+                await self._until(lambda: self._without_final([*self.places]), "no final outcome")
+                await mollie.act(self.play, step["mollie"])
             case _:
                 raise UnknownFormError(json.dumps({"do": step}))
 

@@ -12,6 +12,7 @@ from .conftest import Shared
 from .files import Case, Json, UnknownFormError
 from .runner import Run
 
+_CAPTURES = "/ordermanagement/v1/orders/{id}/captures"
 UNREADABLE_EXPECTATIONS: list[Json] = [
     {"says": "every event its final outcome"},
     {"event": "e1", "final": "authorized", "weather": "fine"},
@@ -20,6 +21,8 @@ UNREADABLE_EXPECTATIONS: list[Json] = [
     {"effects": {}, "message": {"event": "e1", "contains": ""}},
     {"one_of": {"events": ["e1"], "final": "authorized"}},
     {"either": {"event": "e1", "outcomes": [], "else": []}},
+    {"count": {"order": "R2", "type": "captured"}},
+    {"request": {"route": "POST /", "body": {}}},
 ]
 UNREADABLE_EVENTS: list[Json] = [
     {"do": {"weather": 1}},
@@ -27,6 +30,7 @@ UNREADABLE_EVENTS: list[Json] = [
     {"do": {"wait_outcome": {"event": "e1"}}},
     {"do": {"replay": {"event": "e1"}}},
     {"do": {}, "raw": {}},
+    {"do": {"mollie": {"declines": "PATCH lines"}}},
     {"raw": {"key": "k", "value": ""}},
     {"raw": {"key": "{nobody}", "headers": {}, "value": ""}},
     {"specversion": "1.0", "id": "e1", "subject": "R0", "type": "t", "data": {"text": "{nobody}"}},
@@ -54,12 +58,18 @@ WRONG_EXPECTATIONS: list[Json] = [
     {"effects": {"R2": {"release_sum": 1}}},
     {"effects": {"nobody": {"cancel_count": 1}}},
     {"effects": {"R2": {"acknowledge": 1}}},
+    {"count": {"order": "R2", "type": "captured", "is": 2}},
+    {"count": {"order": "R2", "type": "refunded", "is": 1}},
+    {"request": {"route": f"POST {_CAPTURES}", "line": {"quantity": 2}}},
+    {"request": {"route": f"POST {_CAPTURES}/{{id}}", "line": {"quantity": 1}}},
     {"cause_null": {"type": "checkout_completed", "result_has": "customer_token"}},
 ]
 RIGHT_EXPECTATIONS: list[Json] = [
     {"event": "e2", "final": "captured", "amount": 1000, "operations": 1000, "order": {"status": "captured"}},
     {"one_of": {"events": ["e2", "e3"], "final": "captured", "others": ["rejected", "nothing_left_to_capture"]}},
     {"either": {"event": "e2", "outcomes": [["rejected", None], ["captured", None]]}},
+    {"count": {"order": "R2", "type": "captured", "is": 1}},
+    {"request": {"route": f"POST {_CAPTURES}", "line": {"quantity": 1, "reference": "A"}}},
     {"effects": {"R2": {"capture": [1000], "capture_sum": 1000, "capture_count": 1, "refund": []}}},
 ]
 

@@ -238,7 +238,7 @@ def _klarna_account() -> KlarnaAccount:
     return account
 
 
-def test_mollie_notifies_of_an_order_by_its_operation_and_of_a_payment_without(
+def test_mollie_notifies_of_an_order_and_its_payments_by_the_operation(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDERSAGA_KAFKA", "broker:9092")
@@ -252,8 +252,8 @@ def test_mollie_notifies_of_an_order_by_its_operation_and_of_a_payment_without(
     assert account.notified_at is not None
     named = NamedOperation(Key("default", "order", "1"), "op-1")
     addresses = Addresses(["n" * 32], "https://pay.example")
-    assert account.notified_at(named.key, "op-1", "order") == addresses.of_operation("mollie", "order", named)
-    assert account.notified_at(named.key, "op-1", "payment") == addresses.of("mollie", "default", "payment")
+    for what in ("order", "payment"):
+        assert account.notified_at(named.key, "op-1", what) == addresses.of_operation("mollie", what, named)
     assert run("notification-urls").out.splitlines() == [
         addresses.of("mollie", "default", what) for what in ("order", "payment")
     ]

@@ -225,6 +225,21 @@ def test_a_duplicate_is_looked_for_if_an_earlier_answer_was_lost_and_else_waited
 # another hand
 
 
+def test_the_rest_of_a_part_captured_order_that_was_cancelled_at_its_end_has_expired() -> None:
+    """Mollie shows it as completed, with its lines cancelled."""
+    story = paid_later()
+    story.hinted()
+    captured = CaptureSeen("shp-9", 100, lines=(("B", 1, 100),))
+    seen = {"status": "captured", "captures": (captured,), "captured_amount": 100, "remaining_amount": 100}
+    assert what(story.read(**seen | {"status": "part_captured"})) == ["captured"]
+    assert story.order.expires_at is not None
+    story.now = story.order.expires_at + 1
+    lines = (LineSeen("odl-0", "A", 2, 100, 2, 100), LineSeen("odl-1", "B", 1, 100))
+    assert what(story.read(**seen | {"remaining_amount": 0, "lines": lines})) == ["expired"]
+    assert (story.order.status, story.order.released_amount) == ("captured", 100)
+    assert not story.order.attentions
+
+
 def test_what_another_hand_did_is_taken_over_and_told() -> None:
     story = paid_later()
     story.hinted()

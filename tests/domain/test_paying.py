@@ -1,6 +1,7 @@
 """Orders that the customer pays at the provider: until the payment, after it, and what another hand does there."""
 
 import pytest
+from msgspec.structs import replace
 
 from ordersaga.domain.model.outcomes import Read, Rest, Send, Wait
 from ordersaga.domain.model.results import (
@@ -94,6 +95,25 @@ def test_a_retry_whose_answer_was_lost_is_found_by_the_payment_that_is_open() ->
         Succeeded(snapshot=story.books(payment=PaymentSeen("tr-2", open=True, status="open", url=URL)))
     )
     assert (again.what, again.final, again.result["checkout_url"]) == ("payment_pending", True, URL)
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_a_retry_whose_answer_was_lost_is_found_whatever_the_customer_did_meanwhile(paid: bool) -> None:
+    """A refusal of the repeat, because there is that payment, is none."""
+    story = PaidThere(A)
+    story.made()
+    story.read(payment=FAILED)
+    story.tell("payment_retried", {})
+    story.answer(Unknown("disconnected"))
+    story.wait()
+    story.answer(Rejected("422", (), None, 422))
+    books = story.books(status="authorized" if paid else "pending_payment")
+    there = replace(books, payment=PaymentSeen("tr-2", open=False, status="authorized" if paid else "failed"))
+    (again,) = story.answer(Succeeded(snapshot=there))
+    assert (again.what, again.final) == ("payment_pending", True)
+    assert isinstance(story.next(), Read)
+    told = story.answer(Succeeded(snapshot=there))
+    assert what(told) == (["authorized"] if paid else [])
 
 
 def test_there_is_nothing_to_retry_once_it_is_paid() -> None:

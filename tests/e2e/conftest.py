@@ -10,6 +10,7 @@ from ordersaga_local import parts
 
 from .play import Play, playing
 
+pytest.register_assert_rewrite("e2e.losing", "e2e.mollie", "e2e.mollie_stories")
 Opening = Callable[..., AbstractAsyncContextManager[Play]]
 
 

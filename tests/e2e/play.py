@@ -107,6 +107,11 @@ class Play:
         waiting = await self.rows("SELECT subject, type FROM outbox")
         return [f"not at rest: {dict(row)}" for row in orders] + [f"not published: {dict(row)}" for row in waiting]
 
+    def untold(self) -> list[str]:
+        """Webhooks that the provider hasn't sent yet, or that are still to be answered."""
+        webhooks = (one for one in self.sandbox.deliveries() if one["kind"].endswith("_webhook"))
+        return [f"not told: {one['kind']} of {one['order_id']}" for one in webhooks if not _is_answered(one)]
+
     def doubled(self) -> list[str]:
         """Effects that happened twice, outcomes with different bytes, and gaps."""
         twice = accounts.doubled(self.sandbox.effects())
@@ -142,6 +147,12 @@ async def playing(
             yield Play(made, sandbox, books)
     finally:
         await asyncio.to_thread(opened.__exit__, None, None, None)
+
+
+def _is_answered(delivery: Json) -> bool:
+    """Or it can't be delivered."""
+    attempts = delivery["attempts"]
+    return bool(attempts and (attempts[-1]["status"] or attempts[-1]["error"]))
 
 
 async def until(condition: Callable[[], object], seconds: float, what: Callable[[], str] | str) -> None:

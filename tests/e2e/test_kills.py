@@ -1,16 +1,13 @@
 """`kill -9` at any time, with lost responses as well: the same result, every effect once."""
 
 import asyncio
-import math
 import random
-import time
 
 import pytest
 
-from ordersaga_local.stage import Process
-
 from .conftest import Opening
-from .play import CAPTURES, CREATE, PROVIDER, Play, slice_of_sample, until
+from .killing import kill
+from .play import CAPTURES, CREATE, PROVIDER, Play, slice_of_sample
 
 ORDER = "/ordermanagement/v1/orders/{order_id}"
 MOLLIE = "/v2/orders/{order_id}"
@@ -37,9 +34,6 @@ FOR_A_PERSON = {
 """Histories in which a lost response goes to a person: an authorization is withdrawn, a customer token is made, or an
 order by one is refused.
 """
-READING = '"event":"reading"'
-OPEN = "SELECT merchant, subject, extract(epoch FROM calling_since)::float8 FROM orders WHERE calling_since IS NOT NULL"
-"""Orders whose lease isn't settled, and since when."""
 
 
 def _hinder(play: Play) -> list[str]:
@@ -55,27 +49,6 @@ def _hinder(play: Play) -> list[str]:
     return delays
 
 
-async def _unsettled(play: Play, started: float) -> int:
-    """How many calls sent since then have taken effect at the provider, but aren't settled in the database."""
-    since = {(merchant, subject): max(at, started) for merchant, subject, at in await play.rows(OPEN)}
-    effects = [(effect["account"], effect["merchant_reference1"], effect["at"]) for effect in play.sandbox.effects()]
-    return sum(at >= since.get((account, subject), math.inf) for account, subject, at in effects)
-
-
-async def _kill(play: Play, service: Process, dice: random.Random, *, reading: bool) -> int:
-    """Kills it at a random time after its calls have begun. How many were unsettled. `reading`: not before the intake works.
-
-    The intake works only after Kafka has removed the member that was killed before.
-    """
-    started, before, met = time.time(), len(play.sandbox.requests()), play.logged().count(READING)
-    if reading:
-        await until(lambda: play.logged().count(READING) > met, 20, play.logged)
-    await until(lambda: len(play.sandbox.requests()) >= before + 3, 20, lambda: f"no calls: {play.logged()[-3000:]}")
-    await asyncio.sleep(dice.uniform(0, 0.4))
-    await asyncio.to_thread(service.kill)
-    return await _unsettled(play, started)
-
-
 @pytest.mark.parametrize(
     ("each", "times"), [pytest.param(2, 2, id="two"), pytest.param(16, 24, id="two dozen", marks=pytest.mark.long)]
 )
@@ -88,7 +61,7 @@ async def test_a_service_killed_again_and_again_comes_to_the_same_end(opened: Op
         service, dice = play.service(), random.Random(times)
         unsettled = []
         for number in range(times):
-            unsettled.append(await _kill(play, service, dice, reading=number % 5 == 3))
+            unsettled.append(await kill(play, service, dice, reading=number % 5 == 3))
             service.start()
         await publishing
         for delay in delays:

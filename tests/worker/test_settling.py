@@ -393,4 +393,7 @@ async def test_a_request_that_is_not_the_frozen_one_and_a_second_effect_are_seen
             == []
         )
         expired = replace(told, outcomes=(Outcome("expired", 1, 0.0, final=True),))
-        assert list(violations(before, Elapsed(), None, expired, r.rulebook.of("default"))) == ["I9"]
+        rules = r.rulebook.of("default")
+        assert list(violations(before, Elapsed(), None, expired, rules)) == [], "nothing was authorized yet"
+        authorized = replace(before, accepted=True)
+        assert list(violations(authorized, Elapsed(), None, expired, rules)) == ["I9"]

@@ -15,7 +15,6 @@ from ordersaga.operating.checking import ReadCall
 from ordersaga.providers.accounts import Account, KlarnaAccount, MollieAccount
 from ordersaga.providers.klarna.notifications import FRAUD, checkout_urls
 from ordersaga.providers.klarna.regions import base_url_of
-from ordersaga.providers.mollie.notifications import PAYMENT
 from ordersaga.providers.port import Provider
 from ordersaga.rulebook import Rulebook
 from ordersaga.worker.bulkheads import AccountKey
@@ -49,13 +48,6 @@ def _notified_at(addresses: Addresses, provider: str, key: Key, operation_id: st
     return addresses.of_operation(provider, what, NamedOperation(key, operation_id))
 
 
-def _mollie_notifies_at(addresses: Addresses, key: Key, operation_id: str, what: str) -> str:
-    """A payment's id isn't the order's: it can't tell which order a lost answer was about."""
-    if what == PAYMENT:
-        return addresses.of(MOLLIE, key.merchant, what)
-    return _notified_at(addresses, MOLLIE, key, operation_id, what)
-
-
 def _klarna_account(settings: Settings, merchant: str, klarna: Klarna) -> Account:
     addresses = _reached(settings)
     urls = {} if addresses is None else checkout_urls(partial(addresses.of, KLARNA, merchant), klarna.callbacks.kinds)
@@ -79,7 +71,7 @@ def _mollie_account(settings: Settings, mollie: Mollie) -> Account:
         base_url=mollie.base_url,
         profile_id=mollie.profile_id,
         testmode=mollie.testmode,
-        notified_at=None if addresses is None else partial(_mollie_notifies_at, addresses),
+        notified_at=None if addresses is None else partial(_notified_at, addresses, MOLLIE),
     )
 
 

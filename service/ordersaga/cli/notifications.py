@@ -10,5 +10,5 @@ from ordersaga.web.notifications import NotificationKinds
 
 NOTIFICATIONS: Final[Mapping[str, NotificationKinds]] = {
     KLARNA: NotificationKinds(klarna.KINDS, klarna.order_id_of),
-    MOLLIE: NotificationKinds(mollie.KINDS, mollie.order_id_of),
+    MOLLIE: NotificationKinds(mollie.KINDS, mollie.order_id_of, mollie.is_order_id),
 }

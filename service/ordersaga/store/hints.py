@@ -13,9 +13,10 @@ from ordersaga.store.session import Session
 
 
 class NewHint(Struct, frozen=True):
-    """`id`: of the order, a capture or a refund at the provider.
+    """`id`: of the order, a payment, a capture or a refund at the provider.
 
     `key`, `operation_id`: whose answer, with this id of the order, may have been lost, or that may have made a second order.
+    Without `operation_id` an unknown id is of something else of that order.
     """
 
     merchant: str
@@ -43,7 +44,7 @@ known AS (
 named AS (
     SELECT place, merchant, kind, subject, NULL AS operation, NULL AS id FROM known
     UNION ALL
-    SELECT g.place, o.merchant, o.kind, o.subject, g.operation, g.id
+    SELECT g.place, o.merchant, o.kind, o.subject, g.operation, CASE WHEN g.operation IS NOT NULL THEN g.id END
     FROM given AS g JOIN orders AS o USING (merchant, kind, subject, provider)
     WHERE NOT EXISTS (SELECT FROM known WHERE known.place = g.place)
 ),

@@ -26,10 +26,14 @@ _RECORD_SECONDS: Final = 1.5
 
 
 class NotificationKinds(Struct, frozen=True):
-    """Of one provider. `order_id_of(what, body, query)`: the id that it names, or None. ValueError: it isn't one."""
+    """Of one provider. `order_id_of(what, body, query)`: the id that it names, or None. ValueError: it isn't one.
+
+    `is_order_id`: whether that is of an order, and not of something else that belongs to one.
+    """
 
     kinds: Collection[str]
     order_id_of: Callable[[str, bytes, Mapping[str, str]], str | None]
+    is_order_id: Callable[[str], bool] = bool
 
 
 class Notifications:
@@ -82,6 +86,7 @@ class Notifications:
             return _answer(provider, what, "names_no_order", 200)
         operation = self._addresses.operation(merchant, request.query_params.get(OPERATION, ""))
         key, operation_id = (None, None) if operation is None else (operation.key, operation.operation_id)
+        operation_id = operation_id if kinds.is_order_id(named) else None
         known = await self._collector.add(NewHint(merchant, provider, named, key, operation_id), _RECORD_SECONDS)
         if known is None:
             return _answer(provider, what, "not_recorded", 503)

@@ -139,7 +139,8 @@ class SettlementBatch:
 
     def _add_provider_ids(self, settlement: Settlement, before: Order, after: Order) -> None:
         call, result = settlement.call, settlement.result
-        if after.payment is not None and after.payment is not before.payment:
+        known = None if before.payment is None else before.payment.id
+        if after.payment is not None and after.payment.id != known:
             self._provider_ids.append(ProviderId(after.key, after.provider, after.payment.id, "payment"))
         if isinstance(result, Succeeded) and result.provider_id and not isinstance(call, Elapsed):
             what = call.operation.type if call.operation else "order"

@@ -60,9 +60,9 @@ def find_created(_order: Order, _operation: Operation, seen: Snapshot, _terms: T
 
 
 def find_payment(order: Order, _operation: Operation, seen: Snapshot, _terms: Terms) -> Finding:
-    """Another payment than the last one that we know is open."""
+    """There is another payment than the last one that we know, whatever has become of it by now."""
     there, known = seen.payment, order.payment
-    if there is None or not there.open or (known is not None and known.id == there.id):
+    if there is None or (known is not None and known.id == there.id):
         return "absent"
     return Present(there.id)
 

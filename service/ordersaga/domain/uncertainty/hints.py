@@ -23,13 +23,15 @@ def with_hint(order: Order, hint: Hint) -> Order:
     """The order as it is to be acted on: read now, by the id that was named if the answer with the id was lost.
 
     An id that isn't the order's, of an operation that has ended or is still to be answered, may be that of a second one.
+    An order that is paid at the provider is read too: the hint may be several, and for long no other read would show what they tell.
     """
     operation = order.operations[0] if order.operations else None
     if hint.provider_id is None or hint.provider_id == order.provider_order_id:
         return _to_be_read(order, hint)
     lost = operation is not None and operation.id == hint.operation_id and _is_lost(operation)
     if operation is None or not lost or order.provider_order_id is not None:
-        return with_named(order, hint.provider_id, hint.at)
+        looked_at = with_named(order, hint.provider_id, hint.at)
+        return looked_at if order.payment is None else _to_be_read(looked_at, hint)
     before = operation.before_hint or operation.stage
     named = replace(operation, stage="read", due=min(operation.due, hint.at), attention=False, before_hint=before)
     return replace(

@@ -89,7 +89,9 @@ def _cancelled(builder: DecisionBuilder, seen: Snapshot) -> None:
     order = builder.order
     allocations = _cancelled_there(order, seen)
     amount = sum(one.amount for one in allocations)
-    if not allocations or not 0 <= amount <= order.remaining or seen.status in {"cancelled", "expired"}:
+    if not allocations or not 0 <= amount <= order.remaining:
+        return
+    if seen.status in {"cancelled", "expired"} or (order.remaining and lapsed(builder, seen)):
         return
     builder.change(
         released_amount=order.released_amount + amount, lines=lines.add(order.lines, allocations, "cancelled")
@@ -97,6 +99,13 @@ def _cancelled(builder: DecisionBuilder, seen: Snapshot) -> None:
     if not builder.order.remaining and builder.order.captured_amount:
         builder.change(status="captured")
     builder.emit("reconciled", None)
+
+
+def lapsed(builder: DecisionBuilder, seen: Snapshot) -> bool:
+    """Past its end, all that is left of a part-captured order is what was captured."""
+    order = builder.order
+    past = (seen.expires_at or order.expires_at or builder.now) <= builder.now
+    return past and not seen.remaining_amount and seen.captured_amount == order.captured_amount
 
 
 def _cancelled_there(order: Order, seen: Snapshot) -> list[Allocation]:

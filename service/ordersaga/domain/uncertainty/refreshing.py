@@ -175,7 +175,7 @@ def _compare(builder: DecisionBuilder, seen: Snapshot) -> None:
         placing.refuse_review(builder, None)
     elif seen.status == "cancelled":
         _ended(builder, "cancelled", seen)
-    elif seen.status == "expired" or _lapsed(builder, seen):
+    elif seen.status == "expired" or others.lapsed(builder, seen):
         _ended(builder, "expired", seen)
     else:
         builder.change(expires_at=seen.expires_at or order.expires_at)
@@ -231,13 +231,6 @@ def _books(builder: DecisionBuilder, seen: Snapshot) -> bool:
         return True
     _raise_once(builder, _DIFFER, "the provider's amounts are not ours: compare the order there with its journal")
     return False
-
-
-def _lapsed(builder: DecisionBuilder, seen: Snapshot) -> bool:
-    """Past its end, all that is left of a part-captured order is what was captured."""
-    order = builder.order
-    past = (seen.expires_at or order.expires_at or builder.now) <= builder.now
-    return past and not seen.remaining_amount and seen.captured_amount == order.captured_amount
 
 
 def _expiry(builder: DecisionBuilder, *, agree: bool) -> None:

@@ -27,3 +27,8 @@ def order_id_of(what: str, body: bytes, _query: Mapping[str, str]) -> str | None
     if len(given) != 1 or not any(form.fullmatch(given[0]) for form in _IDS.values()):
         raise ValueError(f"the id of the {what} isn't one of Mollie's")
     return given[0]
+
+
+def is_order_id(given: str) -> bool:
+    """Else it is a payment's."""
+    return _IDS[ORDER].fullmatch(given) is not None
