@@ -6,7 +6,7 @@
 from msgspec.structs import replace
 
 from ordersaga.domain import operations
-from ordersaga.domain.deciding import completing, placing
+from ordersaga.domain.deciding import completing, placing, shipping
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
 from ordersaga.domain.model.events import TYPES, Amended, Cause, CheckoutUpdated, Data, Event, Placed
@@ -234,6 +234,7 @@ def _advanced(builder: DecisionBuilder, *, arrived: Cause | None = None) -> Deci
     evidence.let_go(builder)
     while _decide_one(builder):
         pass
+    shipping.end_of_waits(builder)
     if arrived and builder.too_many_wait():
         _refuse_one_too_many(builder, arrived)
     for pending in builder.order.pending:

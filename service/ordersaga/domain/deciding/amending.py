@@ -41,6 +41,7 @@ def _as_amended(order: Order, data: Amended) -> Order:
         released_amount=0,
         lines=current,
         captures=tuple(_moved(capture, moved) for capture in order.captures),
+        refunds=tuple(replace(one, allocations=_to(one.allocations, moved)) for one in order.refunds),
         recorded=tuple(replace(one, allocations=_to(one.allocations, moved)) for one in order.recorded),
         details=replace(order.details, lines=data.order_lines),
     )
@@ -75,6 +76,7 @@ def amended(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
         released_amount=0,
         lines=lines.with_ids(view.lines, result.snapshot.lines if result.snapshot else ()),
         captures=view.captures,
+        refunds=view.refunds,
         recorded=view.recorded,
         details=view.details,
     )

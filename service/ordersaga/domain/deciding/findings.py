@@ -23,7 +23,9 @@ def find_capture(order: Order, operation: Operation, seen: Snapshot, terms: Term
 
 
 def find_refund(order: Order, operation: Operation, seen: Snapshot, terms: Terms) -> Finding:
-    return _find_movement(order, operation, seen.refunds, {refund.id for refund in order.refunds}, terms)
+    """Of those that have failed, only ours shows anything."""
+    refunds = [one for one in seen.refunds if not one.failed or one.reference == operation.id]
+    return _find_movement(order, operation, refunds, {refund.id for refund in order.refunds}, terms)
 
 
 def find_cancel(_order: Order, _operation: Operation, seen: Snapshot, _terms: Terms) -> Finding:
@@ -140,7 +142,10 @@ def unaccounted_captures(order: Order, seen: Snapshot) -> int:
 
 
 def unaccounted_refunds(order: Order, seen: Snapshot) -> int:
-    return seen.refunded_amount - _sum_of(seen.refunds, order.refunds)
+    """One that has failed accounts for nothing."""
+    failed = {one.id for one in seen.refunds if one.failed}
+    listed = [one for one in seen.refunds if one.id not in failed]
+    return seen.refunded_amount - _sum_of(listed, [one for one in order.refunds if one.id not in failed])
 
 
 def _sum_of(listed: Sequence[CaptureSeen | RefundSeen], known: Sequence[Capture | Refund]) -> int:

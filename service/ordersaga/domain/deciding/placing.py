@@ -360,6 +360,7 @@ def _taken(
     )
     if seen.payment is not None:
         builder.change(payment=Payment(seen.payment.id, seen.payment.open, builder.now))
+    builder.watch_refunds()
     if builder.order.at_once and len(counted.captures) == 1:
         return {**result, "capture_id": counted.captures[0].id}
     return result

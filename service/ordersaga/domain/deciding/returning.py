@@ -261,7 +261,7 @@ def count_refund(builder: DecisionBuilder, operation: Operation, result: Succeed
     _count(builder, operation)
     if not result.provider_id:
         return
-    refund = Refund(result.provider_id, operation.amount, operation.capture_id, operation.id)
+    refund = Refund(result.provider_id, operation.amount, operation.capture_id, operation.id, kept=operation.kept)
     if result.moving:
         refund = replace(refund, moving=True, handle=operation.handle, allocations=operation.allocations)
     builder.change(refunds=(*builder.order.refunds, refund))

@@ -148,6 +148,12 @@ def _wait_for_goods(builder: DecisionBuilder, pending: Pending) -> None:
     raise Hold(_MORE_GOODS)
 
 
+def end_of_waits(builder: DecisionBuilder) -> None:
+    """Nobody has to look after shipments any more, once none waits for more goods."""
+    if not any(pending.waits_for == _MORE_GOODS for pending in builder.order.pending):
+        builder.clear_attention(_WAITS)
+
+
 def captured(builder: DecisionBuilder, operation: Operation, result: Succeeded) -> None:
     order = builder.order
     captures = order.captures

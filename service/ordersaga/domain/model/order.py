@@ -80,7 +80,7 @@ class Capture(Struct, frozen=True, omit_defaults=True):
 class Refund(Struct, frozen=True, omit_defaults=True):
     """Refunded money. `moving`: the provider took it, and it may still fail; until then `handle` and `allocations` are kept.
 
-    `missing`: since when the provider doesn't list it any more.
+    `missing`: since when the provider doesn't list it any more. `kept`: the return fee that was kept back with it.
     """
 
     id: str
@@ -91,6 +91,7 @@ class Refund(Struct, frozen=True, omit_defaults=True):
     handle: str | None = None
     allocations: tuple[Allocation, ...] = ()
     missing: float | None = None
+    kept: int = 0
 
 
 class Shipment(Struct, frozen=True, omit_defaults=True):

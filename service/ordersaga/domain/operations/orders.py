@@ -75,6 +75,7 @@ ROWS: Final = (
         moves_money=False,
         beside_review=True,
         creates_id=True,
+        ends_by_read=True,  # the link to pay at
     ),
     OperationSpec(
         name="cancel_authorization",

@@ -32,7 +32,8 @@ class OperationSpec:
     when the provider refuses the read; it is still under way.
     `gives_way`: without an event that asks for it, it ends when one comes, and after some attempts.
     `gives_room`: it waits for the customer; events of an operation that `takes_room` are decided meanwhile.
-    `leaves_rest`: its refusal doesn't end the steps that follow.
+    `leaves_rest`: its refusal doesn't end the steps that follow. `ends_by_read`: when a person says that it took effect,
+    a read still has to show what the shop needs.
     """
 
     name: OperationType
@@ -54,4 +55,5 @@ class OperationSpec:
     gives_room: bool = False
     takes_room: bool = False
     leaves_rest: bool = False
+    ends_by_read: bool = False
     unread: Callable[[DecisionBuilder, Operation, Rejected], None] | None = None

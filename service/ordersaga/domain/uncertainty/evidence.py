@@ -11,6 +11,7 @@ from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Elapsed, Send
 from ordersaga.domain.model.results import (
     CheckoutSeen,
+    RefundSeen,
     Rejected,
     Result,
     Retryable,
@@ -187,7 +188,11 @@ def _judge_snapshot(
     finding = "absent" if seen is None else find(builder.order, operation, seen, builder.rules)
     match finding:
         case Present(provider_id=provider_id):
-            return Succeeded(provider_id, result=shown, snapshot=seen, moving=_moves(seen, provider_id))
+            refund = _refund_of(seen, provider_id)
+            if refund is not None and refund.failed:  # it counts first, and then the read tells that it came to nothing
+                builder.change(refresh=builder.now)
+            moving = refund is not None and (refund.moving or refund.failed)
+            return Succeeded(provider_id, result=shown, snapshot=seen, moving=moving)
         case "ambiguous":
             escalate(builder, operation, _AMBIGUOUS)
             return None
@@ -197,8 +202,8 @@ def _judge_snapshot(
             assert_never(finding)
 
 
-def _moves(seen: Snapshot | None, provider_id: str | None) -> bool:
-    return seen is not None and any(one.moving for one in seen.refunds if one.id == provider_id)
+def _refund_of(seen: Snapshot | None, provider_id: str | None) -> RefundSeen | None:
+    return None if seen is None else next((one for one in seen.refunds if one.id == provider_id), None)
 
 
 def _unaccounted(order: Order, operation: Operation, seen: Snapshot | None) -> bool:

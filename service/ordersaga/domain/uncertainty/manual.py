@@ -144,12 +144,15 @@ def _check_repeat(builder: DecisionBuilder, again: Operation) -> None:
 
 
 def _took_effect(builder: DecisionBuilder, operation: Operation, provider_id: str | None) -> None:
-    if spec_of(operation).adopts:
+    spec = spec_of(operation)
+    if spec.adopts:
         # Only a read shows its review and its books, and whether the person named the right order.
         builder.change(provider_order_id=provider_id)
+    if spec.adopts or spec.ends_by_read:
         _go_on(builder, replace(operation, stage="read", due=builder.now))
         return
-    settling.succeed(builder, operation, Succeeded(provider_id))
+    may_fail = builder.terms.follows_others  # of a refund: until a read shows that it has arrived
+    settling.succeed(builder, operation, Succeeded(provider_id, moving=may_fail))
     if builder.order.accepted:
         builder.change(refresh=builder.now)  # books that differ from the verdict raise an attention
 

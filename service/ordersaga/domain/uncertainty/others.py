@@ -38,6 +38,7 @@ def _failed(builder: DecisionBuilder, refund: Refund) -> None:
     back = tuple(Allocation(one.position, -one.quantity, -one.amount) for one in refund.allocations)
     builder.change(
         refunded_amount=order.refunded_amount - refund.amount,
+        kept_amount=order.kept_amount - refund.kept,
         lines=lines.add(order.lines, back, "refunded"),
         captures=tuple(_without(one, refund) if one.id == refund.capture_id else one for one in order.captures),
         returns=tuple(handle for handle in order.returns if handle != refund.handle),
@@ -51,7 +52,8 @@ def _without(capture: Capture, refund: Refund) -> Capture:
     for allocation in refund.allocations:
         if allocation in back:
             back.remove(allocation)
-    return replace(capture, refunded=capture.refunded - refund.amount, refunded_allocations=tuple(back))
+    refunded, kept = capture.refunded - refund.amount, capture.kept - refund.kept
+    return replace(capture, refunded=refunded, kept=kept, refunded_allocations=tuple(back))
 
 
 def _replace(builder: DecisionBuilder, refund: Refund, by: Refund | None) -> None:

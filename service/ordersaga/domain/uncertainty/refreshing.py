@@ -129,7 +129,8 @@ def refreshed(builder: DecisionBuilder, result: Result) -> None:
                 )
         case Rejected(code=code):
             again = builder.now + builder.rules.review_poll_most
-            builder.change(refresh=again if builder.order.status in _READ_AGAIN else None)
+            goes_on = builder.order.status in _READ_AGAIN or builder.order.watch is not None
+            builder.change(refresh=again if goes_on else None)
             _raise_once(builder, _UNREADABLE, f"the provider answered {code} to a read of this order: look it up there")
         case _:
             assert_never(result)

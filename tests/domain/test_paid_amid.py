@@ -1,0 +1,61 @@
+"""Amid the payment at the provider: reads that are refused, a person's verdict, what waits, and attentions that end."""
+
+from ordersaga.domain.model.outcomes import Read, Send, Wait
+from ordersaga.domain.model.results import PaymentSeen, Rejected, Succeeded, Unknown
+from ordersaga.domain.uncertainty.manual import TookEffect
+
+from .paid_there import FAILED, URL, A, PaidThere, paid_later
+from .shop import DAY, code, voucher, what
+
+
+def test_refused_reads_of_an_order_that_isnt_paid_are_made_now_and_then() -> None:
+    story = PaidThere(A)
+    story.made()
+    for _ in range(3):
+        story.wait()
+        assert isinstance(story.next(), Read)
+        story.answer(Rejected("403", ("no",), None, 403))
+        assert story.order.has_attention("order_unreadable")
+        assert isinstance(story.next(), Wait)
+    assert what(story.authorized()) == ["authorized"]
+    assert not story.order.has_attention("order_unreadable")
+
+
+def test_refused_reads_of_a_refund_that_moves_are_made_now_and_then() -> None:
+    story = paid_later()
+    story.shipped()
+    story.answer(Succeeded("shp-1"))
+    story.returned("B")
+    story.answer(Succeeded("re-1", moving=True))
+    for _ in range(3):
+        story.wait()
+        assert isinstance(story.next(), Read)
+        story.answer(Rejected("403", ("no",), None, 403))
+        assert isinstance(story.next(), Wait)
+
+
+def test_the_attention_to_a_shipment_that_waits_ends_with_its_wait() -> None:
+    story = paid_later(A, voucher("V", 90))
+    story.shipped("A:1")
+    story.pass_time(2 * DAY)
+    assert story.order.has_attention("shipment_waits")
+    story.cancelled()
+    story.answer(Succeeded())
+    assert code(story.outcomes[-1:]) == "nothing_left_to_capture"
+    assert not story.order.has_attention("shipment_waits")
+
+
+def test_a_person_may_say_that_a_payment_was_opened() -> None:
+    """The read that follows shows where the customer pays it."""
+    story = PaidThere(A)
+    story.made()
+    story.read(payment=FAILED)
+    story.tell("payment_retried", {})
+    story.answer(Unknown("disconnected"))
+    story.wait(DAY)
+    story.answer(Rejected("403", ("no",), None, 403))
+    assert story.operation.stage == "stuck"
+    story.say(TookEffect("tr-2"))
+    again = PaymentSeen("tr-2", open=True, status="open", url=URL)
+    told = story.read(payment=again)
+    assert [(one.what, one.final, one.result.get("checkout_url")) for one in told] == [("payment_pending", True, URL)]
