@@ -1,11 +1,16 @@
 """Amid the payment at the provider: reads that are refused, a person's verdict, what waits, and attentions that end."""
 
-from ordersaga.domain.model.outcomes import Read, Send, Wait
-from ordersaga.domain.model.results import PaymentSeen, Rejected, Succeeded, Unknown
+import pytest
+from msgspec.structs import replace
+
+from ordersaga.domain.model.outcomes import Read, Wait
+from ordersaga.domain.model.results import CaptureSeen, PaymentSeen, Rejected, Succeeded, Unknown
 from ordersaga.domain.uncertainty.manual import TookEffect
 
-from .paid_there import FAILED, URL, A, PaidThere, paid_later
+from .paid_there import FAILED, URL, A, B, PaidThere, paid_later
 from .shop import DAY, code, voucher, what
+
+NO = Rejected("422", ("no",), None, 422)
 
 
 def test_refused_reads_of_an_order_that_isnt_paid_are_made_now_and_then() -> None:
@@ -59,3 +64,42 @@ def test_a_person_may_say_that_a_payment_was_opened() -> None:
     again = PaymentSeen("tr-2", open=True, status="open", url=URL)
     told = story.read(payment=again)
     assert [(one.what, one.final, one.result.get("checkout_url")) for one in told] == [("payment_pending", True, URL)]
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_a_cancel_that_crosses_another_payment_waits_for_it(paid: bool) -> None:
+    """The last payment that we knew has failed, but the customer has begun another one."""
+    story = PaidThere(A, B)
+    story.made()
+    story.read(payment=FAILED)
+    story.cancelled()
+    assert story.operation.type == "cancel"
+    assert story.answer(NO) == []
+    second = PaymentSeen("tr-2", open=True, status="open", url=URL)
+    assert what(story.read(payment=second)) == ["payment_pending"]
+    assert isinstance(story.next(), Wait)
+    if not paid:
+        story.read(payment=replace(second, open=False, status="failed"))
+        assert story.operation.type == "cancel"
+        assert what(story.answer(Succeeded())) == ["cancelled", "rejected"]
+        return
+    taken = CaptureSeen("tr-2", 200, lines=(("A", 2, 100), ("B", 1, 100)))
+    done = PaymentSeen("tr-2", open=False, status="paid")
+    books = {"status": "captured", "captured_amount": 200, "remaining_amount": 0}
+    assert what(story.read(**books, captures=(taken,), payment=done)) == ["captured"]
+    assert (story.operation.type, story.operation.amount) == ("refund_payment", 200)
+    assert what(story.answer(Succeeded("re-1"))) == ["cancelled"]
+
+
+@pytest.mark.parametrize("event", ["cancelled", "amended"])
+def test_what_is_refused_again_without_another_payment_is_refused(event: str) -> None:
+    story = PaidThere(A, B)
+    story.made()
+    story.read(payment=FAILED)
+    story.cancelled() if event == "cancelled" else story.amended(A)
+    assert story.answer(NO) == []
+    assert story.read(payment=FAILED) == []
+    (refused,) = story.answer(NO)
+    assert (refused.what, refused.final, code([refused])) == ("rejected", True, "422")
+    assert story.order.status == "pending_payment"
+    assert not story.order.pending

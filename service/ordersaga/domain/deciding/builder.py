@@ -377,8 +377,8 @@ class DecisionBuilder:
 
 
 def is_open(order: Order) -> bool:
-    """Whether the customer may pay now."""
-    return order.payment is not None and order.payment.open
+    """Whether the customer may pay now, as far as we know."""
+    return order.payment is not None and (order.payment.open or order.payment.crossed == "unread")
 
 
 def summary_of(operation: Operation, provider_id: str | None, amount: int | None = None) -> OperationSummary:

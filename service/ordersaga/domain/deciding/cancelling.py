@@ -21,6 +21,7 @@ _CODES = {
 }
 _ENDABLE = frozenset({"pending_payment", "pending_review", "authorized", "part_captured"})
 RETURN_IT = "what was captured can only be returned: send shop.order.returned.v1"
+_REFUND_STEP = 1  # step 0 is the end of an order that wasn't paid, which may have been refused
 _BEFORE = Refusal("cancelled_before_authorized", ("the shop cancelled the order first",))
 
 
@@ -45,7 +46,7 @@ def _refund_whole(builder: DecisionBuilder, pending: Pending) -> None:
     order = builder.order
     builder.drop(pending)
     allocations = lines.allocate_all([lines.captured_pool(line) for line in order.lines])
-    operation = builder.plan("refund_payment", pending.cause, order.refundable, allocations)
+    operation = builder.plan("refund_payment", pending.cause, order.refundable, allocations, _REFUND_STEP)
     builder.begin(operation, None)
 
 
@@ -73,7 +74,21 @@ def _end_whole(builder: DecisionBuilder, pending: Pending) -> None:
     builder.drop(pending)
     allocations = lines.allocate_all([lines.open_pool(line) for line in order.lines])
     way = builder.terms.reduction(order, to_nothing=True)
-    builder.begin(builder.plan(way, pending.cause, order.remaining, allocations, also=order.placed), None)
+    operation = builder.plan(way, pending.cause, order.remaining, allocations, also=order.placed)
+    builder.begin(operation, None)
+    if order.status == "pending_payment":
+        builder.keep_data(operation, pending)
+
+
+def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) -> None:
+    """Of an order that the customer has begun to pay meanwhile the event waits for the payment, as if it had just come."""
+    order = builder.order
+    raw, payment = builder.kept(operation), order.payment
+    if order.status != "pending_payment" or raw is None or payment is None or payment.crossed == "read":
+        builder.refuse(operation.cause, refusal, operation=operation)
+        return
+    builder.change(payment=replace(payment, crossed="unread"))
+    builder.arrive(operation.cause, builder.data_kept(operation), bytes(raw), first=True)
 
 
 def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -> None:

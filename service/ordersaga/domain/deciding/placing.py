@@ -1,6 +1,6 @@
 """`placed`: an authorization token becomes an order, or an order that the shop made is taken over; reviews."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -203,11 +203,13 @@ def await_payment(builder: DecisionBuilder, seen: Snapshot) -> None:
     assert paid_by is not None
     first = order.status != "pending_payment"
     before = order.payment
-    since = before.since if before is not None and before.id == paid_by.id else builder.now
+    same = before is not None and before.id == paid_by.id
+    since = before.since if before is not None and same else builder.now
+    crossed: Literal["", "read"] = "read" if before is not None and same and before.crossed else ""
     told = before is not None and (before.id, before.open) == (paid_by.id, paid_by.open)
     builder.change(
         status="pending_payment",
-        payment=Payment(paid_by.id, paid_by.open, since),
+        payment=Payment(paid_by.id, paid_by.open, since, crossed),
         expires_at=seen.expires_at or order.expires_at,
     )
     builder.watch_payment()

@@ -200,11 +200,16 @@ class Checkout(Struct, frozen=True, omit_defaults=True):
 
 
 class Payment(Struct, frozen=True, omit_defaults=True):
-    """The customer's payment of the order at the provider. `open`: the customer may pay now; `since`: when it was opened."""
+    """The customer's payment of the order at the provider. `open`: the customer may pay now; `since`: when it was opened.
+
+    `crossed`: the provider refused to end or amend the order although this wasn't open, perhaps because the customer
+    has begun another one. `unread` until a read has shown which is the latest now.
+    """
 
     id: str
     open: bool = False
     since: float = 0.0
+    crossed: Literal["", "unread", "read"] = ""
 
 
 class Details(Struct, frozen=True, omit_defaults=True):
