@@ -11,25 +11,35 @@ from ordersaga.domain.model.results import RefundSeen, Snapshot
 
 
 def refunds_moved(builder: DecisionBuilder, seen: Snapshot) -> None:
-    """Refunds that the provider took have arrived, or have come to nothing."""
+    """Refunds that the provider took have arrived, or have come to nothing. Linear in their number."""
     there = {one.id: one for one in seen.refunds}
-    for refund in builder.order.refunds:
-        shown = there.get(refund.id)
-        if shown is None and refund.moving:
-            _missed(builder, refund)
-        elif shown is not None and shown.failed:
-            _failed(builder, refund)
-        elif shown is not None and refund.moving:
-            arrived = replace(refund, moving=False, handle=None, allocations=())
-            _replace(builder, refund, replace(refund, missing=None) if shown.moving else arrived)
+    before = builder.order.refunds
+    after = tuple(now for one in before if (now := _moved(builder, one, there.get(one.id))) is not None)
+    if after != before:
+        builder.change(refunds=after)
 
 
-def _missed(builder: DecisionBuilder, refund: Refund) -> None:
+def _moved(builder: DecisionBuilder, refund: Refund, shown: RefundSeen | None) -> Refund | None:
+    """As it is now; None: it has come to nothing."""
+    if shown is None and refund.moving:
+        return _missed(builder, refund)
+    if shown is not None and shown.failed:
+        _failed(builder, refund)
+        return None
+    if shown is not None and refund.moving:
+        arrived = replace(refund, moving=False, handle=None, allocations=())
+        return replace(refund, missing=None) if shown.moving else arrived
+    return refund
+
+
+def _missed(builder: DecisionBuilder, refund: Refund) -> Refund | None:
     """One that was withdrawn isn't listed any more, which counts when it's seen twice."""
     if refund.missing is None:
-        _replace(builder, refund, replace(refund, missing=builder.now))
-    elif builder.now - refund.missing >= builder.rules.absent_after:
+        return replace(refund, missing=builder.now)
+    if builder.now - refund.missing >= builder.rules.absent_after:
         _failed(builder, refund)
+        return None
+    return refund
 
 
 def _failed(builder: DecisionBuilder, refund: Refund) -> None:
@@ -43,7 +53,6 @@ def _failed(builder: DecisionBuilder, refund: Refund) -> None:
         captures=tuple(_without(one, refund) if one.id == refund.capture_id else one for one in order.captures),
         returns=tuple(handle for handle in order.returns if handle != refund.handle),
     )
-    _replace(builder, refund, None)
     builder.emit("refund_failed", None, result={"refund_id": refund.id})
 
 
@@ -54,11 +63,6 @@ def _without(capture: Capture, refund: Refund) -> Capture:
             back.remove(allocation)
     refunded, kept = capture.refunded - refund.amount, capture.kept - refund.kept
     return replace(capture, refunded=refunded, kept=kept, refunded_allocations=tuple(back))
-
-
-def _replace(builder: DecisionBuilder, refund: Refund, by: Refund | None) -> None:
-    kept = (by if one.id == refund.id else one for one in builder.order.refunds)
-    builder.change(refunds=tuple(one for one in kept if one is not None))
 
 
 def taken_over(builder: DecisionBuilder, seen: Snapshot) -> None:
