@@ -70,8 +70,11 @@ def taken_over(builder: DecisionBuilder, seen: Snapshot) -> None:
     _captures(builder, seen)
     builder.change(recorded=books.recorded(builder.order, seen))
     _cancelled(builder, seen)
+    known = {refund.id for refund in builder.order.refunds}
     for refund in seen.refunds:
-        _refund(builder, refund)
+        if refund.id not in known:
+            known.add(refund.id)
+            _refund(builder, refund)
 
 
 def _captures(builder: DecisionBuilder, seen: Snapshot) -> None:
@@ -127,7 +130,7 @@ def _cancelled_there(order: Order, seen: Snapshot) -> list[Allocation]:
 
 def _refund(builder: DecisionBuilder, one: RefundSeen) -> None:
     order = builder.order
-    if one.failed or one.id in {refund.id for refund in order.refunds} or one.amount > order.refundable:
+    if one.failed or one.amount > order.refundable:
         return
     allocations = books.allocations_by_reference(order.lines, one.lines, "refunded")
     kept = allocations if one.moving else ()
