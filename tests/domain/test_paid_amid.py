@@ -13,6 +13,17 @@ from .shop import DAY, code, voucher, what
 NO = Rejected("422", ("no",), None, 422)
 
 
+def test_a_placed_that_was_amended_before_the_payment_is_told_with_its_new_amount() -> None:
+    story = PaidThere(A, B)
+    story.made()
+    story.read(payment=FAILED)
+    story.amended(A)
+    assert what(story.answer(Succeeded())) == ["amended"]
+    (done,) = story.authorized()
+    assert done.operation is not None
+    assert done.operation.amount == 100
+
+
 def test_refused_reads_of_an_order_that_isnt_paid_are_made_now_and_then() -> None:
     story = PaidThere(A)
     story.made()

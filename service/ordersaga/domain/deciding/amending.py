@@ -80,6 +80,8 @@ def amended(builder: DecisionBuilder, operation: Operation, result: Succeeded) -
         recorded=view.recorded,
         details=view.details,
     )
+    if order.creation is not None:
+        builder.change(creation=replace(order.creation, amount=view.order_amount))
     if order.status != "pending_payment" and builder.order.order_amount:
         builder.change(status=status_after(builder.order))
     builder.emit("amended", operation.cause, operation=summary_of(operation, None, operation.amount))
