@@ -123,15 +123,16 @@ class _Order(Struct, rename="camel"):
 _ORDER: Final = msgspec.json.Decoder(_Order)
 
 
-def snapshot(body: bytes) -> Snapshot:
+def snapshot(body: bytes, *, of_change: bool = False) -> Snapshot:
     """The order that was answered. Raises msgspec.MsgspecError when it isn't one.
 
-    Without what is embedded it shows no single captures, refunds and payments, only sums and lines.
+    Without what is embedded it shows no single captures, refunds and payments, only sums and lines. `of_change`: the answer
+    to one, in which Mollie embeds nothing.
     """
     order = _ORDER.decode(body)
     embedded = order.embedded or _Embedded()
     paid_by = _payment(order, embedded.payments)
-    if paid_by is None and order.status in {"created", "pending"}:
+    if paid_by is None and order.status in {"created", "pending"} and not of_change:
         raise msgspec.ValidationError("an order to be paid without a payment")
     return _Books(order, embedded, paid_by).snapshot()
 
