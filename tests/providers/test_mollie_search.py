@@ -147,6 +147,55 @@ async def test_a_search_keeps_to_its_deadline(serve: Serve) -> None:
     assert isinstance(result, Retryable)
 
 
+async def test_a_search_that_was_cut_short_goes_on_where_it_was(serve: Serve) -> None:
+    """Else the list of a busy shop would never be read to its end, for it grows meanwhile."""
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    api, provider = await serve(first, (503, b""), listed(entry("ord_2", "09:00")), listed(entry("ord_2", "09:00")))
+    assert isinstance(await search(provider), Retryable)
+    assert await search(provider) == Succeeded(searched=True)
+    assert await search(provider) == Succeeded(searched=True)
+    anew, further = "/v2/orders?limit=250", "/v2/orders?from=ord_2&limit=250"
+    assert api.targets == [anew, further, further, anew]
+
+
+@pytest.mark.parametrize("since", [{"absent": 1}, {"last_sent": SENT + 60}, {"looked_up": SENT + 60}])
+async def test_a_search_after_a_send_or_an_absence_begins_anew(serve: Serve, since: dict[str, Any]) -> None:
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    api, provider = await serve(first, (503, b""), listed())
+    await search(provider)
+    assert await search(provider, replace(OURS, **since)) == Succeeded(searched=True)
+    assert api.targets[2] == "/v2/orders?limit=250"
+
+
+async def test_a_search_that_cant_go_on_where_it_was_begins_anew(serve: Serve) -> None:
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    refused = (400, b'{"status":400,"detail":"Invalid cursor."}')
+    api, provider = await serve(first, (503, b""), refused, listed(), first, refused)
+    assert isinstance(await search(provider), Retryable)
+    assert await search(provider) == Succeeded(searched=True)
+    assert api.targets[3] == "/v2/orders?limit=250"
+    assert isinstance(await search(provider), Rejected)
+
+
+async def test_a_page_that_is_too_large_is_read_in_halves(serve: Serve) -> None:
+    """Orders come whole, with all of their lines."""
+    large = listed({**entry("ord_1", "12:00"), "lines": "x" * 8 * 2**20})
+    api, provider = await serve(
+        large, large, listed(entry("ord_1", "12:00"), following="https://x?from=ord_2"), listed()
+    )
+    assert await search(provider) == Succeeded(searched=True)
+    limits = [dict(parse_qsl(urlsplit(target).query))["limit"] for target in api.targets]
+    assert limits == ["250", "125", "62", "62"]
+
+
+async def test_a_single_order_that_is_too_large_is_told(serve: Serve) -> None:
+    large = listed({**entry("ord_1", "12:00"), "lines": "x" * 8 * 2**20})
+    api, provider = await serve(*[large] * 8)
+    result = await search(provider, deadline=20.0)
+    assert isinstance(result, Retryable)
+    assert (result.reason, len(api.targets)) == ("too_large", 8)
+
+
 async def test_a_search_that_is_refused_is_told(serve: Serve) -> None:
     _, provider = await serve((403, b'{"status":403,"detail":"Not with this token."}'))
     assert await search(provider) == Rejected("403", ("Not with this token.",), None, 403)
