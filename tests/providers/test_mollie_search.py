@@ -25,15 +25,17 @@ AT = "2024-03-01T{}:00+00:00"
 
 
 class Api:
-    """Answers each request in turn, and keeps them."""
+    """Answers each request in turn, and keeps them. None: it doesn't answer, and ends the connection."""
 
-    def __init__(self, *answers: Json | tuple[int, bytes]) -> None:
+    def __init__(self, *answers: Json | tuple[int, bytes] | None) -> None:
         self._answers = list(answers)
         self.server = RawServer()
 
     async def answer(self, exchange: Exchange) -> None:
         await exchange.read()
         given = self._answers.pop(0)
+        if given is None:
+            return
         status, body = given if isinstance(given, tuple) else (200, text(given))
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/hal+json\r\nContent-Length: {len(body)}\r\n\r\n"
         await exchange.answer(head.encode() + body)
@@ -55,7 +57,7 @@ async def serve() -> AsyncIterator[Serve]:
     """Begins to serve these answers; gives the API and the provider that calls it."""
     async with AsyncExitStack() as stack:
 
-        async def begin(*answers: Json | tuple[int, bytes], terms: MollieTerms = TERMS) -> tuple[Api, Mollie]:
+        async def begin(*answers: Json | tuple[int, bytes] | None, terms: MollieTerms = TERMS) -> tuple[Api, Mollie]:
             api = Api(*answers)
             api.server = await stack.enter_async_context(serving(api.answer))
             provider = Mollie("test_key", f"http://127.0.0.1:{api.server.port}", 2, terms)
@@ -186,6 +188,16 @@ async def test_a_page_that_is_too_large_is_read_in_halves(serve: Serve) -> None:
     assert await search(provider) == Succeeded(searched=True)
     limits = [dict(parse_qsl(urlsplit(target).query))["limit"] for target in api.targets]
     assert limits == ["250", "125", "62", "62"]
+
+
+async def test_a_page_that_didnt_come_in_time_is_smaller_the_next_time(serve: Serve) -> None:
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    api, provider = await serve(None, first, None, listed())
+    assert isinstance(await search(provider), Retryable)
+    assert isinstance(await search(provider), Retryable)
+    assert await search(provider) == Succeeded(searched=True)
+    limits = [dict(parse_qsl(urlsplit(target).query))["limit"] for target in api.targets]
+    assert limits == ["250", "125", "125", "125"], "not smaller after a page that came"
 
 
 async def test_a_single_order_that_is_too_large_is_told(serve: Serve) -> None:

@@ -83,7 +83,8 @@ class Mollie:
                 place = search.Place()
                 continue
             if not isinstance(reply, Answer) or not isinstance(result, Succeeded):
-                self._unfinished.put(operation, place)
+                too_slow = isinstance(reply, Lost) and not seen
+                self._unfinished.put(operation, (place.smaller() if too_slow else None) or place)
                 return result
             try:
                 shown = search.look(reply.body, operation)

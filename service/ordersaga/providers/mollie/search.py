@@ -53,7 +53,7 @@ class Place(Struct, frozen=True):
     limit: int = _LIMIT
 
     def smaller(self) -> "Place | None":
-        """With half the orders, where the answer is too large to be read."""
+        """With half the orders, where the answer is too large to be read, or too slow."""
         return Place(self.start, self.limit // 2) if self.limit > 1 else None
 
 
