@@ -301,3 +301,56 @@ def test_a_secret_that_is_no_text(environment: Environment, capsys: pytest.Captu
     (tmp_path / "encryption_key").write_bytes(bytes(range(200, 232)))
     environment.setenv("ORDERSAGA_SECRETS_DIR", str(tmp_path))
     assert lines(capsys) == ["ORDERSAGA_SECRETS_DIR or ORDERSAGA_CONFIG: a file isn't UTF-8 text"]
+
+
+def mollie(**account: object) -> str:
+    return json.dumps({"default": {"mollie": account}})
+
+
+@pytest.mark.parametrize(
+    ("account", "line"),
+    [
+        ({}, "MOLLIE needs either api_key or access_token"),
+        ({"api_key": f"access_{BAD}"}, "MOLLIE__API_KEY must begin with live_ or test_"),
+        ({"api_key": "test_\N{LATIN SMALL LETTER E WITH ACUTE}"}, "MOLLIE__API_KEY must begin with live_ or test_"),
+        ({"access_token": "", "profile_id": "pfl_1"}, "MOLLIE__ACCESS_TOKEN must begin with access_"),
+        ({"access_token": f"live_{BAD}", "profile_id": "pfl_1"}, "MOLLIE__ACCESS_TOKEN must begin with access_"),
+        ({"access_token": f"access_a\n{BAD}", "profile_id": "pfl_1"}, "MOLLIE__ACCESS_TOKEN must begin with access_"),
+        ({"access_token": "access_a"}, "MOLLIE has an access_token, which needs the profile_id of its orders"),
+        ({"access_token": "access_a", "profile_id": ""}, "MOLLIE__PROFILE_ID must be a profile's id"),
+        ({"api_key": "test_a", "testmode": True}, "MOLLIE has an api_key, which is of one profile and mode"),
+        (
+            {"api_key": "test_a", "base_url": "https://api.mollie.com/v2/"},
+            "MOLLIE__BASE_URL must not contain the version",
+        ),
+    ],
+)
+def test_an_account_with_mollie_that_no_call_could_be_made_with(
+    environment: Environment, capsys: pytest.CaptureFixture[str], account: dict[str, object], line: str
+) -> None:
+    environment.setenv("ORDERSAGA_MERCHANTS", mollie(**account))
+    (told,) = lines(capsys)
+    assert told.startswith(f"ORDERSAGA_MERCHANTS__DEFAULT__{line}")
+
+
+@pytest.mark.parametrize("base_url", ["http://localhost:8080", "http://127.0.0.1", "https://10.0.0.7", "http://web:80"])
+def test_mollie_refuses_orders_whose_webhooks_it_cannot_reach(
+    environment: Environment, capsys: pytest.CaptureFixture[str], base_url: str
+) -> None:
+    environment.setenv("ORDERSAGA_MERCHANTS", mollie(api_key="test_a"))
+    environment.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
+    environment.setenv("ORDERSAGA_WEB__BASE_URL", base_url)
+    (told,) = lines(capsys)
+    assert told.startswith(
+        "ORDERSAGA_WEB__BASE_URL must be reachable from the internet, as merchant 'default' has an account with Mollie"
+    )
+
+
+@pytest.mark.parametrize("account", [{}, {"base_url": "http://127.0.0.1:8100"}])
+def test_a_sandbox_reaches_any_address_and_mollie_a_public_one(
+    environment: Environment, account: dict[str, object]
+) -> None:
+    environment.setenv("ORDERSAGA_MERCHANTS", mollie(api_key="test_a", **account))
+    environment.setenv("ORDERSAGA_WEB__SECRETS", "n" * 32)
+    environment.setenv("ORDERSAGA_WEB__BASE_URL", "http://localhost" if account else "https://pay.example.com")
+    assert load().web.base_url

@@ -112,6 +112,7 @@ async def nobody_pays(story: Story) -> None:
     await story.tell("placed", purchase(method="klarna"))
     await story.expect("payment_pending")
     await story.clock.moved()
+    assert (await story.expect("payment_pending")).data["result"]["payment_status"] == "expired"
     await story.clock.moved()
     expired = await story.expect("expired")
     assert expired.data["cause"]["type"] == "shop.order.placed.v1"

@@ -119,6 +119,17 @@ def test_the_answer_is_the_order_with_the_ids_of_new_lines() -> None:
     assert [line.id for line in result.snapshot.lines] == ["odl_1.0", "odl_1.1", "odl_1.2"]
 
 
+@pytest.mark.parametrize("status", ["created", "pending", "authorized"])
+def test_the_answer_embeds_no_payments(status: str) -> None:
+    shown = shown_order(status, LEFT)
+    del shown["_embedded"]
+    answer = Answer(200, {}, text(shown))
+    result = result_of(OPERATIONS["amend"], operation("amend", 5000, target=5000), answer, 0.0)
+    assert isinstance(result, Succeeded)
+    assert result.snapshot is not None
+    assert [line.id for line in result.snapshot.lines] == ["odl_1.0"]
+
+
 def test_lines_of_another_worth_are_no_success() -> None:
     assert answered(LEFT, NEW, target=12001) == Unknown("amount_differs", None, 200)
 

@@ -189,3 +189,18 @@ def test_a_malformed_order_is_no_answer(fields: Json) -> None:
     assert books.snapshot(text(whole)).provider_id == ORDER_ID
     with pytest.raises(msgspec.ValidationError):
         books.snapshot(text({**whole, **fields, "_embedded": embedded}))
+
+
+def test_a_part_is_named_by_its_line_where_it_has_no_reference_itself() -> None:
+    """The lines of shipments and refunds are documented with and without metadata."""
+    long = "L" * 65
+    line = {**shown_line(0, "", 2, "100.00", "200.00"), "sku": None, "metadata": {"reference": long}}
+    part = {name: value for name, value in line.items() if name not in {"sku", "metadata"}}
+    whole = {
+        "shipments": [{"id": "shp_1", "lines": [part]}],
+        "refunds": [{"id": "re_1", "amount": eur("200.00"), "status": "pending", "lines": [part]}],
+    }
+    later = books.snapshot(text(shown_order("completed", line, authorizedAt="2024-03-01T12:00:00+00:00", **whole)))
+    assert later.captures[0].lines == later.refunds[0].lines == ((long, 2, 20000),)
+    first = books.snapshot(text(shown_order("completed", line, **whole)))
+    assert first.shipments[0].lines == ((long, 2),)

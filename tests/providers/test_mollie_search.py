@@ -25,15 +25,17 @@ AT = "2024-03-01T{}:00+00:00"
 
 
 class Api:
-    """Answers each request in turn, and keeps them."""
+    """Answers each request in turn, and keeps them. None: it doesn't answer, and ends the connection."""
 
-    def __init__(self, *answers: Json | tuple[int, bytes]) -> None:
+    def __init__(self, *answers: Json | tuple[int, bytes] | None) -> None:
         self._answers = list(answers)
         self.server = RawServer()
 
     async def answer(self, exchange: Exchange) -> None:
         await exchange.read()
         given = self._answers.pop(0)
+        if given is None:
+            return
         status, body = given if isinstance(given, tuple) else (200, text(given))
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/hal+json\r\nContent-Length: {len(body)}\r\n\r\n"
         await exchange.answer(head.encode() + body)
@@ -55,7 +57,7 @@ async def serve() -> AsyncIterator[Serve]:
     """Begins to serve these answers; gives the API and the provider that calls it."""
     async with AsyncExitStack() as stack:
 
-        async def begin(*answers: Json | tuple[int, bytes], terms: MollieTerms = TERMS) -> tuple[Api, Mollie]:
+        async def begin(*answers: Json | tuple[int, bytes] | None, terms: MollieTerms = TERMS) -> tuple[Api, Mollie]:
             api = Api(*answers)
             api.server = await stack.enter_async_context(serving(api.answer))
             provider = Mollie("test_key", f"http://127.0.0.1:{api.server.port}", 2, terms)
@@ -145,6 +147,65 @@ async def test_a_search_keeps_to_its_deadline(serve: Serve) -> None:
     _, provider = await serve(*pages)
     result = await search(provider, deadline=0.3)
     assert isinstance(result, Retryable)
+
+
+async def test_a_search_that_was_cut_short_goes_on_where_it_was(serve: Serve) -> None:
+    """Else the list of a busy shop would never be read to its end, for it grows meanwhile."""
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    api, provider = await serve(first, (503, b""), listed(entry("ord_2", "09:00")), listed(entry("ord_2", "09:00")))
+    assert isinstance(await search(provider), Retryable)
+    assert await search(provider) == Succeeded(searched=True)
+    assert await search(provider) == Succeeded(searched=True)
+    anew, further = "/v2/orders?limit=250", "/v2/orders?from=ord_2&limit=250"
+    assert api.targets == [anew, further, further, anew]
+
+
+@pytest.mark.parametrize("since", [{"absent": 1}, {"last_sent": SENT + 60}, {"looked_up": SENT + 60}])
+async def test_a_search_after_a_send_or_an_absence_begins_anew(serve: Serve, since: dict[str, Any]) -> None:
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    api, provider = await serve(first, (503, b""), listed())
+    await search(provider)
+    assert await search(provider, replace(OURS, **since)) == Succeeded(searched=True)
+    assert api.targets[2] == "/v2/orders?limit=250"
+
+
+async def test_a_search_that_cant_go_on_where_it_was_begins_anew(serve: Serve) -> None:
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    refused = (400, b'{"status":400,"detail":"Invalid cursor."}')
+    api, provider = await serve(first, (503, b""), refused, listed(), first, refused)
+    assert isinstance(await search(provider), Retryable)
+    assert await search(provider) == Succeeded(searched=True)
+    assert api.targets[3] == "/v2/orders?limit=250"
+    assert isinstance(await search(provider), Rejected)
+
+
+async def test_a_page_that_is_too_large_is_read_in_halves(serve: Serve) -> None:
+    """Orders come whole, with all of their lines."""
+    large = listed({**entry("ord_1", "12:00"), "lines": "x" * 8 * 2**20})
+    api, provider = await serve(
+        large, large, listed(entry("ord_1", "12:00"), following="https://x?from=ord_2"), listed()
+    )
+    assert await search(provider) == Succeeded(searched=True)
+    limits = [dict(parse_qsl(urlsplit(target).query))["limit"] for target in api.targets]
+    assert limits == ["250", "125", "62", "62"]
+
+
+async def test_a_page_that_didnt_come_in_time_is_smaller_the_next_time(serve: Serve) -> None:
+    first = listed(entry("ord_1", "12:00"), following="https://x?from=ord_2")
+    api, provider = await serve(None, first, None, listed())
+    assert isinstance(await search(provider), Retryable)
+    assert isinstance(await search(provider), Retryable)
+    assert await search(provider) == Succeeded(searched=True)
+    limits = [dict(parse_qsl(urlsplit(target).query))["limit"] for target in api.targets]
+    assert limits == ["250", "125", "125", "125"], "not smaller after a page that came"
+
+
+async def test_a_single_order_that_is_too_large_is_told(serve: Serve) -> None:
+    large = listed({**entry("ord_1", "12:00"), "lines": "x" * 8 * 2**20})
+    api, provider = await serve(*[large] * 8)
+    result = await search(provider, deadline=20.0)
+    assert isinstance(result, Retryable)
+    assert (result.reason, len(api.targets)) == ("too_large", 8)
 
 
 async def test_a_search_that_is_refused_is_told(serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -64,6 +65,15 @@ def is_safe(url: str) -> bool:
     """Whether nobody on the way can read or change what is sent there: with https, or on this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+def is_public(url: str) -> bool:
+    """Whether it may be reached from the internet: neither an address that isn't routed there nor a name without a domain."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host.rstrip(".")
 
 
 File = Annotated[Path, AfterValidator(_is_file)]
@@ -132,7 +142,7 @@ class Account(Part):
     rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Calls per second, per worker process."""
     ca_file: Certificates | None = None
-    """CA certificates to trust instead of the system's (PEM)."""
+    """CA certificates to trust besides the public ones (PEM)."""
 
 
 class Klarna(Account):
@@ -157,11 +167,32 @@ class Klarna(Account):
 
 def _is_api_key(key: SecretStr) -> SecretStr:
     if not _API_KEY.fullmatch(key.get_secret_value()):
-        raise ValueError("must begin with live_ or test_")
+        raise ValueError("must begin with live_ or test_, and have letters, digits and _ only")
     return key
 
 
-_API_KEY: Final = re.compile(r"(live|test)_\w+")
+def _is_access_token(token: SecretStr) -> SecretStr:
+    if not _ACCESS_TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError("must begin with access_, and have letters, digits and _ only")
+    return token
+
+
+def _is_profile(name: str) -> str:
+    if not _PROFILE.fullmatch(name):
+        raise ValueError("must be a profile's id, which begins with pfl_")
+    return name
+
+
+def _has_no_version(url: str) -> str:
+    if urlsplit(url).path.rstrip("/").endswith("/v2"):
+        raise ValueError("must not contain the version: leave /v2 out")
+    return url
+
+
+_API_KEY: Final = re.compile(r"(live|test)_\w+", re.ASCII)
+_ACCESS_TOKEN: Final = re.compile(r"access_\w+", re.ASCII)
+_PROFILE: Final = re.compile(r"pfl_[A-Za-z0-9._-]{1,100}")
+MOLLIE_URL: Final = "https://api.mollie.com"
 
 
 class Mollie(Account):
@@ -169,13 +200,13 @@ class Mollie(Account):
 
     api_key: Annotated[SecretStr, AfterValidator(_is_api_key)] | None = None
     """The API key; `live_…` moves real money."""
-    access_token: SecretStr | None = None
+    access_token: Annotated[SecretStr, AfterValidator(_is_access_token)] | None = None
     """An access token, instead of an API key."""
-    profile_id: str | None = None
+    profile_id: Annotated[str, AfterValidator(_is_profile)] | None = None
     """The profile whose orders are meant, of an access token."""
     testmode: bool = False
     """Whether an access token is for test orders; an API key says so itself."""
-    base_url: HttpUrl = "https://api.mollie.com"
+    base_url: Annotated[HttpUrl, AfterValidator(_has_no_version)] = MOLLIE_URL
     """Mollie's URL, without a version; another one for a sandbox."""
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from ordersaga.config.keys import key_of, keys_of
 from ordersaga.config.parts import (
+    MOLLIE_URL,
     Backoff,
     Certificates,
     Checkout,
@@ -32,6 +33,7 @@ from ordersaga.config.parts import (
     Web,
     Worker,
     is_pair,
+    is_public,
     is_safe,
     secrets_in,
 )
@@ -274,12 +276,20 @@ class Settings(KafkaSettings, StoreSettings):
             elif web.base_url is not None and not is_safe(web.base_url):
                 message = f"must begin with https://, as callbacks of merchant {name!r} are set: Klarna calls no other"
                 yield ("web", "base_url"), message
+        for name in self._notified_by_mollie():
+            if web.base_url is not None and not is_public(web.base_url):
+                message = f"must be reachable from the internet, as merchant {name!r} has an account with Mollie, which refuses other addresses"
+                yield ("web", "base_url"), message
         if web.port and web.port == self.metrics_port:
             yield ("web", "port"), "is the same as ORDERSAGA_METRICS_PORT"
 
     def _with_callbacks(self) -> list[str]:
         """The first merchant that has some, if one has: enough to name."""
         return [name for name, one in self.merchants.items() if one.klarna and one.klarna.callbacks.kinds][:1]
+
+    def _notified_by_mollie(self) -> list[str]:
+        """The first merchant whose orders go to Mollie itself, and not to a sandbox, if one's do."""
+        return [name for name, one in self.merchants.items() if one.mollie and one.mollie.base_url == MOLLIE_URL][:1]
 
     def web_secrets(self) -> list[str]:
         """The first is the current one."""

@@ -2,7 +2,8 @@
 
 Sources: mollie/api-documentation, create-shipment.rst, cancel-order-lines.rst, create-order-refund.rst: an amount is
 required for a part of a discounted line, at most the unit price times the quantity. The minimum isn't published: here, what
-is left of the line afterwards must not be more than the unit price times the quantity that is left.
+is left of the line afterwards must not be more than the unit price times the quantity that is left. Text for the one amount
+that can be: mollie/magento2#739.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,6 +101,9 @@ def _amount(order: Order, index: int, item: dict[str, Any], line: Line, left: Le
             given, order.currency, f"lines.{index}.amount", f"Line {index} contains invalid data. {{}}"
         )
     if amount is None or not low <= amount <= high:
+        if amount is not None and low == high:
+            only, got = money.spoken(low, order.currency), money.spoken(amount, order.currency)
+            raise _wrong(index, "amount", f"Invalid amount specified. Must be exactly {only}, got: {got}.")
         limits = [money.spoken(limit, order.currency) for limit in (low, high)]
         missing = "An amount is required for this API call. " if amount is None else ""
         raise _wrong(

@@ -123,15 +123,16 @@ class _Order(Struct, rename="camel"):
 _ORDER: Final = msgspec.json.Decoder(_Order)
 
 
-def snapshot(body: bytes) -> Snapshot:
+def snapshot(body: bytes, *, of_change: bool = False) -> Snapshot:
     """The order that was answered. Raises msgspec.MsgspecError when it isn't one.
 
-    Without what is embedded it shows no single captures, refunds and payments, only sums and lines.
+    Without what is embedded it shows no single captures, refunds and payments, only sums and lines. `of_change`: the answer
+    to one, in which Mollie embeds nothing.
     """
     order = _ORDER.decode(body)
     embedded = order.embedded or _Embedded()
     paid_by = _payment(order, embedded.payments)
-    if paid_by is None and order.status in {"created", "pending"}:
+    if paid_by is None and order.status in {"created", "pending"} and not of_change:
         raise msgspec.ValidationError("an order to be paid without a payment")
     return _Books(order, embedded, paid_by).snapshot()
 
@@ -142,6 +143,7 @@ class _Books:
         self._embedded = embedded
         self._paid_by = paid_by
         self._amount = self._minor(order.amount)
+        self._references = {line.id: line.reference for line in order.lines}
 
     def snapshot(self) -> Snapshot:
         order = self._order
@@ -161,7 +163,7 @@ class _Books:
             facts=self._facts(),
             lines=tuple(map(self._line, order.lines)),
             payment=self._paid_by,
-            shipments=() if order.paid_later else tuple(map(_shipment, self._embedded.shipments)),
+            shipments=() if order.paid_later else tuple(map(self._shipment, self._embedded.shipments)),
         )
 
     def _minor(self, given: Amount | None) -> int:
@@ -222,6 +224,9 @@ class _Books:
             failed=failed,
         )
 
+    def _shipment(self, one: Shipment) -> ShipmentSeen:
+        return ShipmentSeen(one.id, tuple((reference, quantity) for reference, quantity, _ in self._parts(one.lines)))
+
     def _line(self, line: _Line) -> LineSeen:
         return LineSeen(
             line.id,
@@ -233,7 +238,11 @@ class _Books:
         )
 
     def _parts(self, lines: Iterable[_Line]) -> tuple[tuple[str, int, int], ...]:
-        return tuple((line.reference, line.quantity, self._minor(line.total_amount)) for line in lines)
+        """By reference; the order has it where the line of a shipment or refund comes without its metadata."""
+        return tuple(
+            (line.reference or self._references.get(line.id, ""), line.quantity, self._minor(line.total_amount))
+            for line in lines
+        )
 
     def _total(self, lines: Iterable[_Line]) -> int:
         return sum(self._minor(line.total_amount) for line in lines)
@@ -262,10 +271,6 @@ def _fact(line: _Line) -> dict[str, Any]:
         "left": line.quantity - line.quantity_shipped - line.quantity_canceled,
         "canceled": line.quantity_canceled,
     }
-
-
-def _shipment(one: Shipment) -> ShipmentSeen:
-    return ShipmentSeen(one.id, tuple((line.reference, line.quantity) for line in one.lines))
 
 
 def _payment(order: _Order, payments: list[Payment]) -> PaymentSeen | None:

@@ -9,7 +9,7 @@ import msgspec
 from ordersaga.domain.model.order import Operation, Request
 from ordersaga.domain.model.outcomes import Call, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded
-from ordersaga.providers.http import Answer, Http
+from ordersaga.providers.http import Answer, Http, Lost
 from ordersaga.providers.mollie import search
 from ordersaga.providers.mollie.answers import result_of
 from ordersaga.providers.mollie.operation import MollieOperation
@@ -41,6 +41,7 @@ class Mollie:
         """
         self._http = Http(base_url, f"Bearer {credential}", connections, ca_file=ca_file)
         self._now = wall_clock
+        self._unfinished = search.Unfinished()
         self.terms = terms
 
     async def call(self, call: Call, deadline: float) -> Result:
@@ -68,14 +69,22 @@ class Mollie:
         return result_of(row, operation, reply, self._now())
 
     async def _search(self, operation: Operation, until: float) -> Result:
-        """Reads page after page, and then the order that was found, all within the deadline."""
-        start: str | None = None
+        """Reads page after page, and then the order that was found. What the deadline cuts short goes on with the next call."""
+        resumed = place = self._unfinished.take(operation)
         seen: set[str] = set()
         while True:
-            request = with_query(search.page(start), self._of_token(profile=True))
+            request = with_query(search.page(place), self._of_token(profile=True))
             reply = await self._http.send(request, until - monotonic())
+            if reply == Lost("too_large") and (smaller := place.smaller()) is not None:
+                place = smaller
+                continue
             result = result_of(search.LIST, operation, reply, self._now())
+            if isinstance(result, Rejected) and place == resumed and place.start is not None:  # it isn't there any more
+                place = search.Place()
+                continue
             if not isinstance(reply, Answer) or not isinstance(result, Succeeded):
+                too_slow = isinstance(reply, Lost) and not seen
+                self._unfinished.put(operation, (place.smaller() if too_slow else None) or place)
                 return result
             try:
                 shown = search.look(reply.body, operation)
@@ -90,6 +99,7 @@ class Mollie:
                     if start in seen:
                         return Retryable("endless_list", None, result.correlation_id, reply.status)
                     seen.add(start)
+                    place = search.Place(start, place.limit)
                 case _:
                     assert_never(shown)
 

@@ -18,6 +18,9 @@ from ordersaga.providers.mollie.requests import ORDERS
 
 _LIMIT: Final = 250
 _CLOCKS_DIFFER: Final = 3_600.0
+_MOST_UNFINISHED: Final = 1_000
+
+_Key = tuple[str, float | None, float, int]
 
 
 class _Order(Struct, rename="camel"):
@@ -43,6 +46,17 @@ class Page(Struct):
     links: _Links = field(name="_links", default_factory=_Links)
 
 
+class Place(Struct, frozen=True):
+    """Where a search goes on: at the page of `limit` orders that begins with `start`; None: the newest."""
+
+    start: str | None = None
+    limit: int = _LIMIT
+
+    def smaller(self) -> "Place | None":
+        """With half the orders, where the answer is too large to be read, or too slow."""
+        return Place(self.start, self.limit // 2) if self.limit > 1 else None
+
+
 class Found(Struct, frozen=True):
     id: str
 
@@ -53,11 +67,35 @@ class Further(Struct, frozen=True):
     start: str
 
 
+class Unfinished:
+    """Where searches go on that didn't come to their end within the deadline.
+
+    An order that is made meanwhile is newer than the place. It may be ours only if the request arrives late: that is what the
+    second search is for, which begins anew. So does one after another send.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[_Key, Place] = {}
+
+    def take(self, operation: Operation) -> Place:
+        return self._places.pop(_key(operation), Place())
+
+    def put(self, operation: Operation, place: Place) -> None:
+        """The eldest is forgotten if there are too many."""
+        while len(self._places) >= _MOST_UNFINISHED:
+            del self._places[next(iter(self._places))]
+        self._places[_key(operation)] = place
+
+
+def _key(operation: Operation) -> _Key:
+    return operation.id, operation.last_sent, operation.looked_up, operation.absent
+
+
 _PAGE: Final = msgspec.json.Decoder(Page)
 
 
-def page(start: str | None = None) -> Request:
-    query = {"limit": str(_LIMIT)} if start is None else {"from": start, "limit": str(_LIMIT)}
+def page(place: Place) -> Request:
+    query = {"limit": str(place.limit)} if place.start is None else {"from": place.start, "limit": str(place.limit)}
     return Request("GET", f"{ORDERS}?{urlencode(query)}")
 
 

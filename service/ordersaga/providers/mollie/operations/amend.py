@@ -72,7 +72,7 @@ def _limits(data: Amended) -> Messages:
 
 def _success(answer: Answer, operation: Operation | None, correlation_id: str | None) -> Result:
     """The lines that are left, captured or not, are worth what was asked for."""
-    seen = books.snapshot(answer.body)
+    seen = books.snapshot(answer.body, of_change=True)
     worth = sum(line.total - line.cancelled for line in seen.lines)
     if operation is not None and worth != operation.target:
         return Unknown("amount_differs", correlation_id, answer.status)
