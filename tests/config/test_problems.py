@@ -311,6 +311,10 @@ def mollie(**account: object) -> str:
     ("account", "line"),
     [
         ({}, "MOLLIE needs either api_key or access_token"),
+        (
+            {"api_key": "test_a", "access_token": "access_a", "profile_id": "pfl_1"},
+            "MOLLIE has both api_key and access_token",
+        ),
         ({"api_key": f"access_{BAD}"}, "MOLLIE__API_KEY must begin with live_ or test_"),
         ({"api_key": "test_\N{LATIN SMALL LETTER E WITH ACUTE}"}, "MOLLIE__API_KEY must begin with live_ or test_"),
         ({"access_token": "", "profile_id": "pfl_1"}, "MOLLIE__ACCESS_TOKEN must begin with access_"),

@@ -170,10 +170,11 @@ def test_a_newcomers_order_is_placed_and_captured_from_the_readme_alone(empty: S
     assert re.search(r"1001 +authorized +final +15\.30 GBP", told)
     assert re.search(r"1001 +captured +final +15\.30 GBP", told)
     assert "Order 1001 of merchant default" in told
-    assert [(effect["kind"], effect["amount"]) for effect in empty[1].effects()] == [
-        ("authorize", 1530),
-        ("capture", 1530),
-    ]
+    assert re.search(r"1002 +payment_pending", told)
+    at_klarna = [effect for effect in empty[1].effects() if effect["provider"] == "klarna"]
+    assert [(effect["kind"], effect["amount"]) for effect in at_klarna] == [("authorize", 1530), ("capture", 1530)]
+    (paid,) = [one for one in empty[1].effects() if one["provider"] == "mollie" and one["kind"] == "authorize"]
+    assert paid["amount"] == 2420
 
 
 @_NEEDS_CURL

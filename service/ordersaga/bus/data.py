@@ -31,7 +31,7 @@ def decode(event_type: str, data: bytes) -> Data | InvalidData:
         if _NUL not in data:
             return typed
     except msgspec.ValidationError as error:
-        refusal = str(error).rpartition("`$")[2].rstrip("`")
+        refusal = str(error).rpartition("`$")[2].rstrip("`") if "`$" in str(error) else ""
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _NOT_JSON
     except RecursionError:
@@ -42,7 +42,9 @@ def decode(event_type: str, data: bytes) -> Data | InvalidData:
         if typed is not None and not _has_nul(msgspec.json.decode(data)):
             return typed
         first = "$: contains NUL" if typed is not None else _undecodable(refusal).messages[0]
-        return InvalidData("invalid_event", (*(error.messages or (first,)), "$: too large to list all errors"))
+        return InvalidData(
+            "invalid_event", (*(error.messages or (first,)), "$: not checked in full: there may be more errors")
+        )
 
 
 def _undecodable(path: str) -> InvalidData:

@@ -1,6 +1,7 @@
 """The contract's JSON Schemas, to list all that is wrong with an event. It is slow: use it for invalid events only."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -53,7 +54,7 @@ def problems(event_type: str, data: bytes) -> tuple[str, ...]:
     """A message with a JSON path for each violation of the schema, at most 100; empty: the data is valid.
 
     Messages quote the schema, never the data. Raises NotJsonError, and TooLargeError after 20 ms: the caller's event
-    loop stands still meanwhile.
+    loop stands still meanwhile. The first call for a type takes longer: it loads the schemas.
     """
     try:
         value = json.loads(data, parse_int=_integer, parse_constant=_no_number)
@@ -63,9 +64,10 @@ def problems(event_type: str, data: bytes) -> tuple[str, ...]:
         raise NotJsonError from error
     messages: dict[str, None] = {}  # in order, and each once: two rules may say the same
     number = 0
+    validator = _validator(event_type)
     _Limit.until = monotonic() + _MAX_SECONDS
     try:
-        for found in islice(_validator(event_type).iter_errors(value), _MAX_MESSAGES + 1):
+        for found in islice(validator.iter_errors(value), _MAX_MESSAGES + 1):
             number += 1
             if number <= _MAX_MESSAGES:
                 messages[f"{found.json_path}: {_message(found)}"] = None
@@ -103,7 +105,10 @@ def _validator(event_type: str) -> "Validator":
     strict = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]  # as the stubs have it
     found = [(path.name, DRAFT202012.create_resource(_plain(path))) for path in sorted(_folder().glob("*.json"))]
     empty: Registry[Any] = Registry()
-    validator: Validator = strict({"$ref": f"{event_type}.json"}, registry=empty.with_resources(found))
+    validator: Validator = strict({"$ref": f"{event_type}.json"}, registry=empty.with_resources(found).crawl())
+    _Limit.until = math.inf
+    for _ in validator.iter_errors({"": 0}):  # what it refers to is looked up now, and not within a check's time
+        pass
     return validator
 
 

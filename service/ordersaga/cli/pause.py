@@ -81,7 +81,8 @@ async def _pauses() -> AsyncIterator["Pauses"]:
     from ordersaga.operating.pauses import Pauses
 
     async with opened_store(settings) as store:
-        yield Pauses(store, settings.merchants.keys(), config.PROVIDERS)
+        providers = {provider for one in settings.merchants.values() for provider in one.accounts}
+        yield Pauses(store, settings.merchants.keys(), providers)
 
 
 def _print(paused: "Iterable[Switch]") -> None:

@@ -211,8 +211,10 @@ class Mollie(Account):
 
     @model_validator(mode="after")
     def _has_one_credential(self) -> Self:
-        if (self.api_key is None) == (self.access_token is None):
+        if self.api_key is None and self.access_token is None:
             raise ValueError("needs either api_key or access_token")
+        if self.api_key is not None and self.access_token is not None:
+            raise ValueError("has both api_key and access_token: give one of them")
         if self.access_token is not None and self.profile_id is None:
             raise ValueError("has an access_token, which needs the profile_id of its orders")
         if self.api_key is not None and (self.profile_id is not None or self.testmode):

@@ -46,7 +46,8 @@ class Pauses:
             configured = ", ".join(sorted(self._merchants))
             raise OperatingError(f"merchant {merchant!r} isn't configured; there are: {configured}")
         if provider is not None and provider not in self._providers:
-            raise OperatingError(f"unknown provider {provider!r}; there are: {', '.join(sorted(self._providers))}")
+            configured = ", ".join(sorted(self._providers))
+            raise OperatingError(f"provider {provider!r} isn't configured; there are: {configured}")
 
 
 def _stops(one: Switch, merchant: str | None, provider: str | None) -> bool:
