@@ -108,7 +108,9 @@ def _relative(node: Any) -> Any:
     match node:
         case dict():
             return {
-                key: value.replace(_SCHEMA_REFS, "_definitions.json") if key == "$ref" else _relative(value)
+                key: value.replace(_SCHEMA_REFS, "_definitions.json")
+                if key == "$ref" and isinstance(value, str)
+                else _relative(value)
                 for key, value in node.items()
                 if not (key == "$id" and isinstance(value, str))
             }
