@@ -143,11 +143,47 @@ def test_each_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
 
 def test_what_the_dashboard_and_the_autoscalers_ask_is_promql(tmp_path: Path) -> None:
     def expression(asked_for: str) -> str:
-        return re.sub(r"\$__(?:rate_interval|range)", "5m", asked_for).replace("%s", 'job="pay"')
+        return (
+            re.sub(r"\$__(?:rate_interval|range)", "5m", asked_for)
+            .replace("%s", 'job="pay"')
+            .replace("%[1]s", 'job="pay"')
+        )
 
     rules = [{"record": f"asked:{n}", "expr": expression(one)} for n, (_, one, _) in enumerate(asked())]
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": rules}]}))
     promtool("check", "rules", "--lint=none", tmp_path / "rules.yaml")
+
+
+def test_nothing_to_do_is_told_from_nothing_known(tmp_path: Path) -> None:
+    """KEDA gets 0 while the release is scraped, and no value if it isn't."""
+    (worker,) = [one for one in of_others(EXAMPLES[1]) if one["metadata"]["name"] == "pay-ordersaga-worker"]
+    (query,) = [trigger["metadata"]["query"] for trigger in worker["spec"]["triggers"]]
+    labels = 'job="pay-ordersaga",namespace="money",instance="%s"'
+    up = {"series": f"up{{{labels % 'a'}}}", "values": "1x9"}
+    overdue = [
+        {
+            "series": f'ordersaga_orders_overdue{{{labels % instance},merchant="default",provider="{provider}"}}',
+            "values": "5x9",
+        }
+        for instance in "ab"  # both read the same from the database
+        for provider in ("klarna", "mollie")
+    ]
+    expected = [([], None), ([up], 0), ([up, *overdue], 10)]
+    tests = [
+        {
+            "input_series": series,
+            "promql_expr_test": [
+                {
+                    "expr": query,
+                    "eval_time": "5m",
+                    "exp_samples": [] if value is None else [{"labels": "{}", "value": value}],
+                }
+            ],
+        }
+        for series, value in expected
+    ]
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"tests": tests}))
+    promtool("test", "rules", tmp_path / "tests.yaml")
 
 
 # the image and compose.yaml
