@@ -30,6 +30,7 @@ test-long: setup
 	@$(PY) -m pytest -m long || [ $$? -eq 5 ] # 5: none is marked long
 
 chart-test: setup ## the chart, its alerts and dashboard, the Dockerfile: rendered, checked and linted
+	@PYTHONPATH=tests $(PY) -m helm.programs
 	@$(PY) -m pytest -m chart tests/helm
 
 lint: setup ## ruff, mypy --strict and the import rules

@@ -157,3 +157,13 @@ def _unpack_go(folder: Path) -> None:
     for program in [*(folder / "go" / "bin").iterdir(), *(folder / "go" / "pkg" / "tool").rglob("*")]:
         if program.is_file() and os.name == "posix":
             program.chmod(0o755)
+
+
+def main() -> None:
+    """Gets all of them, which takes minutes the first time: more than a test may take on a slow machine."""
+    for found in (helm(), hadolint(), schemas(), kinds(), built("kubeconform").parent):
+        print(found)
+
+
+if __name__ == "__main__":
+    main()
