@@ -7,10 +7,10 @@ CODE := $(foreach dir,service tests bench sample migrations,$(if $(wildcard $(di
 CLIENTS := tests/sandbox/clients/klarna-orders tests/sandbox/clients/mollie-api-python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-long lint bench lock
+.PHONY: help setup demo up test test-all test-long chart-test lint bench lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## make the environment (.venv) where it is missing or stale
 
@@ -21,13 +21,17 @@ up: setup ## the same parts without the sample; prints how to reach each
 	@$(PY) -m ordersaga_local.demo --without-sample
 
 test: setup ## unit, integration and end to end tests on real Kafka and Postgres
-	@$(PY) -m pytest -m "not long"
+	@$(PY) -m pytest -m "not long and not chart"
 
 test-all: setup ## every test, also the long ones
 	@$(PY) -m pytest
 
 test-long: setup
 	@$(PY) -m pytest -m long || [ $$? -eq 5 ] # 5: none is marked long
+
+chart-test: setup ## the chart, its alerts and dashboard, the Dockerfile: rendered, checked and linted
+	@PYTHONPATH=tests $(PY) -m helm.programs
+	@$(PY) -m pytest -m chart tests/helm
 
 lint: setup ## ruff, mypy --strict and the import rules
 	@$(PY) -m ruff check
@@ -42,6 +46,7 @@ bench: setup ## throughput, latency and cost per order beside the floor; writes 
 lock: ## the lock files anew from pyproject.toml; needs uv
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra sandbox -o requirements.lock pyproject.toml
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.lock pyproject.toml
+	echo hatchling editables | tr ' ' '\n' | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements-dev.lock -o requirements-build.lock -
 	for client in $(CLIENTS); do $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps -c requirements-dev.lock -o $$client.lock $$client.in || exit 1; done
 
 $(STAMP): requirements-dev.lock pyproject.toml

@@ -1,5 +1,6 @@
 """The settings, roles, metrics and alerts in the chart exist. Needs no helm."""
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -123,6 +124,26 @@ def test_the_time_to_stop_and_the_topics_are_the_services_own_by_default() -> No
     assert f'"shutdown_timeout" {fields["shutdown_timeout"].default:g} ' in texts["deployment.yaml"]
     for name in ("orders_topic", "outcomes_topic"):
         assert f'dig "{name}" "{fields[name].default}" ' in texts["NOTES.txt"]
+
+
+def leaves(values: Json, place: tuple[str, ...] = ()) -> Iterator[tuple[str, object]]:
+    """The values that the README lists; all roles have the same."""
+    for name, value in values.items():
+        if not isinstance(value, dict) or not value or name in {"resources", "labels"}:
+            yield ".".join((*place, name)), value
+        elif (*place, name) == ("roles",):
+            assert all(role == value["all"] for role in value.values())
+            yield from leaves(value["all"], ("roles", "ROLE"))
+        else:
+            yield from leaves(value, (*place, name))
+
+
+def test_the_table_of_values_is_that_of_the_chart() -> None:
+    listed = {cells[0].strip("`"): cells[1] for cells in list(rows(CHART / "README.md", "Values"))[1:]}
+    values = dict(leaves(values_of(CHART / "values.yaml")))
+    assert list(listed) == list(values)
+    for name, value in values.items():
+        assert listed[name] in {f"`{json.dumps(value)}`", "see [values.yaml](values.yaml)"}, name
 
 
 # alerts

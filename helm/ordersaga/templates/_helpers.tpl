@@ -43,6 +43,21 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with dig "web" "port" 0 .Values.settings }}{{ . | int }}{{ end -}}
 {{- end -}}
 
+{{- define "ordersaga.externalSecret" -}}
+{{ include "ordersaga.fullname" . }}-settings
+{{- end -}}
+
+{{/* Of the pod of `helm test`: nothing that selects the service may find it. */}}
+{{- define "ordersaga.testSelector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* The metrics of this release alone: the job is named after its Service. */}}
+{{- define "ordersaga.job" -}}
+{{- printf `job="%s",namespace="%s"` (include "ordersaga.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
 {{- define "ordersaga.image" -}}
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- end -}}
@@ -76,13 +91,17 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{- define "ordersaga.container" -}}
-image: {{ include "ordersaga.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- define "ordersaga.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- define "ordersaga.container" -}}
+image: {{ include "ordersaga.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{ include "ordersaga.containerSecurity" . }}
 env:
   - {name: ORDERSAGA_CONFIG, value: /etc/ordersaga/config/ordersaga.toml}
   - {name: ORDERSAGA_SECRETS_DIR, value: /etc/ordersaga/secrets}
@@ -97,6 +116,9 @@ volumeMounts:
   - {name: files, mountPath: /etc/ordersaga/files, readOnly: true}
   {{- end }}
   - {name: tmp, mountPath: /tmp}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{/* `config`: the ConfigMap's name. */}}
@@ -110,6 +132,9 @@ volumeMounts:
       {{- range .root.Values.secrets }}
       - secret: {{- toYaml . | nindent 10 }}
       {{- end }}
+      {{- if .root.Values.externalSecret.enabled }}
+      - secret: {name: {{ include "ordersaga.externalSecret" .root }}}
+      {{- end }}
 {{- with .root.Values.files }}
 - name: files
   projected:
@@ -118,4 +143,7 @@ volumeMounts:
 {{- end }}
 - name: tmp
   emptyDir: {sizeLimit: 16Mi}
+{{- with .root.Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}

@@ -5,20 +5,17 @@ The program gets the URL of a sandbox, resets it before each check, and prints a
 pinned hashes, by the ordinary programs for it and their own settings, into the folder in which Kafka's jars are too.
 """
 
-import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from ordersaga_local.jars import cache
+from downloads import downloaded, get
 
 FOLDER: Final = Path(__file__).parent
 _SECONDS: Final = 300
@@ -53,39 +50,20 @@ class Report:
 
 def python_packages(lock: Path) -> Path:
     """A folder with what the lock names, for PYTHONPATH."""
-    return _installed(
-        f"{lock.stem}-{sys.implementation.cache_tag}",
+    return downloaded(
+        f"clients/{lock.stem}-{sys.implementation.cache_tag}",
         [lock],
-        lambda folder: [
+        lambda folder: get(
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
             *("--require-hashes", "--target", folder, "--requirement", lock),
-        ],
+        ),
     )
 
 
 def node_packages(manifest: Path) -> Path:
     """A folder with `node_modules`, as the `package-lock.json` beside the manifest names them."""
-    files = [manifest, manifest.with_name("package-lock.json")]
-    return _installed(
-        manifest.parent.name,
-        files,
-        lambda folder: ["npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"],
+    return downloaded(
+        f"clients/{manifest.parent.name}",
+        [manifest, manifest.with_name("package-lock.json")],
+        lambda folder: get("npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"),
     )
-
-
-def _installed(name: str, files: Sequence[Path], command: Callable[[Path], Sequence[str | Path]]) -> Path:
-    """The folder that the command has filled, after the files were copied to it; another folder for other files."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    place = cache() / "clients" / f"{name}-{digest}"
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix="new-") as temporary:
-            fresh = Path(temporary) / "packages"
-            fresh.mkdir()
-            for file in files:
-                shutil.copy(file, fresh)
-            run = subprocess.run(command(fresh), capture_output=True, text=True, timeout=_SECONDS, check=False)
-            assert run.returncode == 0, f"the client can't be installed:\n{run.stdout}{run.stderr}"
-            if not place.exists():
-                fresh.rename(place)
-    return place
