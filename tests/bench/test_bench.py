@@ -1,5 +1,6 @@
 """The bench runs and tells every figure. How fast it is, is told and never demanded here."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,15 @@ def test_each_order_of_the_load_is_placed_and_then_shipped() -> None:
         assert ids == [f"x-{number}-placed", f"x-{number}-shipped"]
     tokens = {msgspec.json.decode(event.value)["payment"]["authorization_token"] for event in placed}
     assert len(tokens) == 20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_size_of_an_order_is_told_by_table() -> None:
+    command = [sys.executable, "-m", "bench.size", "--orders", "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for table in ("orders", "journal", "inbox", "all tables"):
+        assert re.search(rf"│ {table} +│ +[\d,]+ │ +[\d,]+ │", done.stdout)
+    assert re.search(r"write-ahead log: [\d,]+ bytes an order", done.stdout)
+    assert re.search(r"idle: [\d.]+ statements/s", done.stdout)

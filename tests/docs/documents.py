@@ -9,13 +9,17 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
 OPERATORS: Final = ROOT / "docs" / "operators.md"
+OPERATIONS: Final = ROOT / "docs" / "operations.md"
+SCALING: Final = ROOT / "docs" / "scaling.md"
+RUNBOOKS: Final = tuple(sorted((ROOT / "docs" / "runbooks").glob("*.md")))
 EVIDENCE: Final = ROOT / "docs" / "evidence.md"
 CONTRIBUTORS: Final = ROOT / "docs" / "contributors.md"
 KLARNA: Final = ROOT / "docs" / "klarna.md"
 MOLLIE: Final = ROOT / "docs" / "mollie.md"
 CONTRACT: Final = ROOT / "contracts" / "README.md"
 SETTINGS: Final = ROOT / "docs" / "settings.md"
-OURS: Final = (README, OPERATORS, EVIDENCE, KLARNA, MOLLIE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
+OF_OPERATORS: Final = (OPERATORS, OPERATIONS, SCALING, *RUNBOOKS)
+OURS: Final = (README, *OF_OPERATORS, EVIDENCE, KLARNA, MOLLIE, CONTRIBUTORS, ROOT / "CHANGELOG.md")
 ALL: Final = tuple(
     sorted(
         {

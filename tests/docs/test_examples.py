@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from ordersaga_local.parts import Kafka, Parts, Postgres
 from ordersaga_local.process import free_port
 from ordersaga_local.stage import Sandbox, Stage, stage
 
-from .documents import ALL, OPERATORS, README, examples, name_of, runnable
+from .documents import ALL, OF_OPERATORS, OPERATIONS, OPERATORS, README, RUNBOOKS, examples, name_of, runnable
 
 _SETTING = re.compile(r"export (ORDERSAGA_\w+)=")
 _SERVICE = re.compile(r"(?:\w+=\S+ )*ordersaga run\b")
@@ -121,11 +122,12 @@ def running(parts: Parts, migrated: str) -> Iterator[Staged]:
 
 @pytest.fixture(scope="module")
 def said(empty: Staged, running: Staged, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
-    """What the examples of each document print; both run at the same time."""
+    """What the examples of each document print; OPERATORS: those of both for operators, while the README's run."""
 
     def by_operators() -> str:
         folder = tmp_path_factory.mktemp("operators")
-        return run(OPERATORS, folder, {**running[0].environment, **_prepared(running[0], folder)})
+        environment = {**running[0].environment, **_prepared(running[0], folder)}
+        return run(OPERATORS, folder, environment) + run(OPERATIONS, folder, environment)
 
     def by_newcomers() -> str:
         return run(README, tmp_path_factory.mktemp("newcomers"), empty[0].environment)
@@ -147,7 +149,7 @@ def _prepared(made: Stage, folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("document", [one for one in ALL if name_of(one) not in _OF_OTHERS], ids=name_of)
 def test_every_example_is_run_or_says_why_not(document: Path) -> None:
     commands = [one for one in examples(document) if one.language in {"sh", "bash", "console", "sql"}]
-    assert document in {README, OPERATORS} or not [one for one in commands if one.not_run is None]
+    assert document in {README, *OF_OPERATORS} or not [one for one in commands if one.not_run is None]
 
 
 def test_the_settings_of_the_readme_are_all_that_is_required(empty: Staged) -> None:
@@ -189,7 +191,7 @@ def test_what_operators_type_does_what_is_said(running: Staged, said: Said) -> N
         ("2001", "replayed"),
         ("2002", "discarded"),
     ]
-    [query] = runnable(OPERATORS, "sql")
+    [query] = [one for one in runnable(OPERATIONS, "sql") if "AS master_key" in one]
     [(master_key, rows)] = _look(made, query)
     assert (master_key, rows >= 4) == ("1", True)  # two dead letters, and the orders that were placed
 
@@ -219,6 +221,27 @@ def test_a_paused_provider_gets_no_call(
     assert len(sandbox.requests()) == before
     assert main(["resume", "--provider", "klarna"]) == 0
     until(lambda: _look(made, status) == [("authorized",)])
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_the_commands_of_a_runbook_can_be_run(
+    running: Staged, said: Said, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said[OPERATORS].result()
+    made, _ = running
+    [(letter,)] = _look(made, "SELECT id::text FROM dead_letters WHERE subject = '2001'")
+    for name, value in {**made.environment, "ORDER": "1001", "LETTER": letter, "USER": "somebody"}.items():
+        monkeypatch.setenv(name, value)
+    for line in [line for text in runnable(page) for line in text.splitlines()]:
+        program, *arguments = [os.path.expandvars(word) for word in shlex.split(line)]
+        assert program == "ordersaga"
+        assert main(arguments) == 0, line
+
+
+@pytest.mark.parametrize("document", OF_OPERATORS, ids=name_of)
+def test_the_sql_for_operators_is_understood(running: Staged, document: Path) -> None:
+    for query in runnable(document, "sql"):
+        _look(running[0], query)
 
 
 def _event(name: str, subject: str, data: Json) -> Json:

@@ -32,6 +32,7 @@ from .documents import (
     ALL,
     CONTRIBUTORS,
     EVIDENCE,
+    OPERATIONS,
     OPERATORS,
     OURS,
     README,
@@ -208,13 +209,13 @@ def test_the_three_functions_are_as_described() -> None:
 
 def test_blocks_that_are_no_examples_are_told_apart() -> None:
     languages = {one.language for document in OURS for one in examples(document)}
-    assert languages <= {"sh", "sql", "text"}
+    assert languages <= {"sh", "sql", "promql", "text"}
     assert [one for document in (EVIDENCE, CONTRIBUTORS) for one in examples(document)] == []
 
 
 def test_the_figures_of_sizing_are_the_defaults() -> None:
     defaults = {one.name: one.default for one in all_settings()}
-    said = {name: cells[1] for cells in rows(OPERATORS, "Sizing") for name in _SETTING.findall(cells[0])}
+    said = {name: cells[1] for cells in rows(OPERATIONS, "Slots") for name in _SETTING.findall(cells[0])}
     figures = {name: found for name, cell in said.items() if (found := re.match(r"(\d+)( days)?", cell))}
     assert len(figures) >= 5
     for name, found in figures.items():
