@@ -1,16 +1,20 @@
 """Counters and histograms, which are updated as things happen. The gauges are in `gauges`."""
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from prometheus_client import Counter, Histogram
 
 from ordersaga.domain.model.outcomes import Call, Outcome, Read, Revoke
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.telemetry.histogram import BatchHistogram
 
 _BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_LONG: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1_800, 3_600, 21_600, 86_400)
+_NO_CALLS: Final[Mapping[str, float]] = {}
 
 # shop events
 TAKEN_IN: Final = Counter("ordersaga_events_taken_in_total", "Shop events that were taken in")
@@ -38,6 +42,15 @@ REGRESSIONS: Final = Counter(
 )
 # outcomes
 OUTCOMES: Final = Counter("ordersaga_outcomes_total", "Outcomes decided", ["outcome"])
+OPERATIONS: Final = Counter(
+    "ordersaga_operations_total", "Operations that ended, by their final outcome", ["provider", "operation", "result"]
+)
+OUTCOME_SECONDS: Final = BatchHistogram(
+    "ordersaga_outcome_seconds", "From an event's time in Kafka to the decision of its outcome", ["provider"], _LONG
+)
+OUTCOME_OWN_SECONDS: Final = BatchHistogram(
+    "ordersaga_outcome_own_seconds", "The same, without the call to the provider that led to it", ["provider"], _LONG
+)
 RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes published")
 RELAY_FAILED: Final = Counter(
     "ordersaga_outcomes_publish_failed_total", "Outcomes that failed to be published and are retried"
@@ -83,9 +96,22 @@ def count_settled(orders: int) -> None:
     SETTLE_BATCH.observe(orders)
 
 
-def count_outcomes(outcomes: Sequence[Outcome]) -> None:
-    for what, count in Tally(outcome.what for outcome in outcomes).items():
+def count_outcomes(outcomes: Sequence[Outcome], called: Mapping[str, float] = _NO_CALLS) -> None:
+    """`called`: by operation, the seconds of the call that was settled."""
+    for what, count in Tally([outcome.what for outcome in outcomes]).items():
         OUTCOMES.labels(what).inc(count)
+    ended = [(one.provider, one.operation.type, one.what) for one in outcomes if one.final and one.operation]
+    for labels, count in Tally(ended).items():
+        OPERATIONS.labels(*labels).inc(count)
+    times = defaultdict[str, list[tuple[float, float]]](list)
+    for one in outcomes:
+        if one.final and one.cause is not None and one.cause.sent:
+            whole = max(one.at - one.cause.sent, 0.0)
+            call = called.get(one.operation.id, 0.0) if one.operation else 0.0
+            times[one.provider].append((whole, max(whole - call, 0.0)))
+    for provider, both in times.items():
+        OUTCOME_SECONDS.observe_all((provider,), [whole for whole, _ in both])
+        OUTCOME_OWN_SECONDS.observe_all((provider,), [own for _, own in both])
 
 
 def count_refused_write(reason: str) -> None:
