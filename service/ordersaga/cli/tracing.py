@@ -4,6 +4,7 @@ from ordersaga.cli.output import CommandError
 from ordersaga.cli.version import installed_version
 from ordersaga.config import Settings
 from ordersaga.telemetry import traces
+from ordersaga.telemetry.traces_settings import TracesSettings
 
 
 def start_traces(settings: Settings) -> None:
@@ -13,7 +14,7 @@ def start_traces(settings: Settings) -> None:
         return
     try:
         traces.start(
-            traces.TracesSettings(
+            TracesSettings(
                 endpoint=f"{given.endpoint.rstrip('/')}/v1/traces",
                 ratio=given.ratio,
                 headers=given.header_values(),

@@ -343,8 +343,8 @@ class Intake:
         except (UnreadableError, InputRefusedError):  # the order itself can't be read or written
             await self._write_dead_letter(dead_letter, record, decoded, None, stored)
         telemetry.count_intake(1, 0, 0, [dead_letter.code])
-        named = {"merchant": dead_letter.merchant, "subject": dead_letter.subject}
-        log.error("a dead letter", code=dead_letter.code, dead_letter=str(dead_letter.id), **named)
+        merchant, subject, name = dead_letter.merchant, dead_letter.subject, str(dead_letter.id)
+        log.error("a dead letter", merchant=merchant, subject=subject, code=dead_letter.code, dead_letter=name)
 
     async def _write_dead_letter(
         self, dead_letter: DeadLetter, record: Record, decoded: Input, key: Key | None, stored: Stored

@@ -35,7 +35,7 @@ from ordersaga.domain.model.order import Key, Operation, Order
 from ordersaga.domain.model.outcomes import Call, Outcome
 from ordersaga.domain.model.results import Result, Succeeded
 from ordersaga.telemetry.metrics import operation_of, result_of
-from ordersaga.telemetry.traces import TracesSettings
+from ordersaga.telemetry.traces_settings import TracesSettings
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _QUEUE: Final = 20_000  # spans; further ones are dropped while the collector is slow or away

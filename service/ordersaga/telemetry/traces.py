@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ordersaga.domain.model.events import Cause
+from ordersaga.telemetry.traces_settings import TracesSettings
 
 if TYPE_CHECKING:
     from ordersaga.telemetry.spans import Spans
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
 _LENGTH: Final = 32
 _ZERO: Final = "0" * _LENGTH
 _CLOSING: Final = 2.0  # seconds for the spans that are left
-
-
-class TracesSettings(Struct, frozen=True):
-    """`endpoint`: of OTLP over HTTP, for traces; `ratio`: the part of the traces that is recorded, 0 to 1."""
-
-    endpoint: str
-    ratio: float = 1.0
-    headers: dict[str, str] = {}
-    ca_file: str | None = None
-    instance: str = ""
-    version: str = ""
 
 
 class _State(Struct):
