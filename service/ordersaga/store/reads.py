@@ -118,7 +118,7 @@ SELECT 'intake_lag', '', '', count(*),
 FROM intake_offsets
 UNION ALL
 SELECT 'unknown', merchant, provider, count(*), 0 FROM (
-    SELECT merchant, provider, state->'operations'->0->>'unknown' AS unknown FROM orders
+    SELECT merchant, provider, state->'order'->'operations'->0->>'unknown' AS unknown FROM orders
     WHERE is_open AND due_at < now() + interval '{_SOON} s' LIMIT {_MOST_OPENED}
 ) AS g WHERE unknown = 'true' GROUP BY merchant, provider
 UNION ALL

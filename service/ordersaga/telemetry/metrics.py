@@ -100,18 +100,29 @@ def count_outcomes(outcomes: Sequence[Outcome], called: Mapping[str, float] = _N
     """`called`: by operation, the seconds of the call that was settled."""
     for what, count in Tally([outcome.what for outcome in outcomes]).items():
         OUTCOMES.labels(what).inc(count)
-    ended = [(one.provider, one.operation.type, one.what) for one in outcomes if one.final and one.operation]
+    ended = list[tuple[str, str, str]]()
+    times, own_times = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for one in outcomes:
+        if not one.final:
+            continue
+        operation, cause, call = one.operation, one.cause, 0.0
+        if operation is not None:
+            ended.append((one.provider, operation.type, one.what))
+            call = called.get(operation.id, 0.0)
+        if cause is not None and cause.sent:
+            whole = one.at - cause.sent if one.at > cause.sent else 0.0
+            times[one.provider].append(whole)
+            own_times[one.provider].append(whole - call if whole > call else 0.0)
+    _count_ended(ended)
+    for provider, seconds in times.items():
+        OUTCOME_SECONDS.observe_all((provider,), seconds)
+        OUTCOME_OWN_SECONDS.observe_all((provider,), own_times[provider])
+
+
+def _count_ended(ended: Sequence[tuple[str, str, str]]) -> None:
+    """Provider, operation and outcome of each."""
     for labels, count in Tally(ended).items():
         OPERATIONS.labels(*labels).inc(count)
-    times = defaultdict[str, list[tuple[float, float]]](list)
-    for one in outcomes:
-        if one.final and one.cause is not None and one.cause.sent:
-            whole = max(one.at - one.cause.sent, 0.0)
-            call = called.get(one.operation.id, 0.0) if one.operation else 0.0
-            times[one.provider].append((whole, max(whole - call, 0.0)))
-    for provider, both in times.items():
-        OUTCOME_SECONDS.observe_all((provider,), [whole for whole, _ in both])
-        OUTCOME_OWN_SECONDS.observe_all((provider,), [own for _, own in both])
 
 
 def count_refused_write(reason: str) -> None:
