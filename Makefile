@@ -44,7 +44,7 @@ bench: setup ## throughput, latency and cost per order beside the floor; writes 
 
 # Without index addresses: the lock says what, the machine's own settings say from where.
 lock: ## the lock files anew from pyproject.toml; needs uv
-	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra sandbox -o requirements.lock pyproject.toml
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra sandbox --extra traces -o requirements.lock pyproject.toml
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.lock pyproject.toml
 	echo hatchling editables | tr ' ' '\n' | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements-dev.lock -o requirements-build.lock -
 	for client in $(CLIENTS); do $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps -c requirements-dev.lock -o $$client.lock $$client.in || exit 1; done

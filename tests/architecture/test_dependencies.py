@@ -4,7 +4,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import files, packages_distributions
 from typing import Final
 
 import pytest
@@ -14,11 +14,11 @@ from .sources import ROOT, imported
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: Final[dict[str, list[str]]] = PROJECT["optional-dependencies"]
 PLACES: Final = {
-    "service/ordersaga": (),
+    "service/ordersaga": ("traces",),
     "migrations": (),
     "service/ordersaga_sandbox": ("sandbox",),
     "service/ordersaga_local": ("local", "sandbox"),
-    "tests": ("dev", "local", "sandbox"),
+    "tests": ("dev", "local", "sandbox", "traces"),
     "bench": ("dev", "local", "sandbox"),
     "sample": ("dev", "local", "sandbox"),
 }
@@ -47,9 +47,23 @@ def distributions(place: str) -> Iterator[tuple[str, str]]:
     known = packages_distributions()
     for path in sorted((ROOT / place).rglob("*.py")):
         package = ".".join(path.relative_to(ROOT).parent.parts)
-        for top in {name.partition(".")[0] for name in imported(path.read_text(), package)}:
+        for name in imported(path.read_text(), package):
+            top = name.partition(".")[0]
             if top not in sys.stdlib_module_names and top not in ours:
-                yield str(path.relative_to(ROOT)), normalized(known.get(top, [top])[0])
+                yield str(path.relative_to(ROOT)), normalized(distribution_of(name, known.get(top, [top])))
+
+
+def distribution_of(module: str, found: list[str]) -> str:
+    """`found`: those with a module of its first name, of which several share a namespace."""
+    if len(set(found)) == 1:
+        return found[0]
+    parts = module.split(".")
+    for length in range(len(parts), 1, -1):
+        path = "/".join(parts[:length])
+        for one in sorted(set(found)):
+            if any(str(file) in {f"{path}.py", f"{path}/__init__.py"} for file in files(one) or ()):
+                return one
+    return found[0]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -60,7 +74,9 @@ def test_what_is_imported_is_declared(place: str) -> None:
 
 def test_what_the_service_declares_is_used() -> None:
     used = {name for place in PLACES if place.startswith("service/") for _, name in distributions(place)}
-    assert declared(("sandbox", "local")) - used - NOT_IMPORTED.keys() == {"ordersaga"}, "the extra names itself"
+    assert declared(("sandbox", "local", "traces")) - used - NOT_IMPORTED.keys() == {"ordersaga"}, (
+        "the extra names itself"
+    )
 
 
 def test_an_import_that_is_not_declared_is_seen() -> None:

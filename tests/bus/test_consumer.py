@@ -245,9 +245,16 @@ async def test_it_says_when_a_partition_is_read_to_its_end(
     async def on_idle(at_end: Mapping[Partition, int], _stored: Mapping[Partition, int]) -> None:
         idle.append(at_end)
 
-    await consume(topic, take, on_idle=on_idle, options=ConsumerOptions(10, 6.0, 2.0))
+    lags: list[int] = []
+
+    async def take_and_look(batch: Batch) -> None:
+        lags.append(consumer.lags()[Partition(topic, 0)])
+        await take(batch)
+
+    consumer = await consume(topic, take_and_look, on_idle=on_idle, options=ConsumerOptions(10, 6.0, 2.0))
     await until(lambda: len(store.records) == 15)
     assert seen == [(10, False), (15, True)]
+    assert lags == [5, 0]
     await until(lambda: idle[-1:] == [{Partition(topic, 0): 15, Partition(topic, 1): 0}])
     idle.clear()
     await asyncio.sleep(2.6)

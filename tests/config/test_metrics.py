@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram
 
 from ordersaga import telemetry
 from ordersaga.domain.model.events import Cause
 from ordersaga.domain.model.order import Operation, Request
-from ordersaga.domain.model.outcomes import Outcome, Read, Revoke, Send
-from ordersaga.domain.model.results import Unknown
-from ordersaga.providers.breaker import Gate
-from ordersaga.store.reads import Count, Statistics
+from ordersaga.domain.model.outcomes import OperationSummary, Outcome, Read, Revoke, Send
+from ordersaga.domain.model.results import Retryable, Unknown
+from ordersaga.providers.breaker import Gate, Rate
+from ordersaga.store.reads import Age, Count, Statistics
 from ordersaga.store.session import Counts
+from ordersaga.telemetry.histogram import BatchHistogram
 from ordersaga.telemetry.metrics import INVARIANTS
 from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
 
@@ -81,6 +82,51 @@ def test_outcomes_are_counted_by_what_came_of_it() -> None:
     assert captured.risen() == 2
 
 
+def captured(sent: float, at: float, operation_id: str = "op-1", *, final: bool = True) -> Outcome:
+    cause = Cause("/shop", "1", "shop.order.shipped.v1", sent=sent)
+    summary = OperationSummary(operation_id, "capture", "c1", 100, 1)
+    return Outcome("captured", 1, at, final, cause, summary, provider="klarna")
+
+
+def test_an_operation_is_counted_once_by_its_final_outcome() -> None:
+    labels = {"provider": "klarna", "operation": "capture", "result": "captured"}
+    ended = Before("ordersaga_operations_total", labels)
+    telemetry.count_outcomes([captured(1.0, 2.0, final=False), captured(1.0, 2.0), captured(1.0, 2.0)])
+    assert ended.risen() == 2
+
+
+def test_the_time_from_event_to_outcome_is_told_with_and_without_the_call() -> None:
+    whole, own = (
+        [Before(f"ordersaga_{name}_{what}", {"provider": "klarna", **labels}) for what, labels in parts]
+        for name in ("outcome_seconds", "outcome_own_seconds")
+        for parts in [[("count", {}), ("sum", {}), ("bucket", {"le": "0.5"}), ("bucket", {"le": "+Inf"})]]
+    )
+    telemetry.count_outcomes([captured(100.0, 100.9), captured(100.0, 102.0, "op-2")], {"op-1": 0.6})
+    assert [round(one.risen(), 6) for one in whole] == [2, 2.9, 0, 2]
+    assert [round(one.risen(), 6) for one in own] == [2, 2.3, 1, 2]
+
+
+def test_an_event_whose_clock_is_ahead_took_no_time() -> None:
+    took = Before("ordersaga_outcome_seconds_sum", {"provider": "klarna"})
+    telemetry.count_outcomes([captured(200.0, 100.0)])
+    assert took.risen() == 0
+
+
+def test_a_batch_histogram_counts_as_the_clients_own_does() -> None:
+    registry, values = CollectorRegistry(), [0.0, 0.1, 0.1000001, 1.0, 7.0]
+    ours = BatchHistogram("ours", "…", ["a"], (0.1, 1), registry)
+    theirs = Histogram("theirs", "…", ["a"], buckets=(0.1, 1), registry=registry)
+    ours.observe_all(("x",), values)
+    for one in values:
+        theirs.labels("x").observe(one)
+    told = [
+        {sample.name.partition("_")[2] + sample.labels.get("le", ""): sample.value for sample in family.samples}
+        for family in registry.collect()
+    ]
+    assert told[0].items() <= told[1].items()
+    assert len(told[0]) == 5
+
+
 def statistics(stuck: Sequence[Count] = ()) -> Statistics:
     return Statistics(
         outbox_rows=3,
@@ -92,6 +138,9 @@ def statistics(stuck: Sequence[Count] = ()) -> Statistics:
         unreadable=[Count("default", "key", 6)],
         dead_letters=[Count("not_json", "open", 5)],
         intake_lag=0.7,
+        unknown=[Count("default", "klarna", 7)],
+        expiring=[Count("default", "mollie", 8)],
+        due=[Age("default", "klarna", 9.5)],
     )
 
 
@@ -104,7 +153,11 @@ def test_the_stores_statistics_become_gauges_and_vanish_with_their_cause() -> No
     assert value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) == 2
     assert value("ordersaga_orders_unreadable", {"merchant": "default", "lacking": "key"}) == 6
     assert value("ordersaga_dead_letters_open", {"code": "not_json"}) == 5
-    telemetry.set_gauges(Statistics(0, 0.0, [], [], [], [], [], [], 0.0))
+    assert value("ordersaga_operations_unknown", {"merchant": "default", "provider": "klarna"}) == 7
+    assert value("ordersaga_authorizations_expiring", {"merchant": "default", "provider": "mollie"}) == 8
+    assert value("ordersaga_due_age_seconds", {"merchant": "default", "provider": "klarna"}) == 9.5
+    telemetry.set_gauges(Statistics(0, 0.0, [], [], [], [], [], [], 0.0, [], [], []))
+    assert REGISTRY.get_sample_value("ordersaga_due_age_seconds", {"merchant": "default", "provider": "klarna"}) is None
     assert REGISTRY.get_sample_value("ordersaga_attention_open", {"merchant": "default", "reason": "slow"}) is None
 
 
@@ -150,6 +203,22 @@ def test_bulkheads_gates_and_statements_are_read_at_the_scrape() -> None:
         gate.started()
         gate.ended(Unknown("timeout"))
     assert value("ordersaga_breaker_open", labels | {"kind": "placing"}, registry) == 1
+
+
+def test_rate_limits_and_lag_are_read_at_the_scrape() -> None:
+    registry, now = CollectorRegistry(), [0.0]
+    rate = Rate(2, lambda: now[0])
+    gates = {kind: Gate(8, lambda: now[0], rate=rate) for kind in ("placing", "capturing")}
+    telemetry.watch_gates({KEY: {"placing": gates["placing"], "capturing": gates["capturing"]}}, registry)
+    telemetry.watch_lag(lambda: {("shop.orders", 1): 5}, registry)
+    gates["placing"].started(2)
+    now[0] = 0.25
+    gates["placing"].ended(Retryable("too_many_requests", None, status=429))
+    labels = {"merchant": "default", "provider": "klarna"}
+    assert value("ordersaga_rate_limit_exhausted_seconds_total", labels, registry) == 0.25
+    assert value("ordersaga_calls_limited_total", labels | {"kind": "placing"}, registry) == 1
+    assert value("ordersaga_calls_limited_total", labels | {"kind": "capturing"}, registry) == 0
+    assert value("ordersaga_consumer_lag_records", {"topic": "shop.orders", "partition": "1"}, registry) == 5
 
 
 def test_all_are_told_as_text() -> None:

@@ -174,6 +174,16 @@ def test_a_rate_is_a_bucket_of_one_second(clock: Clock) -> None:
     assert rate.room() == 4
 
 
+def test_a_rate_tells_for_how_long_it_was_used_up(clock: Clock) -> None:
+    rate = Rate(2, clock)
+    clock.now += 10
+    rate.taken(2)
+    clock.now += 0.25
+    assert rate.exhausted_seconds == 0.25
+    clock.now += 60  # after another quarter there was room
+    assert rate.exhausted_seconds == 0.5
+
+
 def test_a_slow_rate_still_lets_one_through(clock: Clock) -> None:
     rate = Rate(0.1, clock)
     assert rate.room() == 1

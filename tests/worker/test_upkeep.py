@@ -7,13 +7,14 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
+from ordersaga.domain.model.results import Unknown
 from ordersaga.store.errors import OutdatedError, StoreUnavailableError
 from ordersaga.store.store import Store
 from ordersaga.telemetry import stalls
 from ordersaga.worker.pulse import Pulse
 from ordersaga.worker.settler import Settler
 from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
-from roles_harness import Shop, roles, run_sql, until, until_async
+from roles_harness import Shop, gives, roles, run_sql, until, until_async
 
 OFTEN = UpkeepSettings(100.0, margin=50.0, switches=0.02, gauges=0.02, prune=0.02, batch=3)
 
@@ -61,6 +62,29 @@ async def test_gauges_show_what_the_store_holds(database: str) -> None:
         await asyncio.sleep(0.1)
         assert gauge("ordersaga_invariant_violations_total", invariant="I8") == before + 1, "told once"
         assert await r.store.stuck() == [(await r.order("2")).key]
+
+
+async def test_gauges_show_operations_without_an_answer_what_is_due_and_what_expires(database: str) -> None:
+    labels = {"merchant": "default", "provider": "klarna"}
+    async with roles(database, rules={"backoff": 100.0, "backoff_most": 100.0}) as r:
+        r.start(lambda: run_upkeep(r.store, r.bulkheads, OFTEN, [], "test"))
+        await r.take(Shop().placed("1"))
+        await r.until_idle()
+        assert (await r.order("1")).expires_at is not None
+        r.fake.on_call = gives(Unknown("http_502", "corr-1", 502))
+        await r.take(Shop(1).placed("2"))
+        await until(lambda: gauge("ordersaga_operations_unknown", **labels) == 1.0)
+        await r.until_idle()
+        assert gauge("ordersaga_due_age_seconds", **labels) is None
+        assert gauge("ordersaga_authorizations_expiring", **labels) is None
+        late = "UPDATE orders SET due_at = now() - interval '50 s' WHERE subject = '2'"
+        soon = "UPDATE orders SET due_at = now() + interval '1 h', expires_at = now() + interval '1 day' WHERE subject = '1'"
+        await run_sql(database, late)
+        await run_sql(database, soon)
+        await until(lambda: gauge("ordersaga_authorizations_expiring", **labels) == 1.0)
+        assert 50 <= (gauge("ordersaga_due_age_seconds", **labels) or 0.0) < 100
+        await run_sql(database, "UPDATE orders SET captured_amount = order_amount WHERE subject = '1'")
+        await until(lambda: gauge("ordersaga_authorizations_expiring", **labels) is None)
 
 
 async def test_a_store_that_is_away_is_asked_again(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import structlog
 from ordersaga.bus.batch import Batch, ConsumerOptions, Handlers, Health, OnBatch, OnIdle, ReadAgainError, StartOffsets
 from ordersaga.bus.kafka import KafkaSettings
 from ordersaga.bus.membership import FIRST_PAUSE, MAX_PAUSE, Membership
+from ordersaga.bus.records import Partition
 
 __all__ = ["Batch", "Consumer", "ConsumerOptions", "Health", "OnBatch", "OnIdle", "ReadAgainError", "StartOffsets"]
 
@@ -79,6 +80,11 @@ class Consumer:
     def health(self) -> Health:
         membership = self._membership
         return Health(False, 0.0, frozenset(), positioned=False) if membership is None else membership.health()
+
+    def lags(self) -> dict[Partition, int]:
+        """Records that are still to be read of each partition that it reads."""
+        membership = self._membership
+        return {} if membership is None else membership.lags()
 
     async def _stay_member(self) -> None:
         """Until cancelled; replaces a membership that is broken."""

@@ -141,6 +141,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
         batch_age = 0.0 if self._batch_started is None else time.monotonic() - self._batch_started
         return Health(running, age, assignment.partitions, assignment.reading, batch_age)
 
+    def lags(self) -> dict[Partition, int]:
+        return {} if self._consumer is None else self._consumer.lags
+
     # rebalances
 
     async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from ordersaga.domain.model.events import Cause
 from ordersaga.domain.model.ids import outcome_id
 from ordersaga.domain.model.order import Key, Refusal
 from ordersaga.domain.model.outcomes import Books, OperationSummary, Outcome
@@ -82,14 +83,19 @@ _encode_headers: Final = msgspec.msgpack.Encoder().encode
 _decode_headers: Final = msgspec.msgpack.Decoder(Headers).decode
 
 
-def encode(key: Key, outcome: Outcome, epoch: int, instance: str) -> Encoded:
-    """As it is published. A payload of 256 KiB or more is shortened: first the messages, then the largest results."""
+def encode(key: Key, outcome: Outcome, epoch: int, instance: str, traceparent: str | None = None) -> Encoded:
+    """As it is published. A payload of 256 KiB or more is shortened: first the messages, then the largest results.
+
+    `traceparent`: of a span of ours; None: that of the shop event is carried on.
+    """
     event_type = f"payments.order.{outcome.what}.v1"
+    headers = _headers(key, outcome, event_type, epoch, instance)
+    headers += _trace(outcome.cause, traceparent)
     data = _data(key, outcome)
     payload = _encode_data(data)
     if len(payload) >= LARGEST:
         payload = _shortened(data)
-    return Encoded(_encode_headers(_headers(key, outcome, event_type, epoch, instance)), payload, event_type)
+    return Encoded(_encode_headers(headers), payload, event_type)
 
 
 def headers_of(headers: bytes) -> Headers:
@@ -98,8 +104,7 @@ def headers_of(headers: bytes) -> Headers:
 
 
 def _headers(key: Key, outcome: Outcome, event_type: str, epoch: int, instance: str) -> Headers:
-    cause = outcome.cause
-    headers = [
+    return [
         ("ce_specversion", b"1.0"),
         ("ce_id", outcome_id(key, epoch, outcome.sequence).encode()),
         ("ce_source", _source(instance)),
@@ -112,11 +117,13 @@ def _headers(key: Key, outcome: Outcome, event_type: str, epoch: int, instance: 
         ("ce_sequence", str(outcome.sequence).encode()),
         ("content-type", b"application/json"),
     ]
-    if cause is not None and cause.traceparent is not None:
-        headers.append(("ce_traceparent", cause.traceparent.encode()))
-    if cause is not None and cause.tracestate is not None:
-        headers.append(("ce_tracestate", cause.tracestate.encode()))
-    return headers
+
+
+def _trace(cause: Cause | None, traceparent: str | None) -> Headers:
+    parent = traceparent or (None if cause is None else cause.traceparent)
+    state = None if cause is None else cause.tracestate
+    given = (("ce_traceparent", parent), ("ce_tracestate", state))
+    return [(name, value.encode()) for name, value in given if value is not None]
 
 
 @lru_cache(maxsize=16)

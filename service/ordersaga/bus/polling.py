@@ -109,6 +109,19 @@ class PollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # its base has n
         return is_current and state.position >= state.lso
 
     @property
+    def lags(self) -> dict[Partition, int]:
+        """Records that are still to be read of each partition, by what Kafka last said of its end."""
+        assignment = self.assignment
+        if assignment is None or not assignment.reading:
+            return {}
+        states = {partition: self._state(partition) for partition in list(assignment.next)}
+        return {
+            partition: max(state.lso - state.position, 0)
+            for partition, state in states.items()
+            if state is not None and state.lso is not None and state.has_valid_position
+        }
+
+    @property
     def broken(self) -> str | None:
         """Why this consumer can't read any more, or None."""
         if self._coordinator is not None and _ended(getattr(self._coordinator, "_coordination_task", None)):

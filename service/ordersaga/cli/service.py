@@ -15,6 +15,7 @@ import uvloop
 from ordersaga import telemetry
 from ordersaga.cli.connections import store_of
 from ordersaga.cli.ports import Ports
+from ordersaga.cli.tracing import start_traces
 from ordersaga.cli.wiring import Components, Role, build, owner_of, roles_by_default
 from ordersaga.config import Settings
 from ordersaga.store.errors import (
@@ -27,6 +28,7 @@ from ordersaga.store.errors import (
     StoreUnavailableError,
 )
 from ordersaga.store.store import Store
+from ordersaga.telemetry import traces
 from ordersaga.web.health import Health
 from ordersaga.worker.upkeep import UpkeepSettings, run_upkeep
 
@@ -36,8 +38,9 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings, roles: Collection[Role] = ()) -> int:
     """Runs until SIGTERM or SIGINT. The exit code: 0 stopped, 1 a role failed, 2 a setting is unusable.
 
-    `roles`: none means those by default. Raises CommandError: a port can't be used.
+    `roles`: none means those by default. Raises CommandError: a port can't be used, or OpenTelemetry isn't installed.
     """
+    start_traces(settings)
     telemetry.configure_logs(settings.log_level, settings.log_format)
     health, running = Health(), frozenset(roles) or roles_by_default(settings)
     ports = Ports(settings, running, health)
@@ -57,7 +60,10 @@ class Service:
     async def run(self) -> int:
         stop = _stop_signal()
         async with self._ports.health_served():
-            return await self._run(stop)
+            try:
+                return await self._run(stop)
+            finally:
+                await asyncio.to_thread(traces.stop)
 
     async def _run(self, stop: asyncio.Event) -> int:
         try:
@@ -109,6 +115,8 @@ class Service:
         telemetry.watch_bulkheads(components.bulkheads)
         telemetry.watch_gates(components.gates)
         telemetry.watch_store(store.engine.counts)
+        if components.consumer is not None:
+            telemetry.watch_lag(components.consumer.lags)
         _freeze_garbage_collector()
         log.info("running", roles=sorted(self._roles), owner=owner)
         self._health.ready = True

@@ -344,6 +344,31 @@ class Web(Part):
     """The public URL of that port. With it, each order that is created has the provider send its notifications there."""
 
 
+def _are_headers(headers: SecretStr) -> SecretStr:
+    if any(not name or not separator for name, separator, _ in _pairs(headers)):
+        raise ValueError("isn't a list like name=value,name=value")
+    return headers
+
+
+def _pairs(headers: SecretStr) -> list[tuple[str, str, str]]:
+    parts = [one.partition("=") for one in headers.get_secret_value().split(",")]
+    return [(name.strip(), separator, value.strip()) for name, separator, value in parts]
+
+
+class Traces(Part):
+    endpoint: HttpUrl | None = None
+    """The URL of an OpenTelemetry collector, as `http://collector:4318`: spans are sent to `/v1/traces` below it by OTLP over HTTP. Without it there are no traces."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """The part of the traces that is recorded, by their ids; of those that the shop has sampled, or that begin here."""
+    headers: Annotated[SecretStr, AfterValidator(_are_headers)] | None = None
+    """Headers for the collector, such as its credentials: `name=value`, separated by commas."""
+    ca_file: Certificates | None = None
+    """CA certificates to trust for the collector instead of the system's (PEM)."""
+
+    def header_values(self) -> dict[str, str]:
+        return {} if self.headers is None else {name: value for name, _, value in _pairs(self.headers)}
+
+
 class Relay(Part):
     poll: Seconds = 0.05
     """The interval at which the relay polls the outbox, unless it is woken in memory."""

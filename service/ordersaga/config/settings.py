@@ -29,6 +29,7 @@ from ordersaga.config.parts import (
     Seconds,
     SslMode,
     Topic,
+    Traces,
     Waits,
     Web,
     Worker,
@@ -239,6 +240,7 @@ class Settings(KafkaSettings, StoreSettings):
     worker: Worker = Worker()
     relay: Relay = Relay()
     web: Web = Web()
+    traces: Traces = Traces()
     shutdown_timeout: Seconds = 25.0
     """How long work under way may continue after SIGTERM; a little less than the platform's grace period."""
     log_level: LogLevel = "INFO"

@@ -32,7 +32,7 @@ class BatchDecision(Struct):
     outcomes: list[tuple[Key, Outcome]]
     dead_letters: list[DeadLetter]
     owners: dict[ProviderOrder, Key]
-    taken: int = 0
+    events: list[Event] = []  # that were taken in
     duplicates: int = 0
     foreign: int = 0  # records whose key isn't their order's id
     forgotten: int = 0  # events that would never get a final outcome
@@ -71,7 +71,7 @@ def decide_batch(
 
 def unaccounted(batch: BatchDecision, records: int) -> int:
     """How many of so many records led to nothing, plus the events that would never get a final outcome (I6)."""
-    accounted = batch.taken + batch.duplicates + len(batch.dead_letters)
+    accounted = len(batch.events) + batch.duplicates + len(batch.dead_letters)
     return max(records - accounted, 0) + batch.forgotten
 
 
@@ -84,7 +84,7 @@ def _accept(batch: BatchDecision, event: Event, rules_of: RulesOf, now: float) -
     decision = saga.accept(order, event, now, rules_of(event.merchant), taken=taken)
     if wanted is not None and not taken and decision.order.provider_order_id == wanted[2]:
         batch.owners[wanted] = key  # also for the events that follow in this batch
-    batch.taken += 1
+    batch.events.append(event)
     before = (event.cause,) if order is None else (event.cause, *owed.owed(order))
     batch.forgotten += len(owed.forgotten(before, decision))
     _add(batch, key, decision)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from time import monotonic
+from time import monotonic, time
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -16,8 +16,9 @@ from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.failures import kind_of
-from ordersaga.intake.decide import BatchDecision, decide_batch, taken_over, unaccounted
+from ordersaga.intake.decide import BatchDecision, decide_batch, taken_over
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
+from ordersaga.intake.reporting import report
 from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, others_after
 from ordersaga.intake.taking import Stored, Taking
 from ordersaga.outbox import outbox_row
@@ -247,20 +248,22 @@ class Intake:
     async def _take_once(self, batch: Batch, ends: EndTimes, stored: Stored) -> None:
         if not batch:
             return
-        dispatcher = self._dispatcher
+        dispatcher, started = self._dispatcher, time()
         # Before the transaction begins, whose now() is the start of the leases.
         mark = dispatcher.mark() if dispatcher else (0.0, 0.0)
         reserved: Reserved = {}
         try:
             async with self._store.intake_transaction() as tx:
                 progress = offset_progress_of(batch, ends, stored)
-                clock, decided, leases = await self._write(tx, batch, reserved, progress)
+                clock, locked, decided, leases = await self._write(tx, batch, reserved, progress)
         except BaseException:  # also when cancelled: the slots are given back
             self._release(reserved)
             raise
         self._suspects.clear()
         self._note_stored(progress, stored, clock.epoch)
-        self._report(batch, decided)
+        if decided.outcomes:
+            self._wake()
+        report(len(batch), decided, locked, started, time())
         for lease in leases:
             assert dispatcher is not None
             order, kind = reserved.pop(lease.key)
@@ -269,7 +272,7 @@ class Intake:
 
     async def _write(
         self, tx: IntakeTransaction, batch: Batch, reserved: Reserved, progress: Sequence[OffsetProgress]
-    ) -> tuple[Clock, BatchDecision, list[Lease]]:
+    ) -> tuple[Clock, dict[Key, Row], BatchDecision, list[Lease]]:
         lookup, locked, decided = await self._decide(tx, batch)
         changes = self._changes(decided, locked, lookup.clock.now, reserved)
         outbox = self._outbox(decided, lookup.clock.epoch)
@@ -277,7 +280,7 @@ class Intake:
         dispatcher = self._dispatcher
         owner, seconds = (dispatcher.owner, dispatcher.lease) if dispatcher else ("", 0.0)
         leases = await tx.write(changes, owner, seconds, appended, progress)
-        return lookup.clock, decided, leases
+        return lookup.clock, locked, decided, leases
 
     def _note_stored(self, progress: Sequence[OffsetProgress], stored: Stored, epoch: int) -> None:
         self._epoch = epoch
@@ -285,15 +288,6 @@ class Intake:
             partition = Partition(one.topic, one.partition)
             stored[partition] = one.next_offset
             self._epochs[partition] = epoch
-
-    def _report(self, batch: Batch, decided: BatchDecision) -> None:
-        if decided.outcomes:
-            self._wake()
-        codes = [dead_letter.code for dead_letter in decided.dead_letters]
-        telemetry.count_intake(len(batch), decided.taken, decided.duplicates, codes)
-        telemetry.FOREIGN_KEYS.inc(decided.foreign)
-        telemetry.VIOLATIONS.labels("I6").inc(unaccounted(decided, len(batch)))
-        telemetry.count_outcomes([outcome for _, outcome in decided.outcomes])
 
     async def _decide(self, tx: IntakeTransaction, batch: Batch) -> tuple[InboxLookup, dict[Key, Row], BatchDecision]:
         rows = [(record, row) for record, decoded in batch if (row := inbox_row_of(record, decoded)) is not None]
@@ -349,7 +343,8 @@ class Intake:
         except (UnreadableError, InputRefusedError):  # the order itself can't be read or written
             await self._write_dead_letter(dead_letter, record, decoded, None, stored)
         telemetry.count_intake(1, 0, 0, [dead_letter.code])
-        log.error("a dead letter", code=dead_letter.code, dead_letter=str(dead_letter.id))
+        merchant, subject, name = dead_letter.merchant, dead_letter.subject, str(dead_letter.id)
+        log.error("a dead letter", merchant=merchant, subject=subject, code=dead_letter.code, dead_letter=name)
 
     async def _write_dead_letter(
         self, dead_letter: DeadLetter, record: Record, decoded: Input, key: Key | None, stored: Stored

@@ -44,6 +44,7 @@ class Breaker:
         self._on_change = on_change or _nobody
         self._ramp: int | None = None  # room while it grows
         self._grown = 0  # successes of this round
+        self.limited = 0  # responses with status 429 so far
 
     @property
     def retry_at(self) -> float:
@@ -80,6 +81,7 @@ class Breaker:
         `repeated`: a call for the same order had failed before; that it fails again says nothing about other orders.
         """
         if isinstance(result, Retryable) and result.status == 429:
+            self.limited += 1
             self._paused_until = max(self._paused_until, self._clock() + (result.after or _PAUSE))
         failed = is_failure(result)
         if failed and repeated:
@@ -158,6 +160,13 @@ class Rate:
         self._per_second = per_second
         self._level = max(per_second, 1.0)
         self._at = clock()
+        self._exhausted = 0.0
+
+    @property
+    def exhausted_seconds(self) -> float:
+        """For how long, in all, there was room for no call."""
+        self._refill()
+        return self._exhausted
 
     def change(self, per_second: float) -> None:
         """A new share of the account's rate."""
@@ -181,6 +190,8 @@ class Rate:
 
     def _refill(self) -> None:
         now = self._clock()
+        if self._level < 1:
+            self._exhausted += min(now - self._at, (1 - self._level) / self._per_second)
         self._level = min(self._level + (now - self._at) * self._per_second, max(self._per_second, 1.0))
         self._at = now
 

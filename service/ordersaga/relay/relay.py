@@ -1,6 +1,7 @@
 """Publishes the rows of the outbox, those of one order by sequence, and then deletes them."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -15,6 +16,7 @@ from ordersaga.store.errors import StoreError
 from ordersaga.store.outbox import UnpublishedOutcome
 from ordersaga.store.rows import OutboxRow
 from ordersaga.store.store import Store
+from ordersaga.telemetry import traces
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +108,12 @@ class Relay:
     async def _publish(self, rows: Sequence[UnpublishedOutcome]) -> set[int]:
         """Ids of the rows that stay in the outbox: those that failed, and later ones of the same orders."""
         topic = self._settings.topic
-        errors = await self._producer.send_all([_record(topic, one.row) for one in rows])
+        records = [_record(topic, one.row) for one in rows]
+        errors = await self._producer.send_all(records)
+        if (spans := traces.active()) is not None:
+            for record, error in zip(records, errors, strict=True):
+                if error is None:
+                    spans.published(record.headers, time.time())
         failed: set[int] = set()
         failed_orders: set[Key] = set()
         for one, error in zip(rows, errors, strict=True):

@@ -39,6 +39,14 @@ class Count(Struct, frozen=True):
     number: int
 
 
+class Age(Struct, frozen=True):
+    """Of the oldest with two labels, in seconds; `Statistics` says which."""
+
+    first: str
+    second: str
+    seconds: float
+
+
 class Statistics(Struct, frozen=True):
     """For gauges. Ages are in seconds, 0 if there is nothing."""
 
@@ -53,6 +61,9 @@ class Statistics(Struct, frozen=True):
     ]  # merchant, 'version' or 'key': due orders that no live process can read, and what they lack
     dead_letters: list[Count]  # code, state 'open'
     intake_lag: float  # seconds by which the intake may be behind
+    unknown: list[Count]  # merchant, provider: orders whose operation waits for evidence, as its answer was lost
+    expiring: list[Count]  # merchant, provider: orders with an authorized rest that expires within two days
+    due: list[Age]  # merchant, provider: since when the order that is due for longest is due
 
 
 _ORDER: Final = f"""
@@ -72,6 +83,10 @@ SELECT merchant, kind, subject FROM orders
 WHERE is_open AND due_at IS NULL AND attention IS NULL AND blocked IS NULL
 ORDER BY merchant, kind, subject LIMIT $1"""
 
+_SOON: Final = 3_600  # seconds in which an operation whose answer was lost is looked at again
+_MOST_OPENED: Final = 5_000  # rows whose state is looked into
+# An order is due when its authorization is about to expire, and when it has expired: the index of `due_at` finds it.
+_WARNED: Final = 2 * 86_400  # seconds
 _STATISTICS: Final = f"""
 SELECT 'outbox' AS statistic, '' AS first, '' AS second, count(*) AS number,
        coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox
@@ -100,7 +115,24 @@ SELECT 'dead_letters', code, state, count(*), 0 FROM dead_letters WHERE state = 
 UNION ALL
 SELECT 'intake_lag', '', '', count(*),
        coalesce(extract(epoch FROM now() - min(coalesce(caught_up_at, to_timestamp(0)))), 0)::float8
-FROM intake_offsets"""
+FROM intake_offsets
+UNION ALL
+SELECT 'unknown', merchant, provider, count(*), 0 FROM (
+    SELECT merchant, provider, state->'order'->'operations'->0->>'unknown' AS unknown FROM orders
+    WHERE is_open AND due_at < now() + interval '{_SOON} s' LIMIT {_MOST_OPENED}
+) AS g WHERE unknown = 'true' GROUP BY merchant, provider
+UNION ALL
+SELECT 'expiring', merchant, provider, count(*), 0 FROM orders
+WHERE due_at < now() + interval '{_WARNED} s' AND expires_at > now() AND expires_at < now() + interval '{_WARNED} s'
+  AND order_amount > captured_amount + released_amount GROUP BY merchant, provider
+UNION ALL
+SELECT 'due', merchant, provider, 0, extract(epoch FROM now() - min(due_at))::float8 FROM orders
+WHERE due_at <= now() GROUP BY merchant, provider"""
+
+
+_COUNTED: Final = (
+    "overdue", "leases_lost", "attentions", "stuck", "unreadable", "dead_letters", "unknown", "expiring",
+)  # fmt: skip
 
 
 async def show(session: Session, key: Key, codec: Codec) -> OrderView | None:
@@ -129,11 +161,11 @@ async def statistics(session: Session, late: float) -> Statistics:
     records = await session.fetch(_STATISTICS, late)
     [outbox] = (record for record in records if record["statistic"] == "outbox")
     [intake] = (record for record in records if record["statistic"] == "intake_lag")
-    labelled: dict[str, Any] = {
-        name: _counts(records, name)
-        for name in ("overdue", "leases_lost", "attentions", "stuck", "unreadable", "dead_letters")
-    }
-    return Statistics(outbox_rows=outbox["number"], outbox_age=outbox["age"], intake_lag=intake["age"], **labelled)
+    labelled: dict[str, Any] = {name: _counts(records, name) for name in _COUNTED}
+    due = [Age(one["first"], one["second"], one["age"]) for one in records if one["statistic"] == "due"]
+    return Statistics(
+        outbox_rows=outbox["number"], outbox_age=outbox["age"], intake_lag=intake["age"], due=due, **labelled
+    )
 
 
 def _counts(records: Sequence[Record], name: str) -> list[Count]:

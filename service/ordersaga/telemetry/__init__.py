@@ -1,6 +1,6 @@
-"""Logs and metrics."""
+"""Logs, metrics and traces."""
 
-from ordersaga.telemetry.gauges import exposition, set_gauges, watch_bulkheads, watch_gates, watch_store
+from ordersaga.telemetry.gauges import exposition, set_gauges, watch_bulkheads, watch_gates, watch_lag, watch_store
 from ordersaga.telemetry.logs import configure_logs
 from ordersaga.telemetry.metrics import (
     DEAD_LETTERS,
@@ -48,5 +48,6 @@ __all__ = [
     "set_gauges",
     "watch_bulkheads",
     "watch_gates",
+    "watch_lag",
     "watch_store",
 ]

@@ -1,7 +1,7 @@
 """Gauges: of the store's statistics, and, read at each scrape, of the bulkheads, gates and statements."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from prometheus_client import REGISTRY, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -28,6 +28,17 @@ UNREADABLE: Final = Gauge(
 )
 OPEN_DEAD_LETTERS: Final = Gauge("ordersaga_dead_letters_open", "Dead letters that need an operator", ["code"])
 INTAKE_LAG: Final = Gauge("ordersaga_heard_age_seconds", "How far the intake may be behind its topics")
+UNKNOWN: Final = Gauge(
+    "ordersaga_operations_unknown",
+    "Operations that wait for evidence, as a response was lost",
+    ["merchant", "provider"],
+)
+EXPIRING: Final = Gauge(
+    "ordersaga_authorizations_expiring", "Orders with money to capture within two days", ["merchant", "provider"]
+)
+DUE_AGE: Final = Gauge(
+    "ordersaga_due_age_seconds", "Since when the order that is due for longest is due", ["merchant", "provider"]
+)
 
 
 class Count(Protocol):
@@ -39,6 +50,17 @@ class Count(Protocol):
     def second(self) -> str: ...
     @property
     def number(self) -> int: ...
+
+
+class Age(Protocol):
+    """Of the oldest with two labels."""
+
+    @property
+    def first(self) -> str: ...
+    @property
+    def second(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
 
 
 class Statistics(Protocol):
@@ -62,6 +84,12 @@ class Statistics(Protocol):
     def dead_letters(self) -> Sequence[Count]: ...
     @property
     def intake_lag(self) -> float: ...
+    @property
+    def unknown(self) -> Sequence[Count]: ...
+    @property
+    def expiring(self) -> Sequence[Count]: ...
+    @property
+    def due(self) -> Sequence[Age]: ...
 
 
 def set_gauges(now: Statistics) -> None:
@@ -75,6 +103,8 @@ def set_gauges(now: Statistics) -> None:
         (UNSETTLED, now.leases_lost),
         (ATTENTION, now.attentions),
         (UNREADABLE, now.unreadable),
+        (UNKNOWN, now.unknown),
+        (EXPIRING, now.expiring),
     ):
         gauge.clear()
         for count in counts:
@@ -83,6 +113,9 @@ def set_gauges(now: Statistics) -> None:
         gauge.clear()
         for count in counts:
             gauge.labels(count.first).set(count.number)
+    DUE_AGE.clear()
+    for age in now.due:
+        DUE_AGE.labels(age.first, age.second).set(age.seconds)
     VIOLATIONS.labels("I8").inc(max(sum(count.number for count in now.stuck) - stuck_before, 0))
 
 
@@ -96,17 +129,28 @@ class Bulkhead(Protocol):
 
 
 class Breaker(Protocol):
+    """`limited`: responses that said that there were too many calls."""
+
+    limited: int
+
     @property
     def is_open(self) -> bool: ...
 
 
+class Rate(Protocol):
+    @property
+    def exhausted_seconds(self) -> float: ...
+
+
 class Gate(Protocol):
-    """How many calls to an account are under way, and whether more may be made."""
+    """How many calls to an account are under way, and whether more may be made. `rate`: of all kinds of its calls."""
 
     @property
     def under_way(self) -> int: ...
     @property
     def breaker(self) -> Breaker: ...
+    @property
+    def rate(self) -> Rate | None: ...
 
 
 class Statements(Protocol):
@@ -151,11 +195,41 @@ def watch_gates(gates: Mapping[AccountKey, Mapping[CallKind, Gate]], registry: C
         breakers = GaugeMetricFamily(
             "ordersaga_breaker_open", "1 while calls of this kind count as failing", labels=labels
         )
+        limited = CounterMetricFamily(
+            "ordersaga_calls_limited", "Calls that the provider refused as too many (429)", labels=labels
+        )
+        exhausted = CounterMetricFamily(
+            "ordersaga_rate_limit_exhausted_seconds",
+            "Time in which calls waited for the account's rate limit, as it was used up",
+            labels=labels[:2],
+        )
         each = (((*key, kind), gate) for key, kinds in gates.items() for kind, gate in kinds.items())
         for key, gate in each:
             calls.add_metric(key, gate.under_way)
             breakers.add_metric(key, float(gate.breaker.is_open))
-        yield from (calls, breakers)
+            limited.add_metric(key, gate.breaker.limited)
+        for account, kinds in gates.items():
+            rate = next((gate.rate for gate in kinds.values()), None)
+            if rate is not None:
+                exhausted.add_metric(account, rate.exhausted_seconds)
+        yield from (calls, breakers, limited, exhausted)
+
+    registry.register(_ScrapeCollector(read))
+
+
+PartitionKey = TypeVar("PartitionKey", bound=tuple[str, int])
+
+
+def watch_lag(lags: Callable[[], Mapping[PartitionKey, int]], registry: CollectorRegistry = REGISTRY) -> None:
+    """`lags`: by topic and partition, of the partitions that this process reads."""
+
+    def read() -> Iterator[Metric]:
+        lag = GaugeMetricFamily(
+            "ordersaga_consumer_lag_records", "Records that are still to be read", labels=("topic", "partition")
+        )
+        for (topic, partition), records in sorted(lags().items()):
+            lag.add_metric((topic, str(partition)), records)
+        yield lag
 
     registry.register(_ScrapeCollector(read))
 

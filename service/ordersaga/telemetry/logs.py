@@ -19,15 +19,15 @@ Form = Literal["json", "console"]
 KNOWN_FIELDS: Final = frozenset({
     "event", "level", "logger", "timestamp", "exception",
     "raised", "merchant", "provider", "subject", "kind", "operation", "operation_id", "dead_letter", "code", "status",
-    "correlation_id", "route",
+    "correlation_id", "route", "trace_id",
     "topic", "partition", "partitions", "offset", "group", "shards", "slots", "database", "statement", "host", "port",
     "records", "results", "outcomes", "lines", "orders", "seconds", "attempt", "at",
     "role", "roles", "owner", "instance", "version", "signal", "reason", "error",
 })  # fmt: skip
 _MAX_LENGTH: Final = 500
 _MAX_FRAMES: Final = 8
-_SAFE_LOGGERS: Final = ("aiokafka", "alembic")
-"""Library loggers whose messages only name hosts, topics and revisions. Of other libraries only the first line of the
+_SAFE_LOGGERS: Final = ("aiokafka", "alembic", "opentelemetry")
+"""Library loggers whose messages only name hosts, topics, revisions and what a collector responds. Of other libraries only the first line of the
 message template is logged."""
 _REPEAT_AFTER: Final = 30.0
 """Seconds in which the same line of such a logger is logged once: a missing topic would be reported ten times a second."""

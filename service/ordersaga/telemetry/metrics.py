@@ -1,16 +1,20 @@
 """Counters and histograms, which are updated as things happen. The gauges are in `gauges`."""
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from prometheus_client import Counter, Histogram
 
 from ordersaga.domain.model.outcomes import Call, Outcome, Read, Revoke
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
+from ordersaga.telemetry.histogram import BatchHistogram
 
 _BATCHES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_LONG: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1_800, 3_600, 21_600, 86_400)
+_NO_CALLS: Final[Mapping[str, float]] = {}
 
 # shop events
 TAKEN_IN: Final = Counter("ordersaga_events_taken_in_total", "Shop events that were taken in")
@@ -38,6 +42,15 @@ REGRESSIONS: Final = Counter(
 )
 # outcomes
 OUTCOMES: Final = Counter("ordersaga_outcomes_total", "Outcomes decided", ["outcome"])
+OPERATIONS: Final = Counter(
+    "ordersaga_operations_total", "Operations that ended, by their final outcome", ["provider", "operation", "result"]
+)
+OUTCOME_SECONDS: Final = BatchHistogram(
+    "ordersaga_outcome_seconds", "From an event's time in Kafka to the decision of its outcome", ["provider"], _LONG
+)
+OUTCOME_OWN_SECONDS: Final = BatchHistogram(
+    "ordersaga_outcome_own_seconds", "The same, without the call to the provider that led to it", ["provider"], _LONG
+)
 RELAYED: Final = Counter("ordersaga_outcomes_published_total", "Outcomes published")
 RELAY_FAILED: Final = Counter(
     "ordersaga_outcomes_publish_failed_total", "Outcomes that failed to be published and are retried"
@@ -83,9 +96,33 @@ def count_settled(orders: int) -> None:
     SETTLE_BATCH.observe(orders)
 
 
-def count_outcomes(outcomes: Sequence[Outcome]) -> None:
-    for what, count in Tally(outcome.what for outcome in outcomes).items():
+def count_outcomes(outcomes: Sequence[Outcome], called: Mapping[str, float] = _NO_CALLS) -> None:
+    """`called`: by operation, the seconds of the call that was settled."""
+    for what, count in Tally([outcome.what for outcome in outcomes]).items():
         OUTCOMES.labels(what).inc(count)
+    ended = list[tuple[str, str, str]]()
+    times, own_times = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for one in outcomes:
+        if not one.final:
+            continue
+        operation, cause, call = one.operation, one.cause, 0.0
+        if operation is not None:
+            ended.append((one.provider, operation.type, one.what))
+            call = called.get(operation.id, 0.0)
+        if cause is not None and cause.sent:
+            whole = one.at - cause.sent if one.at > cause.sent else 0.0
+            times[one.provider].append(whole)
+            own_times[one.provider].append(whole - call if whole > call else 0.0)
+    _count_ended(ended)
+    for provider, seconds in times.items():
+        OUTCOME_SECONDS.observe_all((provider,), seconds)
+        OUTCOME_OWN_SECONDS.observe_all((provider,), own_times[provider])
+
+
+def _count_ended(ended: Sequence[tuple[str, str, str]]) -> None:
+    """Provider, operation and outcome of each."""
+    for labels, count in Tally(ended).items():
+        OPERATIONS.labels(*labels).inc(count)
 
 
 def count_refused_write(reason: str) -> None:

@@ -10,6 +10,7 @@ from ordersaga.domain.model.order import Key
 from ordersaga.domain.model.outcomes import Call, Outcome
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.telemetry.limited import LimitedLog
+from ordersaga.telemetry.traces import trace_id_of
 
 _UNAUTHORIZED: Final = 401
 
@@ -33,6 +34,7 @@ class CallLog:
             provider=provider,
             operation=telemetry.operation_of(call),
             operation_id=call.operation.id if call.operation else None,
+            trace_id=trace_id_of(call.operation.cause) if call.operation else None,
             correlation_id=result.correlation_id,
             status=result.status,
             reason=reason,
@@ -52,6 +54,7 @@ class CallLog:
                 reason=outcome.refusal.code,
                 operation=operation.type if operation else None,
                 operation_id=operation.id if operation else None,
+                trace_id=trace_id_of(outcome.cause) if outcome.cause else None,
                 correlation_id=outcome.refusal.correlation_id,
             )
 

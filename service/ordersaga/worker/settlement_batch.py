@@ -62,6 +62,7 @@ class SettlementBatch:
         self._next_calls: dict[Key, tuple[Bulkhead, CallKind | None]] = {}
         self.changes: list[SettledOrder] = []
         self.lost: list[Settlement] = []
+        self.decided: list[tuple[Settlement, Order, Decision]] = []
         self.hints: list[NewHint] = []
         self.violated: list[Invariant] = []
 
@@ -76,6 +77,7 @@ class SettlementBatch:
         rules = self._rulebook.of(key.merchant)
         before = _order_at_call(settlement, row)
         decision = _decide(settlement, before, now, rules)
+        self.decided.append((settlement, before, decision))
         due = saga.due(decision.order, now, rules)
         kind = saga.kind_at(decision.order, due, rules)
         is_due = due is not None and due <= now

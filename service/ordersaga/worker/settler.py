@@ -33,6 +33,7 @@ from ordersaga.worker.bulkheads import Bulkheads
 from ordersaga.worker.call_log import CallLog
 from ordersaga.worker.fault import FaultFinder, pause_after
 from ordersaga.worker.leases import LeaseClock, LeasedOrder
+from ordersaga.worker.reporting import report
 from ordersaga.worker.settlement_batch import Settlement, SettlementBatch
 
 __all__ = ["Settlement", "Settler", "SettlerSettings"]
@@ -159,8 +160,13 @@ class Settler:
                     self.enqueue(one)
                 continue
             if self._fault.nobody_is(error):
-                reason = f"one result after the other fails with the same error: {kind_of(error)}"
-                log.warning("store unavailable, results wait", reason=reason, subject=one.leased.order.key.subject)
+                key, reason = (
+                    one.leased.order.key,
+                    f"one result after the other fails with the same error: {kind_of(error)}",
+                )
+                log.warning(
+                    "store unavailable, results wait", reason=reason, merchant=key.merchant, subject=key.subject
+                )
             self._later += 1
             asyncio.get_running_loop().call_later(pause_after(one.failures), self._again, one)
 
@@ -231,7 +237,8 @@ class Settler:
         try:
             await self._store.set_aside([claims.Aside(key, leased.token, reason)])
         except StoreError:
-            log.warning("order not set aside, it is retried when its lease expires", subject=key.subject)
+            event = "order not set aside, it is retried when its lease expires"
+            log.warning(event, merchant=key.merchant, subject=key.subject)
         return False
 
     async def settle_batch(self, settlements: Sequence[Settlement]) -> list[LeasedOrder]:
@@ -277,12 +284,8 @@ class Settler:
     def _report(self, batch: SettlementBatch) -> None:
         if batch.outcomes:
             self._wake()
-        telemetry.count_settled(len(batch.changes) + len(batch.lost))
-        telemetry.LEASES_LOST.inc(len(batch.lost))
         self._call_log.decided(batch.outcomes)
-        telemetry.count_outcomes([outcome for _, outcome in batch.outcomes])
-        for invariant in batch.violated:
-            telemetry.VIOLATIONS.labels(invariant).inc()
+        report(batch)
 
 
 def _kept(one: Settlement) -> KeptResult | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -23,6 +24,7 @@ from ordersaga.store.claims import ClaimedOrder
 from ordersaga.store.errors import StoreError
 from ordersaga.store.rows import Known, UnreadableOrder
 from ordersaga.store.store import Store
+from ordersaga.telemetry import traces
 from ordersaga.worker.bulkheads import AccountKey, Bulkheads
 from ordersaga.worker.call_log import CallLog
 from ordersaga.worker.leases import LeaseClock, LeasedOrder, UncertainCall
@@ -239,6 +241,8 @@ class Worker:
             self._bulkheads[leased.account].end_call(kind, result, repeated=_is_repeated(leased.order, call))
         seconds = now() - started
         telemetry.count_call(leased.account[1], call, answer, seconds)
+        if (spans := traces.active()) is not None:
+            spans.called(leased.order.key, leased.account[1], call, answer, seconds, time.time())
         self._call_log.called(leased.order.key, leased.account[1], call, answer)
         return Settlement(leased, call, answer, seconds)
 
@@ -252,8 +256,8 @@ class Worker:
         try:
             await self._store.hand_back([claims.HandBack(leased.order.key, leased.token, since, until, other_kind)])
         except StoreError as error:
-            subject = leased.order.key.subject
-            log.warning("order not handed back, its lease expires by itself", subject=subject, reason=str(error))
+            key, event = leased.order.key, "order not handed back, its lease expires by itself"
+            log.warning(event, merchant=key.merchant, subject=key.subject, reason=str(error))
 
     # stopping
 

@@ -1,0 +1,66 @@
+"""Programs of others that a test runs: those on the PATH, else from Debian's packages or the Go module proxy."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from ordersaga_local.jars import cache
+
+COLLECTOR: Final = "0.150.0"
+_PROVIDERS: Final = "1.56.0"
+_BUILT_FROM: Final = f"""\
+dist: {{name: otelcol, output_path: ./out, version: 0.0.1}}
+receivers: [{{gomod: go.opentelemetry.io/collector/receiver/otlpreceiver v{COLLECTOR}}}]
+exporters: [{{gomod: go.opentelemetry.io/collector/exporter/debugexporter v{COLLECTOR}}}]
+providers: [{{gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider v{_PROVIDERS}}}]
+"""
+
+
+def prometheus() -> Path:
+    """Skips the test where it can't be had."""
+    if found := shutil.which("prometheus"):
+        return Path(found)
+    kept = cache() / "prometheus" / "prometheus"
+    if not kept.exists():
+        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+            pytest.skip("no prometheus on the PATH, and no apt-get to fetch Debian's package")
+        with _folder(kept.parent) as folder:
+            _run(folder, "apt-get", "download", "-q", "prometheus")
+            [package] = folder.glob("*.deb")
+            _run(folder, "dpkg-deb", "-x", package.name, "unpacked")
+            (folder / "unpacked/usr/bin/prometheus").rename(kept)
+    return kept
+
+
+def collector() -> Path:
+    """OpenTelemetry's, with its OTLP receiver. The first build takes a minute or two. Skips the test where it can't be had."""
+    if found := shutil.which("otelcol"):
+        return Path(found)
+    kept = cache() / f"otelcol-{COLLECTOR}" / "otelcol"
+    if not kept.exists():
+        if shutil.which("go") is None:
+            pytest.skip("no otelcol on the PATH, and no go to build it")
+        with _folder(kept.parent) as folder:
+            (folder / "builder.yaml").write_text(_BUILT_FROM)
+            builder = f"go.opentelemetry.io/collector/cmd/builder@v{COLLECTOR}"
+            _run(folder, "go", "run", builder, "--config", "builder.yaml")
+            (folder / "out/otelcol").rename(kept)
+    return kept
+
+
+@contextmanager
+def _folder(beside: Path) -> Iterator[Path]:
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside) as name:
+        yield Path(name)
+
+
+def _run(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
