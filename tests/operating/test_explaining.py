@@ -1,6 +1,6 @@
 """An order in sentences."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from domain.checkouts import in_checkout, read_checkout, read_order
 from domain.shop import START, SUBSCRIPTION, Story
 from domain.uncertain import A, lose, open_operation, stuck
 from ordersaga.domain.model.events import Cause
-from ordersaga.domain.model.order import Attention, Key, Order, Pending, Status
+from ordersaga.domain.model.order import Attention, Key, Order, Pending, Status, WaitsFor
 from ordersaga.operating.errors import OperatingError
 from ordersaga.operating.explaining import Explanation, explain
 from ordersaga.store.reads import OrderView
@@ -69,6 +69,12 @@ def test_an_event_that_came_too_early_waits_until_its_deadline() -> None:
     (waits,) = one.waits
     assert waits.endswith("waits for the order to be placed until 2023-11-14 22:14:20 UTC, and is then rejected.")
     assert one.until == START + 60
+
+
+@pytest.mark.parametrize("waits_for", get_args(WaitsFor))
+def test_all_that_an_event_may_wait_for_is_told(waits_for: WaitsFor) -> None:
+    order = replace(Story(A).order, pending=(replace(PENDING, waits_for=waits_for, deadline=None),))
+    assert explained(order).waits[-1].startswith("Event shipped-1 (shop.order.shipped.v1) waits for ")
 
 
 @pytest.mark.parametrize("reason", ["internal_error", "books_differ"])

@@ -1,11 +1,12 @@
 """An order in sentences: is money taken, what does it wait for, until when, what to do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from ordersaga.domain import saga
-from ordersaga.domain.model.order import Operation, Order
+from ordersaga.domain.model.order import Operation, Order, WaitsFor
 from ordersaga.domain.model.outcomes import Wait
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.uncertainty.manual import CLOSES_ITSELF
@@ -113,11 +114,14 @@ def _waits(view: OrderView, until: float | None, now: float) -> Iterator[str]:
         yield f"Event {pending.cause.id} ({pending.cause.type}) waits {_FOR[pending.waits_for]}{limit}."
 
 
-_FOR = {
+_FOR: Final[Mapping[WaitsFor, str]] = {
     "operation": "for the operation under way",
     "order": "for the order to be placed",
     "review": "for the provider's review",
+    "payment": "for the customer's payment",
+    "open_payment": "for the end of the payment that the customer may make now",
     "shipment": "for the shipment of its lines",
+    "more_goods": "for the shipment of more goods, with which it can be captured",
     "dead_letter": "for the dead letter",
 }
 
