@@ -91,7 +91,7 @@ def _print_comparison(one: "Comparison") -> None:
     for row in one.amounts:
         amounts = (money(row.ours, one.currency), money(row.theirs, one.currency))
         rows.append((f"{row.name} {one.currency}", *amounts, "differs" if row.differs else None))
-    rows.append(("status", one.our_status, f"{one.their_status}, {one.their_fraud_status}", None))
+    rows.append(("status", one.our_status, ", ".join(filter(None, (one.their_status, one.their_fraud_status))), None))
     rows.append(("authorized until", None, at(one.their_expires_at), None))
     title = f"{one.kind.capitalize()} {one.subject} of merchant {one.merchant}, {one.provider} {one.provider_order_id}"
     table(title, ("", "#ordersaga", "#provider", ""), rows)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
-from ordersaga.cli.output import at, console, money, table, to_second
+from ordersaga.cli.output import at, console, counted, money, table, to_second
 
 if TYPE_CHECKING:
     from ordersaga.domain.model.order import Order
@@ -146,7 +146,7 @@ def _print_operations(order: "Order") -> None:
         (
             _lines(one.type, one.id),
             money(one.amount, order.currency),
-            _lines(one.stage, f"{one.attempts} attempts", "unknown" if one.unknown else None),
+            _lines(one.stage, counted(one.attempts, "attempt"), "unknown" if one.unknown else None),
             _lines(f"opened {to_second(one.opened)}", f"sent {to_second(one.last_sent)}" if one.last_sent else None),
         )
         for one in order.operations

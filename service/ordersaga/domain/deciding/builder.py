@@ -85,11 +85,11 @@ class DecisionBuilder:
         names = [known] if self.order.accepted else sorted(given)
         return next((name for name in names if name in given and given[name].supports(operation)), None)
 
-    def turn_to_able(self, operation: OperationType) -> None:
-        """Raises Refused."""
+    def turn_to_able(self, operation: OperationType, cause: Cause) -> None:
+        """`cause`: the event that asks for it. Raises Refused."""
         provider = self.able(operation)
         if provider is None:
-            raise Refused("unsupported_by_provider", f"no provider of this merchant has {operation}")
+            raise Refused("unsupported_by_provider", f"no provider of this merchant supports {cause.type}")
         self.change(provider=provider)
 
     # events that wait
