@@ -87,8 +87,7 @@ class DecisionBuilder:
 
     def turn_to_able(self, operation: OperationType, cause: Cause) -> None:
         """`cause`: the event that asks for it. Raises Refused."""
-        provider = self.able(operation)
-        if provider is None:
+        if (provider := self.able(operation)) is None:
             raise Refused("unsupported_by_provider", f"no provider of this merchant supports {cause.type}")
         self.change(provider=provider)
 
