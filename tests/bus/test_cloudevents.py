@@ -221,7 +221,7 @@ def test_of_a_broken_schema_all_is_told_and_no_data_quoted() -> None:
     found = unreadable(structured(data, type="shop.order.placed.v1"))
     assert sorted(found.messages) == [
         "$.billing_address.given_name: must be of type string",
-        "$.order_lines[0].name: must have at least 1 characters",
+        "$.order_lines[0].name: must have at least 1 character",
         "$.order_lines[0].quantity: must be at least 0",
         "$.order_lines[0].unit_price: must be of type integer",
         "$.purchase_country: must have at most 2 characters",

@@ -99,12 +99,21 @@ def test_those_that_cannot_be_replayed_stay_open_and_are_named(run: Run) -> None
     assert offsets(run) == [2, 1, 0]
 
 
+def test_the_one_that_cannot_be_replayed_stays_open(run: Run) -> None:
+    assert run("dead-letters", "replay", "--code", "invalid_envelope", "--limit", "1", "--yes").out == (
+        "0 replayed, 1 stays open.\n"
+    )
+
+
 def test_many_are_not_touched_without_a_filter_or_a_yes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("dead-letters", "discard", "--yes").code == 2
     assert run("dead-letters", "replay", "--yes").code == 2
     assert run("dead-letters", "discard", str(UUID(int=0)), "--code", "too_old", "--yes").code == 2
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    assert run("dead-letters", "discard", "--order", "2").err == "nothing was discarded\n"
+    refused = run("dead-letters", "discard", "--order", "2")
+    assert refused.err == "nothing was discarded\n"
+    assert "Discard 2 dead letters? (yes/no)" in refused.out
+    assert "Discard 1 dead letter? (yes/no)" in run("dead-letters", "discard", "--group", "gifts").out
     assert offsets(run) == [2, 1, 0]
 
 

@@ -104,7 +104,7 @@ def test_a_bad_line_ends_it_and_says_how_far_it_came(run: Run, kafka: Kafka, top
     file.write_bytes(lines_of([event(1)]) + b"\nno json\n")
     result = run("publish", str(file), "--rate", "10")
     assert result.code == 1
-    assert result.out.startswith(f"1 events published to {topics[0]} in ")
+    assert result.out.startswith(f"1 event published to {topics[0]} in ")
     assert result.err.startswith("line 3 isn't an event: ")
     assert len(read_all(kafka, topics[0])) == 1
 

@@ -1,6 +1,7 @@
 """`ordersaga order list`, on a real Postgres."""
 
 import json
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.uncertain import open_operation, stuck
 from ordersaga.domain.model.events import Cause
-from ordersaga.domain.model.order import Attention, Key, Order, Pending
+from ordersaga.domain.model.order import Attention, Key, Order, Pending, Status, WaitsFor
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.dead_letters import Content, DeadLetter
 from ordersaga.store.rows import ProviderId
@@ -19,6 +20,7 @@ from .database import put
 LETTER = DeadLetter(
     "shop.orders", 0, 7, Content(None, b"{"), "internal_error", "KeyError", "KeyError", "default", "blocked"
 )
+CANCELLED = Cause("/shop", "cancelled-1", "shop.order.cancelled.v1")
 SHIPPED = Cause("/shop", "shipped-1", "shop.order.shipped.v1")
 
 
@@ -46,6 +48,14 @@ def orders(stored: str) -> None:
     ids = [ProviderId(captured.key, "klarna", "k-1", "create_order")]
     ids.append(ProviderId(captured.key, "klarna", "capture-1", "capture"))
     put(stored, captured, differs, blocked, appended=AppendedRows(provider_ids=ids, dead_letters=[LETTER]))
+    to_pay = Order(of("to_pay", "gifts"), "mollie", "ord-1", "pending_payment", currency="EUR", order_amount=100)
+    cancels = (Pending(CANCELLED, "t", 1.7e9, "open_payment"),)
+    to_cancel = replace(to_pay, key=of("to_cancel", "gifts"), provider_order_id="ord-2", pending=cancels)
+    goods = (Pending(SHIPPED, "t", 1.7e9, "more_goods"),)
+    together = replace(
+        captured, status="part_captured", key=of("together", "gifts"), provider_order_id="k-6", pending=goods
+    )
+    put(stored, to_pay, to_cancel, together, due_at=4e9)
     put(stored, replace(stuck("capture").order, key=of("stuck"), provider_order_id="k-4"))
     put(
         stored,
@@ -59,7 +69,18 @@ def orders(stored: str) -> None:
 @pytest.mark.usefixtures("orders")
 class TestOrders:
     def test_they_are_listed_by_merchant_and_id(self, run: Run) -> None:
-        assert subjects(run) == ["blocked", "captured", "differs", "early", "sending", "stuck", "review"]
+        assert subjects(run) == [
+            "blocked",
+            "captured",
+            "differs",
+            "early",
+            "sending",
+            "stuck",
+            "review",
+            "to_cancel",
+            "to_pay",
+            "together",
+        ]
         table = run("order", "list").out
         for words in ("15.30", "GBP", "pending_review", "books_differ", "dead_letter"):
             assert words in table
@@ -73,6 +94,9 @@ class TestOrders:
             ("review", ["review"]),
             ("order", ["early"]),
             ("shipment", []),
+            ("payment", ["to_pay"]),
+            ("open_payment", ["to_cancel"]),
+            ("more_goods", ["together"]),
         ],
     )
     def test_they_are_filtered_by_what_they_wait_for(self, run: Run, waits_for: str, wanted: list[str]) -> None:
@@ -82,7 +106,7 @@ class TestOrders:
         assert subjects(run, "--status", "captured") == ["captured", "differs"]
         assert subjects(run, "--attention", "books_differ") == ["differs"]
         assert subjects(run, "--any-attention") == ["differs", "stuck"]
-        assert subjects(run, "--merchant", "gifts") == ["review"]
+        assert subjects(run, "--merchant", "gifts") == ["review", "to_cancel", "to_pay", "together"]
         assert subjects(run, "--overdue", "60") == ["early", "sending", "review"]
         assert subjects(run, "--overdue", "1000000000") == []
 
@@ -98,6 +122,17 @@ class TestOrders:
         assert subjects(run, "--limit", "2") == ["blocked", "captured"]
         assert subjects(run, "--limit", "2", "--merchant", "default", "--after", "captured") == ["differs", "early"]
         assert run("order", "list", "--after", "captured").code == 2
+
+    def test_a_status_that_there_is_not_is_refused_with_those_that_there_are(self, run: Run) -> None:
+        result = run("order", "list", "--status", "captrued")
+        assert result.code != 0
+        assert result.out == ""
+        for status in get_args(Status):
+            assert status in result.err
+
+    @pytest.mark.parametrize("waits_for", get_args(WaitsFor))
+    def test_all_that_an_event_waits_for_can_be_asked_for(self, run: Run, waits_for: str) -> None:
+        assert run("order", "list", "--waits-for", waits_for).code == 0
 
     def test_none_is_said(self, run: Run) -> None:
         assert run("order", "list", "--id", "nonsense").out == "There are no such orders.\n"

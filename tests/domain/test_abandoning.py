@@ -151,7 +151,10 @@ def test_the_same_authorization_again_is_asked_of_the_provider_again() -> None:
 def test_a_provider_without_authorizations_rejects_it() -> None:
     story = Story(eager=False)
     story.terms.unsupported.add("cancel_authorization")
-    assert told(story.tell("authorization_abandoned", TOKEN)) == ("rejected", True, "unsupported_by_provider")
+    (refused,) = story.tell("authorization_abandoned", TOKEN)
+    assert told([refused]) == ("rejected", True, "unsupported_by_provider")
+    assert refused.refusal is not None
+    assert refused.refusal.messages == ("no provider of this merchant supports shop.order.authorization_abandoned.v1",)
     assert story.order.status == "new"
 
 

@@ -61,7 +61,10 @@ def test_a_change_waits_for_its_order() -> None:
 def test_what_the_provider_lacks_is_rejected() -> None:
     story = Story(A)
     story.terms.unsupported.add("change_reference")
-    assert told(story.tell("reference_changed", NEW)) == ("rejected", True, "unsupported_by_provider")
+    (refused,) = story.tell("reference_changed", NEW)
+    assert told([refused]) == ("rejected", True, "unsupported_by_provider")
+    assert refused.refusal is not None
+    assert refused.refusal.messages == ("klarna doesn't support shop.order.reference_changed.v1",)
 
 
 def lost() -> Story:

@@ -137,6 +137,13 @@ _MESSAGES: Final[Mapping[str, str]] = {
 }
 
 
+_OF_ONE: Final[Mapping[str, str]] = {
+    "minLength": "must have at least 1 character",
+    "maxLength": "must have at most 1 character",
+    "minItems": "must have at least 1 entry",
+}
+
+
 def _message(error: "ValidationError") -> str:
     name, rule = str(error.validator), cast("Any", error.validator_value)
     if name == "pattern":
@@ -145,6 +152,8 @@ def _message(error: "ValidationError") -> str:
         return f"{error.message.split(chr(39))[1]} is missing"
     if name == "oneOf":
         return f"must have exactly one of {', '.join(_names(rule))}"
+    if rule == 1 and name in _OF_ONE:
+        return _OF_ONE[name]
     shown = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
     return _MESSAGES.get(name, f"violates the rule {name}").format(shown)
 

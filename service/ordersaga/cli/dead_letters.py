@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 from ordersaga.cli.dead_letter_selection import ALL, Selection
-from ordersaga.cli.output import CommandError, at, console, print_json, table
+from ordersaga.cli.output import CommandError, at, console, counted, print_json, table
 
 if TYPE_CHECKING:
     from ordersaga.operating.replay import Replay
@@ -203,13 +203,14 @@ async def _in_turn(
     async with _replay() as (replaying, store):
         number = sum(one.number for one in await store.group_dead_letters("open", wanted, _MANY))
         number = number if limit is None else min(number, limit)
-        if number and not yes and not _confirmed(f"{what.capitalize()} {number} dead letters? (yes/no) "):
+        if number and not yes and not _confirmed(f"{what.capitalize()} {counted(number, 'dead letter')}? (yes/no) "):
             raise CommandError(f"nothing was {_DONE[what]}")
         act = replaying.replay if what == "replay" else replaying.discard
         result = await each_in_turn(store, wanted, act, rate=rate, most=limit)
     for one in result.not_done:
         sys.stderr.write(f"{one.reason}\n")
-    left = f", {len(result.not_done)} stay open" if result.not_done else ""
+    stay = "stays" if len(result.not_done) == 1 else "stay"
+    left = f", {len(result.not_done)} {stay} open" if result.not_done else ""
     console().print(f"{result.done} {_DONE[what]}{left}.")
     return 1 if result.not_done else 0
 

@@ -31,14 +31,16 @@ async def explain(order: str, /, *, merchant: str | None = None, json: bool = Fa
     from ordersaga.cli.connections import opened_store_and_rulebook
     from ordersaga.cli.output import CommandError
     from ordersaga.operating.explaining import explain as explained_by
-    from ordersaga.operating.orders import find_order, read_order
+    from ordersaga.operating.orders import find_order, open_dead_letters, read_order
 
     async with opened_store_and_rulebook(settings) as (store, rulebook):
         key = await find_order(store, order, merchant, config.PROVIDERS)
         if key.merchant not in settings.merchants:
             raise CommandError(f"merchant {key.merchant!r} isn't configured")
         view = await read_order(store, key)
-        explanation = explained_by(view, await store.paused(), time.time(), rulebook.of(key.merchant))
+        explanation = explained_by(
+            view, await store.paused(), time.time(), rulebook.of(key.merchant), await open_dead_letters(store, key)
+        )
     if json:
         print_json(explanation)
     else:
@@ -89,7 +91,7 @@ def _print_comparison(one: "Comparison") -> None:
     for row in one.amounts:
         amounts = (money(row.ours, one.currency), money(row.theirs, one.currency))
         rows.append((f"{row.name} {one.currency}", *amounts, "differs" if row.differs else None))
-    rows.append(("status", one.our_status, f"{one.their_status}, {one.their_fraud_status}", None))
+    rows.append(("status", one.our_status, ", ".join(filter(None, (one.their_status, one.their_fraud_status))), None))
     rows.append(("authorized until", None, at(one.their_expires_at), None))
     title = f"{one.kind.capitalize()} {one.subject} of merchant {one.merchant}, {one.provider} {one.provider_order_id}"
     table(title, ("", "#ordersaga", "#provider", ""), rows)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from ordersaga.cli.output import CommandError, console, money, print_json, table
+from ordersaga.domain.model.order import Status, WaitsFor
 
 if TYPE_CHECKING:
     from ordersaga.store.listings import OrderSummary
@@ -14,10 +15,10 @@ async def list_(
     *,
     id_: Annotated[str | None, Parameter(name="--id")] = None,
     merchant: str | None = None,
-    status: str | None = None,
+    status: Status | None = None,
     attention: str | None = None,
     any_attention: bool = False,
-    waits_for: Literal["person", "dead_letter", "provider", "review", "order", "shipment"] | None = None,
+    waits_for: Literal["person", "provider"] | WaitsFor | None = None,
     overdue: float | None = None,
     limit: int = 100,
     after: str | None = None,

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
-from ordersaga.cli.output import at, console, money, table, to_second
+from ordersaga.cli.output import at, console, counted, money, table, to_second
 
 if TYPE_CHECKING:
     from ordersaga.domain.model.order import Order
@@ -84,6 +84,7 @@ def _lines(*parts: str | None) -> str:
 
 def _print_head(shown: "OrderView", dead_letters: "Sequence[DeadLetterSummary]") -> None:
     order = shown.order
+    to_pay = order.status == "pending_payment"
     facts = {
         "status": order.status,
         "fraud status": order.fraud_status,
@@ -92,8 +93,8 @@ def _print_head(shown: "OrderView", dead_letters: "Sequence[DeadLetterSummary]")
         "captured": _sum(order, order.captured_amount),
         "released": _sum(order, order.released_amount),
         "refunded": _sum(order, order.refunded_amount),
-        "remaining": _sum(order, order.remaining),
-        "authorized until": at(order.expires_at),
+        "to be paid" if to_pay else "remaining": _sum(order, order.remaining),
+        "to be paid until" if to_pay else "authorized until": at(order.expires_at),
         "due": at(shown.due_at),
         "leased": f"{shown.lease_owner or 'a worker'} until {at(shown.lease_until)}" if shown.lease_until else None,
         "blocked by dead letter": order.blocked,
@@ -145,7 +146,7 @@ def _print_operations(order: "Order") -> None:
         (
             _lines(one.type, one.id),
             money(one.amount, order.currency),
-            _lines(one.stage, f"{one.attempts} attempts", "unknown" if one.unknown else None),
+            _lines(one.stage, counted(one.attempts, "attempt"), "unknown" if one.unknown else None),
             _lines(f"opened {to_second(one.opened)}", f"sent {to_second(one.last_sent)}" if one.last_sent else None),
         )
         for one in order.operations

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from ordersaga.operating.formats import at, money, to_second
+from ordersaga.operating.formats import at, counted, money, to_second
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["CommandError", "at", "console", "money", "print_json", "table", "to_second"]
+__all__ = ["CommandError", "at", "console", "counted", "money", "print_json", "table", "to_second"]
 _WIDTH: Final = 1_000
 """Of a table in a file or pipe, so that no cell is wrapped."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from ordersaga.cli.output import CommandError
+from ordersaga.cli.output import CommandError, counted
 
 if TYPE_CHECKING:
     from ordersaga.bus.producer import OutRecord, Producer
@@ -81,7 +81,7 @@ class _Publisher:
         self._sent += len(errors) - len(failed)
         if failed:
             reason = f"{type(failed[0]).__name__}: {failed[0]}"
-            raise CommandError(f"{len(failed)} events weren't sent, nor the events after them: {reason}")
+            raise CommandError(f"{counted(len(failed), 'event')} couldn't be sent, nor those that follow: {reason}")
         self._print_progress()
 
     def _print_progress(self) -> None:
@@ -93,7 +93,7 @@ class _Publisher:
         if sys.stderr.isatty():
             sys.stderr.write("\r\N{ESCAPE}[K")
         rate = f"{self._sent / seconds:,.0f} per second" if seconds else ""
-        sys.stdout.write(f"{self._sent:,} events published to {self.topic} in {seconds:.1f} s ({rate})\n")
+        sys.stdout.write(f"{counted(self._sent, 'event')} published to {self.topic} in {seconds:.1f} s ({rate})\n")
 
 
 @asynccontextmanager

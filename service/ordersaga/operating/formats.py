@@ -28,6 +28,11 @@ def money(minor: int | None, currency: str) -> str:
     return f"{sign}{whole:,}" + (f".{part:0{digits}}" if digits else "")
 
 
+def counted(number: int, one: str) -> str:
+    """`1 event`, `2 events`, `1,000 events`; `one`: the noun in the singular, whose plural ends with s."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
 def _digits(currency: str) -> int:
     from iso4217 import Currency
 

@@ -9,11 +9,12 @@ from uuid import UUID
 from asyncpg import Record
 from msgspec import Struct
 
-from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.order import Key, WaitsFor
 from ordersaga.store.rows import columns_of, key_of
 from ordersaga.store.session import Session
 
-WaitsFor = Literal["person", "dead_letter", "provider", "review", "order", "shipment"]
+ListedWait = Literal["person", "provider"] | WaitsFor
+"""What an order waits for, itself or its first event that waits."""
 
 
 class OrderSummary(Struct, frozen=True):
@@ -33,7 +34,7 @@ class OrderSummary(Struct, frozen=True):
     captured_amount: int
     released_amount: int
     refunded_amount: int
-    waits_for: WaitsFor | None
+    waits_for: ListedWait | None
     due_at: float | None
     overdue: float | None
     attention: str | None
@@ -54,7 +55,7 @@ class OrderFilter(Struct, frozen=True, kw_only=True):
     merchant: str | None = None
     status: str | None = None
     attention: str | None = None
-    waits_for: WaitsFor | None = None
+    waits_for: ListedWait | None = None
     overdue: float | None = None
     after: Key | None = None
     keys: tuple[Key, ...] | None = None
@@ -66,7 +67,9 @@ _WAITS_FOR: Final = """CASE WHEN o.blocked IS NOT NULL AND json_array_length(coa
           OR (o.is_open AND o.due_at IS NULL) THEN 'person'
      WHEN o.state #>> '{order,operations,0,id}' IS NOT NULL THEN 'provider'
      WHEN o.status = 'pending_review' THEN 'review'
-     ELSE o.state #>> '{order,pending,0,waits_for}' END"""
+     ELSE coalesce(o.state #>> '{order,pending,0,waits_for}', CASE
+         WHEN json_array_length(coalesce(o.state #> '{order,pending}', '[]')) > 0 THEN 'operation'
+         WHEN o.status = 'pending_payment' THEN 'payment' END) END"""
 
 _ANY: Final = "orders AS o WHERE true"
 _UNFINISHED: Final = """

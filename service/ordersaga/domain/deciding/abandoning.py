@@ -18,7 +18,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: AuthorizationAbando
     order = builder.order
     if not placing.starts_afresh(order):
         raise Refused("order_exists", f"order is {order.status}", advice=_CANCEL_IT)
-    builder.turn_to_able("cancel_authorization")
+    builder.turn_to_able("cancel_authorization", pending.cause)
     builder.drop(pending)
     builder.begin(builder.plan("cancel_authorization", pending.cause, 0), data)
 

@@ -19,6 +19,7 @@ from ordersaga.domain.model.order import (
     Pending,
     Refusal,
     Request,
+    WaitsFor,
 )
 from ordersaga.domain.model.outcomes import Books, Decision, Entry, OperationSummary, Outcome
 from ordersaga.domain.model.terms import Rules, Terms
@@ -33,7 +34,7 @@ _MOST_WAITING: Final = 4 * 1024 * 1024  # bytes: they are rewritten with the ord
 class Hold(Exception):  # noqa: N818 - a decision, not an error
     """The event can't be decided yet. `limit`: for how many seconds it may wait; None: its wait ends by itself."""
 
-    def __init__(self, waits_for: str, limit: float | None = None) -> None:
+    def __init__(self, waits_for: WaitsFor, limit: float | None = None) -> None:
         self.waits_for = waits_for
         self.limit = limit
 
@@ -84,11 +85,10 @@ class DecisionBuilder:
         names = [known] if self.order.accepted else sorted(given)
         return next((name for name in names if name in given and given[name].supports(operation)), None)
 
-    def turn_to_able(self, operation: OperationType) -> None:
-        """Raises Refused."""
-        provider = self.able(operation)
-        if provider is None:
-            raise Refused("unsupported_by_provider", f"no provider of this merchant has {operation}")
+    def turn_to_able(self, operation: OperationType, cause: Cause) -> None:
+        """`cause`: the event that asks for it. Raises Refused."""
+        if (provider := self.able(operation)) is None:
+            raise Refused("unsupported_by_provider", f"no provider of this merchant supports {cause.type}")
         self.change(provider=provider)
 
     # events that wait
@@ -117,7 +117,7 @@ class DecisionBuilder:
             return fresh[0]
         return decode_data(pending.cause.type, self.order.details.waiting[pending.token])
 
-    def keep_waiting(self, pending: Pending, waits_for: str, limit: float | None) -> None:
+    def keep_waiting(self, pending: Pending, waits_for: WaitsFor, limit: float | None) -> None:
         """The deadline starts anew when the event begins to wait for something else."""
         deadline = pending.deadline
         if pending.waits_for != waits_for:
@@ -208,7 +208,7 @@ class DecisionBuilder:
             case _:
                 return False
 
-    def waited_out(self, pending: Pending, waits_for: str) -> bool:
+    def waited_out(self, pending: Pending, waits_for: WaitsFor) -> bool:
         """It has waited for this until its deadline, and everything that was sent before has been taken in."""
         deadline = pending.deadline
         if deadline is None or pending.waits_for != waits_for:

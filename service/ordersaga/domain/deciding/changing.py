@@ -49,7 +49,7 @@ def decide_due_date(builder: DecisionBuilder, pending: Pending, data: DueDateExt
     capture_id = _capture_of(builder, pending, data.shipment_id)
     if capture_id is None:
         raise _nothing_captured(data.shipment_id)
-    _check_supported(builder, "extend_due_date")
+    _check_supported(builder, pending, "extend_due_date")
     operation = builder.plan("read_due_dates", pending.cause, 0, capture_id=capture_id)
     builder.keep_data(operation, pending)
     builder.drop(pending)
@@ -83,14 +83,14 @@ def due_date_extended(builder: DecisionBuilder, operation: Operation, _result: S
 def _begin(
     operation_type: OperationType, builder: DecisionBuilder, pending: Pending, data: Data, capture_id: str | None
 ) -> None:
-    _check_supported(builder, operation_type)
+    _check_supported(builder, pending, operation_type)
     builder.drop(pending)
     builder.begin(builder.plan(operation_type, pending.cause, 0, capture_id=capture_id), data)
 
 
-def _check_supported(builder: DecisionBuilder, operation_type: OperationType) -> None:
+def _check_supported(builder: DecisionBuilder, pending: Pending, operation_type: OperationType) -> None:
     if not builder.terms.supports(operation_type):
-        raise Refused("unsupported_by_provider", f"{builder.order.provider} has no {operation_type}")
+        raise Refused("unsupported_by_provider", f"{builder.order.provider} doesn't support {pending.cause.type}")
 
 
 def _capture_of(builder: DecisionBuilder, pending: Pending, shipment: str) -> str | None:

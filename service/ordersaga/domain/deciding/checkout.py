@@ -40,7 +40,7 @@ def decide_start(builder: DecisionBuilder, pending: Pending, data: CheckoutStart
     if not placing.starts_afresh(order):
         advice = _HAS_ONE if order.status == "checkout" else None
         raise Refused("order_exists", f"order is {order.status}", advice=advice)
-    builder.turn_to_able("create_checkout")
+    builder.turn_to_able("create_checkout", pending.cause)
     builder.drop(pending)
     old = builder.order
     details = replace(

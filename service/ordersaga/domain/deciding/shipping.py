@@ -1,6 +1,7 @@
 """`shipped`: what it captures."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import UNSET
 
@@ -18,7 +19,7 @@ _CODES = {
     "does_not_add_up": "amounts_do_not_add_up",
     "needs_others": "over_capture",
 }
-_MORE_GOODS = "more_goods"
+_MORE_GOODS: Final = "more_goods"
 _WAITS = "shipment_waits"
 _NAME_LINES = "$.captured_amount: this provider takes money by lines alone, name them"
 _SHIP_TOGETHER = (

@@ -23,7 +23,7 @@ _IS_SUSPENDED = "the provider has suspended the customer token, no order can be 
 def decide_request(builder: DecisionBuilder, pending: Pending, data: CustomerTokenRequested) -> None:
     if builder.order.status == "active":
         raise Refused("order_exists", "the subscription has a customer token", advice=_HAS_ONE)
-    builder.turn_to_able("create_customer_token")
+    builder.turn_to_able("create_customer_token", pending.cause)
     builder.drop(pending)
     builder.begin(builder.plan("create_customer_token", pending.cause, 0), data)
 
@@ -65,7 +65,7 @@ def decide_cancel(builder: DecisionBuilder, pending: Pending, data: CustomerToke
         builder.wait_for_order(pending)
     if named == own and order.status == "cancelled":
         raise Refused("already_cancelled", "the customer token is cancelled")
-    builder.turn_to_able("cancel_customer_token")
+    builder.turn_to_able("cancel_customer_token", pending.cause)
     builder.drop(pending)
     operation = builder.plan("cancel_customer_token", pending.cause, 0)
     builder.begin(operation, data)

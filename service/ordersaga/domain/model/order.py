@@ -15,6 +15,10 @@ Status = Literal[
 """`active`: of a subscription, whose customer token can be used; it is also new, rejected or cancelled."""
 OperationType = str  # the name of a row of `domain.operations`
 Stage = Literal["send", "read", "revoke", "stuck"]
+WaitsFor = Literal[
+    "operation", "order", "review", "payment", "open_payment", "shipment", "more_goods", "dead_letter",
+]  # fmt: skip
+"""What an event waits for. `open_payment`: that the customer can't pay any more; `more_goods`: to be shipped with it."""
 OUTLIVE_PLACING: Final = frozenset({"second_order"})
 """Reasons of attentions that stay open when an order is placed anew."""
 
@@ -163,7 +167,7 @@ class Pending(Struct, frozen=True, omit_defaults=True):
     cause: Cause
     token: str
     arrived: float
-    waits_for: str = "operation"  # operation | order | review | payment | open_payment | shipment | dead_letter
+    waits_for: WaitsFor = "operation"
     deadline: float | None = None
     taken: bool = False  # it takes over a provider's order that another order has
     moves: int = 0  # waits for a shipment: the order's moves when it was last decided

@@ -64,7 +64,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     row = DECIDED_BY[type(data)]
     claims = isinstance(data, Placed) and claiming.may_claim(builder.order, data)
     if not isinstance(data, Placed) and not row.without_order and not builder.terms.supports(row.name):
-        raise Refused("unsupported_by_provider", f"{builder.order.provider} has no {row.name}")
+        raise Refused("unsupported_by_provider", f"{builder.order.provider} doesn't support {pending.cause.type}")
     if not row.beside_review and not claims:
         builder.wait_for_decision()
     row.decides[type(data)](builder, pending, data)
