@@ -1,4 +1,4 @@
-"""CPU seconds of processes on this machine, as Linux tells them; None where it doesn't."""
+"""CPU seconds and memory of processes on this machine, as Linux tells them; None where it doesn't."""
 
 import os
 from collections.abc import Iterator
@@ -21,6 +21,15 @@ def of_family(pid: int | None) -> float | None:
     if own is None:
         return None
     return own + sum(of(child) or 0.0 for child in _pids() if _parent(child) == pid)
+
+
+def most_memory(pid: int | None) -> int | None:
+    """Bytes that the process has had in memory at most."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def listener(port: int) -> int | None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from bench import cpu
 from bench.contenders import Ground, Run, running
 from bench.figures import Figures, figures
 from bench.load import Shop, fill
@@ -43,6 +44,7 @@ class Sizes(Struct, frozen=True):
     """`wal`: bytes that Postgres wrote ahead for an order; `events`: bytes of an order's two events, without their headers.
 
     `idle`: statements a second of a process with all roles that has nothing to do, and milliseconds of Postgres's CPU.
+    `memory`: bytes that it had at most; None: Linux doesn't tell.
     """
 
     figures: Figures
@@ -50,6 +52,7 @@ class Sizes(Struct, frozen=True):
     wal: float
     events: float
     idle: tuple[float | None, float | None]
+    memory: int | None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,14 +98,14 @@ async def _run(run: Run, load: Loaded, events: float) -> Sizes:
     last = await reached(run, run.published, load.events)
     await verify(run, load.ends, Counter(await run.asked()) - asked)
     written = await run.database.fetchval(_WAL) - wal
-    idle = await _idle(run)
+    idle, memory = await _idle(run), cpu.most_memory(run.process.pid)
     await asyncio.to_thread(run.process.stop, 15)
     left = await _sizes(run)
     await run.database.execute("VACUUM FULL")
     packed = await _sizes(run)
     tables = [Size(name, size / load.orders, packed[name] / load.orders) for name, size in left.items()]
     found = figures("full way, 0 ms", "ordersaga", 1, load.events, last.at - first.at, first.costs, last.costs)
-    return Sizes(found, tables, written / load.orders, events, idle)
+    return Sizes(found, tables, written / load.orders, events, idle, memory)
 
 
 async def _idle(run: Run) -> tuple[float | None, float | None]:
@@ -137,6 +140,8 @@ def show(sizes: Sizes, orders: int, console: Console) -> None:
     )
     statements, postgres = sizes.idle
     console.print(f"idle: {_ms(statements)} statements/s, {_ms(postgres)} ms of Postgres's CPU a second")
+    if sizes.memory is not None:
+        console.print(f"memory of the service: {sizes.memory / 2**20:,.0f} MB at most")
 
 
 def total(tables: Sequence[Size]) -> Size:

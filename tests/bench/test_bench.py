@@ -123,3 +123,4 @@ def test_the_size_of_an_order_is_told_by_table() -> None:
         assert re.search(rf"│ {table} +│ +[\d,]+ │ +[\d,]+ │", done.stdout)
     assert re.search(r"write-ahead log: [\d,]+ bytes an order", done.stdout)
     assert re.search(r"idle: [\d.]+ statements/s", done.stdout)
+    assert re.search(r"memory of the service: [\d,]+ MB at most", done.stdout)
