@@ -167,6 +167,12 @@ def test_a_missing_setting(environment: Environment, capsys: pytest.CaptureFixtu
             f"{'x' * 32},{BAD}",
             "ORDERSAGA_WEB__SECRETS has a secret of fewer than 32 characters: take the output of `openssl rand -base64 32`",
         ),
+        (
+            "TRACES__HEADERS",
+            f"authorization={BAD},{BAD}",
+            ("ORDERSAGA_TRACES__HEADERS isn't a list like name=value,name=value "
+            "(Headers for the collector, such as its credentials: `name=value`, separated by commas)"),
+        ),
         ("BACKOFF__FIRST", "301", "ORDERSAGA_BACKOFF__FIRST must be at most ORDERSAGA_BACKOFF__MOST (The delay of the first retry of a call; it doubles with each retry; the default is 1 seconds)"),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import structlog
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Unknown
@@ -42,13 +43,15 @@ async def test_a_call_that_failed_is_logged_with_order_operation_and_correlation
 
 
 async def test_an_attention_is_logged_when_it_is_raised(database: str) -> None:
-    event = "an attention was raised"
+    event, placed = "an attention was raised", Shop().placed()
+    trace = ("ce_traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
     with capture_logs() as lines:
         async with roles(database, rules={"attention_after": 0.0}) as r:
             r.fake.on_call = gives(Unknown("http_502", "corr-1", 502))
-            await r.take(Shop().placed())
+            await r.take(replace(placed, headers=(*placed.headers, trace)))
             await until(lambda: bool(lines_of(event, lines)))
-    [line] = lines_of(event, lines)
+    [line], lost = lines_of(event, lines), lines_of("the response to a call was lost", lines)[0]
+    assert line["trace_id"] == lost["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert (line["subject"], line["reason"], line["operation"]) == ("1", "answer_unknown", "create_order")
 
 

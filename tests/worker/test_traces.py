@@ -6,15 +6,21 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ordersaga.bus.outcomes import headers_of
 from ordersaga.bus.records import Record
-from ordersaga.domain.model.results import Rejected, Unknown
+from ordersaga.domain.model.events import Cause, own_cause
+from ordersaga.domain.model.order import Operation, Order, Request
+from ordersaga.domain.model.outcomes import OperationSummary, Outcome, Send
+from ordersaga.domain.model.results import Rejected, Succeeded, Unknown
 from ordersaga.relay.relay import Relay, RelaySettings
 from ordersaga.telemetry import traces
+from ordersaga.telemetry.spans import Spans
 from ordersaga.telemetry.traces_settings import TracesSettings
 from receiver import Receiver, attributes_of, receiving
-from roles_harness import FakeProducer, Roles, Shop, gives, roles
+from roles_harness import FakeProducer, Roles, Shop, gives, key, roles
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED, NOT_SAMPLED = (f"00-{TRACE}-{PARENT}-{flag}" for flag in ("01", "00"))
@@ -192,6 +198,45 @@ async def test_two_processes_tell_one_trace(database: str, receiver: Receiver) -
         receiver.named(f"{name}")[0] for name in ("take in shop.order.placed.v1", "create_order", "call create_order")
     ]
     assert all(below.parent_span_id == above.span_id for above, below in pairwise(ordered))
+
+
+def kept() -> tuple[Spans, InMemorySpanExporter]:
+    exporter = InMemorySpanExporter()
+    return Spans(TracesSettings(""), SimpleSpanProcessor(exporter)), exporter
+
+
+def test_a_second_event_that_ends_with_an_operation_has_its_span_in_its_own_trace_too() -> None:
+    spans, exporter = kept()
+    first, second = (Cause("/shop", name, "shop.order.cancelled.v1") for name in ("1", "2"))
+    operation = Operation("op", "cancel", first, 0, 1.0, 1.0, also=second)
+    ended = Outcome("cancelled", 2, 2.0, True, second, OperationSummary("op", "cancel", None, None, 1))
+    spans.settled(Order(key(), operations=(operation,)), operation, Order(key()), [ended], 2.0)
+    main, also = exporter.get_finished_spans()
+    assert main.context.span_id == also.context.span_id
+    assert main.context.trace_id != also.context.trace_id
+    assert [(one.context.trace_id, one.context.span_id) for one in also.links] == [
+        (main.context.trace_id, main.context.span_id)
+    ]
+    assert spans.traceparent(ended) == f"00-{also.context.trace_id:032x}-{also.context.span_id:016x}-01"
+
+
+def test_an_operation_that_no_event_asks_for_begins_a_trace() -> None:
+    spans, exporter = kept()
+    operation = Operation("op", "acknowledge", own_cause("acknowledge"), 0, 1.0, 1.0)
+    told = Outcome("reconciled", 2, 2.0, True, None, OperationSummary("op", "acknowledge", None, None, 1))
+    spans.called(key(), "klarna", Send(operation, Request("POST", "/x")), Succeeded(None), 0.1, 2.0)
+    spans.settled(Order(key(), operations=(operation,)), operation, Order(key()), [told], 2.0)
+    call, own = exporter.get_finished_spans()
+    assert own.parent is None
+    assert call.parent is not None
+    assert (call.parent.trace_id, call.parent.span_id) == (own.context.trace_id, own.context.span_id)
+    assert spans.traceparent(told) == f"00-{own.context.trace_id:032x}-{own.context.span_id:016x}-01"
+
+
+@pytest.mark.parametrize("traceparent", ["", "00-x", f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE[:-1]}é-{PARENT}-01"])
+def test_what_is_no_trace_is_not_logged_as_one(traceparent: str) -> None:
+    assert traces.trace_id_of(Cause("/shop", "1", "shop.order.placed.v1", traceparent)) is None
+    assert traces.trace_id_of(Cause("/shop", "1", "shop.order.placed.v1", SAMPLED)) == TRACE
 
 
 def test_a_collector_that_is_away_holds_nobody_up() -> None:

@@ -8,6 +8,7 @@ personal data: ids, types, the provider and what came of it.
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -37,8 +38,9 @@ from ordersaga.domain.model.results import Result, Succeeded
 from ordersaga.telemetry.metrics import operation_of, result_of
 from ordersaga.telemetry.traces_settings import TracesSettings
 
-_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_FLAGS: Final = {True: TraceFlags(TraceFlags.SAMPLED), False: TraceFlags(TraceFlags.DEFAULT)}
 _QUEUE: Final = 20_000  # spans; further ones are dropped while the collector is slow or away
+_REMEMBERED: Final = 10_000  # traces, each of which is needed some times
 _EXPORT_TIMEOUT: Final = 5.0  # seconds, for a batch with all its repetitions
 _OWN: Final = own_cause("")
 Attributes = dict[str, str | int]
@@ -97,6 +99,7 @@ class Spans:
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("ordersaga", settings.version)
         self._propagator = TraceContextTextMapPropagator()
+        self._trace_of = lru_cache(_REMEMBERED)(self._find_trace)
 
     def close(self, seconds: float) -> None:
         """Sends what is left. A collector that doesn't answer holds nobody up for longer."""
@@ -141,6 +144,8 @@ class Spans:
         for event in events:
             key, cause = Key(event.merchant, event.kind, event.subject), event.cause
             trace = self._trace(cause)
+            if not trace.sampled:
+                continue
             latest[key] = _context(trace, _event_span(cause))
             attributes = _attributes(key, type=cause.type, result=results.get((cause.source, cause.id)))
             name = f"take in {cause.type}"
@@ -155,6 +160,8 @@ class Spans:
         if operation is None:
             return
         trace = self._trace(operation.cause, operation.id)
+        if not trace.sampled:
+            return
         kind = result_of(result)
         attributes = _attributes(key, operation=operation.id, type=operation.type, provider=provider, result=kind)
         status = None if isinstance(result, Succeeded) else result.status
@@ -170,7 +177,7 @@ class Spans:
     ) -> None:
         """`call`: the operation whose result was applied."""
         link = None
-        if call is not None:
+        if call is not None and before.pending:
             link = _context(self._trace(call.cause, call.id), _operation_span(call.id))
         self._decided(before, after, list(outcomes), now, link)
 
@@ -181,6 +188,8 @@ class Spans:
         if traceparent is None:
             return
         trace = self._trace(Cause("", "", "", traceparent, named.get("ce_tracestate")))
+        if trace.parent is None or not trace.sampled:
+            return
         key = Key(named["ce_merchant"], named["ce_kind"], named["ce_subject"])
         decided = datetime.fromisoformat(named["ce_time"]).timestamp()
         name, span = f"publish {named['ce_type']}", (min(decided, now), now)
@@ -194,6 +203,8 @@ class Spans:
         for pending in before.pending:
             if pending.token not in waiting:
                 trace = self._trace(pending.cause)
+                if not trace.sampled:
+                    continue
                 parent, name = _context(trace, _event_span(pending.cause)), f"wait for {pending.waits_for}"
                 attributes = _attributes(before.key, type=pending.cause.type)
                 self._record(name, trace, parent, (pending.arrived, now), attributes, links=_links(by))
@@ -210,6 +221,8 @@ class Spans:
             if cause is None:
                 continue
             trace = self._trace(cause, operation.id)
+            if not trace.sampled:
+                continue
             parent = _context(trace, _event_span(cause)) if cause.type else None
             attributes = _attributes(
                 order.key, operation=operation.id, type=operation.type, provider=order.provider, result=result
@@ -223,12 +236,15 @@ class Spans:
 
     def _trace(self, cause: Cause, operation_id: str = "") -> _Trace:
         """An event that names no trace begins one, and so does an operation that no event asks for."""
+        return self._trace_of(cause.traceparent, cause.tracestate, _seed(cause, operation_id))
+
+    def _find_trace(self, traceparent: str | None, tracestate: str | None, seed: str) -> _Trace:
         context = Context()
-        if cause.traceparent is not None:
-            carrier = {"traceparent": cause.traceparent, "tracestate": cause.tracestate or ""}
+        if traceparent is not None:
+            carrier = {"traceparent": traceparent, "tracestate": tracestate or ""}
             context = self._propagator.extract(carrier, context)
         given = get_current_span(context).get_span_context()
-        trace_id = given.trace_id if given.is_valid else _begun(cause, operation_id)
+        trace_id = given.trace_id if given.is_valid else _hash(seed, 16)
         decision = self._sampler.should_sample(context, trace_id, "").decision
         sampled = decision is Decision.RECORD_AND_SAMPLE
         return _Trace(trace_id, given if given.is_valid else None, sampled)
@@ -245,8 +261,7 @@ class Spans:
         links: Sequence[Link] = (),
         error: str | None = None,
     ) -> None:
-        if not trace.sampled:
-            return
+        """Call it for a trace that is sampled."""
         start, end = (int(time * 1e9) for time in span)
         self._ids.trace, self._ids.span = trace.id, span_id
         context = Context() if parent is None else set_span_in_context(NonRecordingSpan(parent), Context())
@@ -257,12 +272,13 @@ class Spans:
         recorded.end(max(start, end))
 
 
-def _begun(cause: Cause, operation_id: str) -> int:
-    return _hash(f"{len(cause.source)} {cause.source}\n{cause.id}" if cause.type else operation_id, 16)
+def _seed(cause: Cause, operation_id: str) -> str:
+    """Of an event, else of the operation."""
+    return f"{len(cause.source)} {cause.source}\n{cause.id}" if cause.type else operation_id
 
 
 def _event_span(cause: Cause) -> int:
-    return _hash(f"event {len(cause.source)} {cause.source}\n{cause.id}", 8)
+    return _hash(f"event {_seed(cause, '')}", 8)
 
 
 def _operation_span(operation_id: str) -> int:
@@ -277,7 +293,7 @@ def _hash(text: str, size: int) -> int:
 def _context(trace: _Trace, span_id: int) -> SpanContext:
     """Of a span of ours, which may be recorded by another process."""
     state = None if trace.parent is None else trace.parent.trace_state
-    return SpanContext(trace.id, span_id, is_remote=True, trace_flags=_SAMPLED, trace_state=state)
+    return SpanContext(trace.id, span_id, is_remote=True, trace_flags=_FLAGS[trace.sampled], trace_state=state)
 
 
 def _links(context: SpanContext | None) -> list[Link]:

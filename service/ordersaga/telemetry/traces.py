@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ordersaga.telemetry.spans import Spans
 
 _LENGTH: Final = 32
+_HEX: Final = frozenset("0123456789abcdef")
 _ZERO: Final = "0" * _LENGTH
 _CLOSING: Final = 2.0  # seconds for the spans that are left
 
@@ -50,5 +51,5 @@ def trace_id_of(cause: Cause) -> str | None:
         return None if _state.spans is None or not cause.type else _state.spans.trace_id(cause)
     parts = cause.traceparent.split("-")
     trace_id = parts[1] if len(parts) >= 4 else ""
-    is_valid = len(trace_id) == _LENGTH and trace_id != _ZERO and trace_id.isalnum()
+    is_valid = len(trace_id) == _LENGTH and trace_id != _ZERO and _HEX.issuperset(trace_id)
     return trace_id if is_valid else None
