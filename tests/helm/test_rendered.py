@@ -246,3 +246,12 @@ def test_without_a_migration_or_an_account_of_its_own() -> None:
     made = rendered(ONE, *more)
     assert not {"Job", "ServiceAccount"} & kinds(made)
     assert [pod["serviceAccountName"] for pod in pods(made).values()] == ["ours"]
+
+
+def test_each_alert_names_its_page_where_the_pages_are_served() -> None:
+    given = ("metrics.rules.enabled=true", "metrics.rules.runbooks=https://wiki.example/pay")
+    made = rendered(EXAMPLES[-1], *(part for one in given for part in ("--set", one)))
+    (rule,) = (one for one in made.values() if one["kind"] == "PrometheusRule")
+    for group in rule["spec"]["groups"]:
+        for alert in group["rules"]:
+            assert alert["annotations"]["runbook_url"] == f"https://wiki.example/pay/{alert['alert']}.md"

@@ -24,7 +24,7 @@ class BatchHistogram(Collector):
         """`buckets`: upper bounds, ascending, without infinity."""
         self._name = name
         self._documentation = documentation
-        self._labels = tuple(labels)
+        self._labelnames = tuple(labels)  # as the client names it in its own
         self._bounds = tuple(buckets)
         self._counts: dict[Labels, list[int]] = {}
         self._sums: dict[Labels, float] = {}
@@ -55,7 +55,7 @@ class BatchHistogram(Collector):
         return [family]
 
     def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self._name, self._documentation, labels=self._labels)
+        return HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
 
 
 def _text(bound: float) -> str:
