@@ -31,7 +31,7 @@ test-long: setup
 
 chart-test: setup ## the chart, its alerts and dashboard, the Dockerfile: rendered, checked and linted
 	@PYTHONPATH=tests $(PY) -m helm.programs
-	@$(PY) -m pytest -m chart tests/helm
+	@$(PY) -m pytest -m chart tests/helm tests/docs
 
 lint: setup ## ruff, mypy --strict and the import rules
 	@$(PY) -m ruff check

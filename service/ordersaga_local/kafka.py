@@ -94,7 +94,7 @@ class LocalKafka:
     def __enter__(self) -> Self:
         try:
             self.start()
-        except BaseException:
+        except BaseException:  # also when interrupted: no server outlives us
             self.close()
             raise
         return self

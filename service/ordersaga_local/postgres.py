@@ -102,7 +102,7 @@ class LocalPostgres:
     def __enter__(self) -> Self:
         try:
             self.start()
-        except BaseException:
+        except BaseException:  # also when interrupted: no server outlives us
             self.close()
             raise
         return self

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +9,12 @@ import pytest
 import yaml
 from cyclopts import CycloptsError
 
+from helm import programs
 from ordersaga.cli import app
 
 from .documents import OF_OPERATORS, OPERATORS, ROOT, RUNBOOKS, anchors, examples, links, name_of, runnable
 
 Json = dict[str, Any]
-PROMTOOL: Final = shutil.which("promtool")
 HEADINGS: Final = (
     "What it means",
     "What shops and customers see",
@@ -115,11 +113,10 @@ def test_every_metric_and_label_is_one() -> None:
             assert set(names) <= LABELS, query
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="queries are parsed where promtool is on the path")
+@pytest.mark.chart
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    assert PROMTOOL is not None
-    done = subprocess.run([PROMTOOL, "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    done = programs.run(programs.built("promtool"), "check", "rules", file)
     assert done.returncode == 0, done.stdout + done.stderr

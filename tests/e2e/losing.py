@@ -147,7 +147,7 @@ class Losing:
 
     def make(self, run: Run) -> str:
         """What the shop itself makes at the provider; its id."""
-        raise NotImplementedError(run.case.made)
+        raise AssertionError(f"{run.name}: nothing makes {run.case.made}")
 
     def money(self, name: str) -> Mapping[str, int]:
         """That the outcomes tell of this account, by column."""

@@ -1,4 +1,4 @@
-"""Programs of others that a test runs: those on the PATH, else from Debian's packages or the Go module proxy."""
+"""Programs of others that a test runs: those on the PATH, else from Debian's packages."""
 
 import shutil
 import subprocess
@@ -6,20 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from ordersaga_local.jars import cache
-
-COLLECTOR: Final = "0.150.0"
-_PROVIDERS: Final = "1.56.0"
-_BUILT_FROM: Final = f"""\
-dist: {{name: otelcol, output_path: ./out, version: 0.0.1}}
-receivers: [{{gomod: go.opentelemetry.io/collector/receiver/otlpreceiver v{COLLECTOR}}}]
-exporters: [{{gomod: go.opentelemetry.io/collector/exporter/debugexporter v{COLLECTOR}}}]
-providers: [{{gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider v{_PROVIDERS}}}]
-"""
 
 
 def prometheus() -> Path:

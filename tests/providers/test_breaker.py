@@ -1,6 +1,7 @@
 """The breaker, the rate and the gate, by a clock that stands still."""
 
 import pytest
+from msgspec.structs import replace
 
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.providers.breaker import Breaker, Gate, Rate, is_failure
@@ -158,6 +159,21 @@ def test_too_many_requests_pause_without_opening(clock: Clock) -> None:
     assert breaker.room(64) == 0
     assert breaker.retry_at == clock.now + 3
     clock.now += 3
+    assert breaker.room(64) == 64
+
+
+@pytest.mark.parametrize("result", [Retryable("http_503", 7.0, status=503), Unknown("http_503", None, 503, 7.0)])
+def test_a_provider_that_names_a_time_is_left_alone_until_then(clock: Clock, result: Result) -> None:
+    breaker = Breaker(clock)
+    breaker.record(result)
+    assert breaker.room(64) == 0
+    assert breaker.retry_at == clock.now + 7
+    clock.now += 7
+    assert breaker.room(64) == 64
+    breaker.record(replace(result, after=3_600.0))
+    assert breaker.retry_at == clock.now + 300
+    clock.now += 300
+    breaker.record(replace(result, after=None))
     assert breaker.room(64) == 64
 
 

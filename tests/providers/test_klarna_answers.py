@@ -331,3 +331,8 @@ def test_a_read_that_lacks_what_counts_is_retryable(missing: str) -> None:
 def test_how_long_to_wait(headers: dict[str, str], after: float | None) -> None:
     result = judge("capture", 429, b"", **headers)
     assert result == Retryable("too_many_requests", after, None, 429)
+
+
+def test_klarna_may_say_for_how_long_it_is_away() -> None:
+    assert judge("capture", 503, b"", retry_after="7") == Unknown("http_503", None, 503, 7.0)
+    assert judge("take_over", 503, b"", retry_after="7") == Retryable("http_503", 7.0, None, 503)

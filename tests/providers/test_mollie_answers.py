@@ -39,6 +39,13 @@ def test_refusals(status: int) -> None:
     assert write(Answer(status, {}, error(status))) == Rejected(str(status), ("No.",), None, status)
 
 
+def test_a_provider_that_is_away_may_say_for_how_long() -> None:
+    away = Answer(503, {"retry-after": "7"}, error(503))
+    assert write(away) == Unknown("http_503", None, 503, 7.0)
+    assert read(away) == Retryable("http_503", 7.0, None, 503)
+    assert write(Answer(500, {"retry-after": "7"}, error(500))) == Unknown("http_500", None, 500)
+
+
 def test_the_words_hold_no_personal_data() -> None:
     body = error(422, "anna@example.com or +31 20 820 2070 is wrong: " + "x" * 600)
     refused = write(Answer(422, {}, body))
@@ -71,7 +78,7 @@ def test_a_refusal_that_isnt_mollies_proves_nothing(body: bytes) -> None:
             Answer(400, {}, error(400, "The Idempotency-Key was used with other parameters.")),
             Unknown("key_reused", None, 400),
         ),
-        (Answer(503, {"retry-after": "7"}, error(503)), Unknown("http_503", None, 503)),
+        (Answer(503, {"retry-after": "7"}, error(503)), Unknown("http_503", None, 503, 7.0)),
         (Answer(500, {"x-request-id": "r-1"}, error(500)), Unknown("http_500", "r-1", 500)),
         (Answer(408, {}, b""), Unknown("http_408", None, 408)),
         (Answer(302, {}, b""), Unknown("redirect", None, 302)),

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from ordersaga.domain.model.events import AddressChanged, Payment, ReferenceChanged, TrackingAdded
 from ordersaga.domain.model.terms import Rules
 from ordersaga.domain.operations import OPERATIONS as DOMAIN
+from ordersaga.domain.operations import ByCheckoutRead, ByRepeating, ByTokenRead
 from ordersaga.providers.mollie import books
 from ordersaga.providers.mollie.operations.table import OPERATIONS
 
@@ -58,8 +59,11 @@ def test_what_takes_money_off() -> None:
 def test_what_mollie_has_no_request_for() -> None:
     request = TERMS.freeze(order(LAMP), operation("cancel"), None)
     for ask in (TERMS.revocation, TERMS.reading):
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(AssertionError, match="no operation of Mollie's"):
             ask(request)
+    proofs = {type(spec.evidence) for name, spec in DOMAIN.items() if TERMS.supports(name)}
+    assert proofs.isdisjoint({ByRepeating, ByTokenRead, ByCheckoutRead}), "these would ask for such a request"
+    assert not any(spec.secret_id for name, spec in DOMAIN.items() if TERMS.supports(name))
     assert TERMS.return_fee_refusals(order(LAMP)) == []
     assert TERMS.expiry(1_700_000_000.0) == 1_700_000_000.0 + 28 * 86_400
 

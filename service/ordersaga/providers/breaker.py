@@ -12,6 +12,7 @@ from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeede
 Clock = Callable[[], float]
 
 _PAUSE: Final = 1.0  # after a 429 that doesn't say for how long
+_MOST_PAUSE: Final = 300.0  # after a 503: a repeat of a lost call is to come while its key is trusted
 
 
 class Breaker:
@@ -83,6 +84,8 @@ class Breaker:
         if isinstance(result, Retryable) and result.status == 429:
             self.limited += 1
             self._paused_until = max(self._paused_until, self._clock() + (result.after or _PAUSE))
+        elif isinstance(result, Retryable | Unknown) and result.status == 503 and result.after:
+            self._paused_until = max(self._paused_until, self._clock() + min(result.after, _MOST_PAUSE))
         failed = is_failure(result)
         if failed and repeated:
             self._inconclusive()

@@ -27,7 +27,7 @@ async def read_body(request: Request, most_bytes: int, seconds: float, room: Roo
     except (TimeoutError, ClientDisconnect) as error:
         _give_back(body, room)
         raise HTTPException(408) from error
-    except BaseException:
+    except BaseException:  # also when cancelled: others may have the room
         _give_back(body, room)
         raise
     return bytes(body)

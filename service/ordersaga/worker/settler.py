@@ -160,13 +160,9 @@ class Settler:
                     self.enqueue(one)
                 continue
             if self._fault.nobody_is(error):
-                key, reason = (
-                    one.leased.order.key,
-                    f"one result after the other fails with the same error: {kind_of(error)}",
-                )
-                log.warning(
-                    "store unavailable, results wait", reason=reason, merchant=key.merchant, subject=key.subject
-                )
+                key, event = one.leased.order.key, "store unavailable, results wait"
+                reason = f"one result after the other fails with the same error: {kind_of(error)}"
+                log.warning(event, reason=reason, merchant=key.merchant, subject=key.subject)
             self._later += 1
             asyncio.get_running_loop().call_later(pause_after(one.failures), self._again, one)
 

@@ -147,6 +147,7 @@ class Unknown(Struct, frozen=True):
     reason: str
     correlation_id: str | None = None
     status: int | None = None
+    after: float | None = None  # seconds that the provider asked for
 
 
 Result = Succeeded | Rejected | Retryable | Unknown

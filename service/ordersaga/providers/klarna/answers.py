@@ -12,6 +12,8 @@
 | nothing sent                    | retryable                                                  | retryable |
 | the answer was lost             | unknown                                                    | retryable |
 
+A 503 also tells for how long no further calls are to be made, if its headers say so.
+
 Sources: Klarna's OpenAPI documents of Payments v1 and Order Management v1; docs.klarna.com "Error codes" of both APIs,
 "Escalation and retry policy" (5xx: safe to retry with the key alone) and "Rate limit"; "never check for 201 or 204
 specifically" (older documentation): codes of success vary by region.
@@ -79,7 +81,8 @@ def _answered(operation: KlarnaOperation, answer: Answer, now: float) -> Result:
             return Retryable("too_many_requests", pause(answer, _PAUSES, now), correlation_id, answer.status)
         case "uncertain":
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
-            return _uncertain(operation, reason, correlation_id, answer.status)
+            after = pause(answer, _PAUSES, now) if answer.status == 503 else None
+            return _uncertain(operation, reason, correlation_id, answer.status, after)
         case _:
             assert_never(meaning)
 
@@ -93,12 +96,16 @@ def meaning_of(operation: KlarnaOperation, status: int) -> Meaning:
 
 
 def _uncertain(
-    operation: KlarnaOperation, reason: str, correlation_id: str | None = None, status: int | None = None
+    operation: KlarnaOperation,
+    reason: str,
+    correlation_id: str | None = None,
+    status: int | None = None,
+    after: float | None = None,
 ) -> Result:
     """A read has no effect, so that it may simply be made again."""
     if operation.reads:
-        return Retryable(reason, None, correlation_id, status)
-    return Unknown(reason, correlation_id, status)
+        return Retryable(reason, after, correlation_id, status)
+    return Unknown(reason, correlation_id, status, after)
 
 
 def _succeeded(operation: KlarnaOperation, answer: Answer) -> Result:

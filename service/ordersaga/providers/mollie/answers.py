@@ -14,6 +14,8 @@
 | nothing sent                              | retryable                                              | retryable |
 | the answer was lost                       | unknown                                                | retryable |
 
+A 503 also tells for how long no further calls are to be made, if its headers say so.
+
 Sources: mollie/api-documentation, overview/handling-errors.rst, overview/api-idempotency.rst, create-payment-refund.rst.
 """
 
@@ -95,7 +97,8 @@ def _answered(row: MollieOperation, operation: Operation | None, answer: Answer,
             return Retryable("duplicate_refund", _DUPLICATE_SECONDS, correlation_id, status, look=True)
         case "conflict" | "uncertain":
             reason = "redirect" if 300 <= status < 400 else f"http_{status}"
-            return uncertain(row, reason, correlation_id, status)
+            after = pause(answer, _PAUSES, now) if status == 503 else None
+            return uncertain(row, reason, correlation_id, status, after)
         case _:
             assert_never(meaning)
 
@@ -116,10 +119,16 @@ def _meaning_of(status: int) -> Meaning:
 
 
 def uncertain(
-    row: MollieOperation, reason: str, correlation_id: str | None = None, status: int | None = None
+    row: MollieOperation,
+    reason: str,
+    correlation_id: str | None = None,
+    status: int | None = None,
+    after: float | None = None,
 ) -> Result:
     """A read has no effect, so that it may simply be made again."""
-    return Retryable(reason, None, correlation_id, status) if row.reads else Unknown(reason, correlation_id, status)
+    if row.reads:
+        return Retryable(reason, after, correlation_id, status)
+    return Unknown(reason, correlation_id, status, after)
 
 
 def _succeeded(row: MollieOperation, operation: Operation | None, answer: Answer, correlation_id: str | None) -> Result:

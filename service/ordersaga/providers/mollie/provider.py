@@ -54,7 +54,9 @@ class Mollie:
                 request = with_query(read(provider_order_id), self._of_token())
                 return await self._make(TAKE_OVER, operation, request, deadline)
             case Revoke(operation=operation):
-                raise NotImplementedError(f"Mollie has nothing that withdraws {operation.type} {operation.id}")
+                raise AssertionError(
+                    f"{operation.type} {operation.id}: no operation of Mollie's is proven by withdrawing it"
+                )
             case _:
                 assert_never(call)
 

@@ -72,13 +72,13 @@ class MollieTerms(Struct, frozen=True):
         return given
 
     def revocation(self, request: Request) -> Request:
-        raise NotImplementedError(f"Mollie has nothing that withdraws {request.method} {request.path}")
+        raise AssertionError(f"{request.method} {request.path}: no operation of Mollie's is proven by withdrawing it")
 
     def reading(self, request: Request) -> Request:
-        raise NotImplementedError(f"Mollie has no read of its own for {request.method} {request.path}")
+        raise AssertionError(f"{request.method} {request.path}: no operation of Mollie's is of a customer token")
 
-    def token_reading(self, token: str) -> Request:
-        raise NotImplementedError("Mollie has no customer tokens")
+    def token_reading(self, token: str) -> Request:  # noqa: ARG002 - a secret, which no text may tell
+        raise AssertionError("no operation of Mollie's makes a customer token")
 
     def key_seconds(self, operation: OperationType) -> float:
         return OPERATIONS[operation].key_seconds
