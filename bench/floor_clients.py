@@ -30,7 +30,7 @@ class Options(Struct, frozen=True):
 
 def same_client(options: Options) -> Post:
     """The service's own HTTP client."""
-    http = Http(options.provider, _CREDENTIALS, options.in_flight)
+    http = Http(options.provider, _CREDENTIALS, options.in_flight, deadline=_DEADLINE)
 
     async def post(path: str, body: bytes, key: str) -> tuple[int, Mapping[str, str], bytes]:
         headers = (("Klarna-Idempotency-Key", key),) if key else ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import aiohttp
+import httpx
 
 from ordersaga_sandbox.deliveries import Attempt, Delivery
 from ordersaga_sandbox.loopback import is_loopback
@@ -63,7 +63,7 @@ class Courier:
         """A call during a purchase, entered in the log. None: no response in that time (real seconds)."""
         state = self._state()
         state.deliveries.log(delivery)
-        answer = await self._post(state, delivery, aiohttp.ClientTimeout(total=seconds))
+        answer = await self._post(state, delivery, seconds)
         if delivery.state == "waiting":
             delivery.end("delivered" if answer is not None else "given_up")
         return answer
@@ -128,19 +128,21 @@ class Courier:
         """Whether one of the copies was received: the response was a 2xx, or 200 where only that counts."""
         seconds = state.switches.delivery_seconds
         if delivery.kind in {"order_webhook", "payment_webhook"}:
-            timeout = aiohttp.ClientTimeout(total=state.switches.mollie_webhook_seconds)
-        elif delivery.kind == "authorization":
-            timeout = aiohttp.ClientTimeout(sock_connect=min(2, seconds), sock_read=min(2, seconds))
-        else:
-            timeout = aiohttp.ClientTimeout(total=seconds)
+            seconds = state.switches.mollie_webhook_seconds
+        each = min(2, seconds) if delivery.kind == "authorization" else None
         copies = range(state.switches.delivery_copies)
-        answers: Sequence[Answer | None] = await asyncio.gather(*(self._post(state, delivery, timeout) for _ in copies))
+        answers: Sequence[Answer | None] = await asyncio.gather(
+            *(self._post(state, delivery, seconds, each) for _ in copies)
+        )
         return any(
             answer is not None and 200 <= answer.status < (201 if delivery.only_200 else 300) for answer in answers
         )
 
-    async def _post(self, state: SandboxState, delivery: Delivery, limits: aiohttp.ClientTimeout) -> Answer | None:
-        """Adds an attempt to the delivery. None: there was no response."""
+    async def _post(self, state: SandboxState, delivery: Delivery, seconds: float, each: float | None = None) -> Answer | None:
+        """Adds an attempt to the delivery. None: there was no response.
+
+        `seconds`: for the whole attempt, or with `each` so many for connecting and so many for the response.
+        """
         attempt = Attempt(at=state.clock.now())
         delivery.attempts.append(attempt)
         local = is_loopback(delivery.url)
@@ -155,15 +157,14 @@ class Courier:
         headers = {"content-type": delivery.content_type} if delivery.body else {}
         try:
             async with (
-                aiohttp.ClientSession(timeout=limits) as session,
-                session.post(
-                    delivery.url, data=delivery.body, headers=headers, allow_redirects=False, ssl=not local
-                ) as response,
+                asyncio.timeout(None if each else seconds),
+                httpx.AsyncClient(timeout=each, verify=not local, trust_env=False) as client,
             ):
-                answer = Answer(response.status, response.headers.get("location"), await response.read())
-        except TimeoutError:
+                response = await client.post(delivery.url, content=delivery.body, headers=headers)
+                answer = Answer(response.status_code, response.headers.get("location"), response.content)
+        except (TimeoutError, httpx.TimeoutException):
             attempt.error = "no response in time"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             attempt.error = f"failed: {type(error).__name__}"
         else:
             attempt.status = answer.status

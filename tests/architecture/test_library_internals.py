@@ -15,7 +15,6 @@ from .sources import ROOT, imported
 from .test_dependencies import EXTRAS, PROJECT, normalized
 
 PUBLIC: Final = {
-    "aiohttp",
     "aiokafka",
     "aiokafka.abc",
     "aiokafka.admin",
@@ -24,8 +23,11 @@ PUBLIC: Final = {
     "faststream",
     "faststream.kafka",
     "faststream.security",
-    "httpx",
-    "httpx_aiohttp",
+    "pyreqwest.bytes",
+    "pyreqwest.client",
+    "pyreqwest.exceptions",
+    "pyreqwest.request",
+    "pyreqwest.response",
     "uvicorn",
 }
 """The modules that these libraries document."""

@@ -50,8 +50,7 @@ HEAVY = {
     "asyncpg",
     "aiokafka",
     "faststream",
-    "httpx",
-    "aiohttp",
+    "pyreqwest",
     "prometheus_client",
     "pydantic",
 }

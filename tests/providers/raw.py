@@ -91,10 +91,16 @@ async def serving(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> 
 
 @asynccontextmanager
 async def client(
-    port: int, *, scheme: str = "http", connections: int = 4, ca_file: str | None = None, most_bytes: int = 1 << 20
+    port: int,
+    *,
+    scheme: str = "http",
+    connections: int = 4,
+    deadline: float = 2.0,
+    ca_file: str | None = None,
+    most_bytes: int = 1 << 20,
 ) -> AsyncIterator[Http]:
     url = f"{scheme}://127.0.0.1:{port}"
-    http = Http(url, "Basic dTpw", connections, ca_file=ca_file, most_bytes=most_bytes)
+    http = Http(url, "Basic dTpw", connections, deadline=deadline, ca_file=ca_file, most_bytes=most_bytes)
     try:
         yield http
     finally:

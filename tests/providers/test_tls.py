@@ -2,11 +2,12 @@
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 import trustme
 
-from ordersaga.providers.http import Answer, NotSent
+from ordersaga.providers.http import Answer, Http, NotSent
 
 from .raw import Exchange, client, good, request, serving
 
@@ -37,6 +38,30 @@ async def test_a_ca_can_be_added(certificate: tuple[ssl.SSLContext, str]) -> Non
         assert isinstance(await http.send(request(), 2.0), Answer)
 
 
+def joined(folder: Path, ca_file: str) -> Path:
+    both = folder / "both.pem"
+    both.write_bytes(trustme.CA().cert_pem.bytes() + b"# ours\n" + Path(ca_file).read_bytes())
+    return both
+
+
+async def test_a_file_may_hold_several_cas(certificate: tuple[ssl.SSLContext, str], tmp_path: Path) -> None:
+    context, ca_file = certificate
+    both = joined(tmp_path, ca_file)
+    async with serving(good, tls=context) as server, client(server.port, scheme="https", ca_file=str(both)) as http:
+        assert isinstance(await http.send(request(), 2.0), Answer)
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"nonsense", b"\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_without_certificates_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_bytes(content)
+    with pytest.raises(ValueError, match="holds no certificates that can be read"):
+        Http("https://klarna.example", None, 1, deadline=1.0, ca_file=str(ca_file))
+
+
 async def test_a_server_without_tls_gets_nothing() -> None:
     async def plain(exchange: Exchange) -> None:
         await exchange.first_byte()
@@ -51,5 +76,5 @@ async def test_a_handshake_that_never_ends_sends_nothing() -> None:
     async def silent(exchange: Exchange) -> None:
         await asyncio.sleep(60)
 
-    async with serving(silent) as server, client(server.port, scheme="https") as http:
+    async with serving(silent) as server, client(server.port, scheme="https", deadline=0.4) as http:
         assert await http.send(request(), 0.4) == NotSent("connect_timeout")

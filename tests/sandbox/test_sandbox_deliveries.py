@@ -289,7 +289,7 @@ async def test_a_merchant_that_is_down_is_tried_again(shop: Shop, merchant: Merc
     await shop.control("POST", "tokens", {"account": "shop", "session_id": session})
     await send(shop)
     [delivery] = await deliveries(shop, "authorization")
-    assert (delivery["attempts"][0]["error"], delivery["state"]) == ("failed: ClientConnectorError", "waiting")
+    assert (delivery["attempts"][0]["error"], delivery["state"]) == ("failed: ConnectError", "waiting")
 
 
 async def test_nothing_leaves_the_machine(shop: Shop) -> None:

@@ -30,7 +30,9 @@ def _callbacks(settings: Callbacks) -> AccountCallbacks:
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in pools:
             ca_file = str(settings.ca_file) if settings.ca_file else None
-            pools[host] = Http(host, None, settings.slots, ca_file=ca_file, most_bytes=LARGEST_ANSWER)
+            pools[host] = Http(
+                host, None, settings.slots, deadline=settings.deadline, ca_file=ca_file, most_bytes=LARGEST_ANSWER
+            )
         kinds[kind] = Callback(
             http=pools[host],
             path=parts.path or "/",

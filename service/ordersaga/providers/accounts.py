@@ -65,7 +65,15 @@ class KlarnaAccount(Account):
     def provider(self) -> Provider:
         terms = KlarnaTerms(self.authorization_days, self.extend_authorizations, self.notified_at, self.checkout_urls)
         password = _revealed(self.password)
-        return Klarna(self.username, password, self.base_url, self.slots, terms, ca_file=self.ca_file)
+        return Klarna(
+            self.username,
+            password,
+            self.base_url,
+            self.slots,
+            terms,
+            deadline=self.call_deadline,
+            ca_file=self.ca_file,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +87,14 @@ class MollieAccount(Account):
 
     def provider(self) -> Provider:
         terms = MollieTerms(self.notified_at, self.profile_id, self.testmode)
-        return Mollie(_revealed(self.credential), self.base_url, self.slots, terms, ca_file=self.ca_file)
+        return Mollie(
+            _revealed(self.credential),
+            self.base_url,
+            self.slots,
+            terms,
+            deadline=self.call_deadline,
+            ca_file=self.ca_file,
+        )
 
 
 def _revealed(secret: str | Secret) -> str:

@@ -33,12 +33,13 @@ class Klarna:
         connections: int,
         terms: KlarnaTerms,
         *,
+        deadline: float = 10.0,
         ca_file: str | None = None,
         wall_clock: Callable[[], float] = time,
     ) -> None:
-        """`connections`: the most that are open at once. ValueError: a base URL that can't be one."""
+        """`connections`: the most that are open at once. `deadline`: seconds that a call usually has. ValueError: a base URL that can't be one."""
         basic = b64encode(f"{username}:{password}".encode()).decode()
-        self._http = Http(base_url, f"Basic {basic}", connections, ca_file=ca_file)
+        self._http = Http(base_url, f"Basic {basic}", connections, deadline=deadline, ca_file=ca_file)
         self._now = wall_clock
         self.terms = terms
 

@@ -32,14 +32,15 @@ class Mollie:
         connections: int,
         terms: MollieTerms,
         *,
+        deadline: float = 10.0,
         ca_file: str | None = None,
         wall_clock: Callable[[], float] = time,
     ) -> None:
         """`credential`: an API key (`live_…`, `test_…`) or an access token. `connections`: the most that are open at once.
 
-        ValueError: a base URL that can't be one.
+        `deadline`: seconds that a call usually has. ValueError: a base URL that can't be one.
         """
-        self._http = Http(base_url, f"Bearer {credential}", connections, ca_file=ca_file)
+        self._http = Http(base_url, f"Bearer {credential}", connections, deadline=deadline, ca_file=ca_file)
         self._now = wall_clock
         self._unfinished = search.Unfinished()
         self.terms = terms
