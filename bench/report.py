@@ -23,9 +23,8 @@ _LIBRARIES: Final = (
     "aiokafka",
     "asyncpg",
     "faststream",
-    "httpx",
-    "httpx-aiohttp",
     "msgspec",
+    "pyreqwest",
     "sqlalchemy",
     "uvloop",
 )
