@@ -3,7 +3,7 @@
 import asyncio
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -14,7 +14,8 @@ from ordersaga_local.outcomes import EventKey
 from ordersaga_local.process import free_port
 from ordersaga_local.stage import Process
 
-from .play import Json, Play, placed, shipped, until
+from .play import PROVIDER, Json, Play, placed, shipped, slice_of_sample, until
+from .test_stopping import IN_DOUBT
 
 NEWER: Final = Path(__file__).with_name("newer_version.py")
 MIN_READY: Final = 1.5
@@ -23,15 +24,27 @@ SHUTDOWN: Final = 10.0
 """`ORDERSAGA_SHUTDOWN_TIMEOUT` of the play."""
 GIFTS: Final = "gifts"
 """The merchant of the orders whose progress is measured: nothing hinders them."""
+SLOW: Final = {"action": "delay", "seconds": 0.3}
+"""Each call, so that each replica has calls under way when it is stopped."""
+WARM: Final = 3.0
+MEASURED: Final = 5.0
+"""Seconds of load before the upgrade, of which the last ones are measured."""
 
 
 @dataclass
 class Ended:
-    """A replica that was stopped."""
+    """A replica that was stopped, and how long that took."""
 
     name: str
     code: int | None
     seconds: float
+
+    @property
+    def well(self) -> bool:
+        return self.code == 0 and self.seconds < SHUTDOWN
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.seconds:.1f} s"
 
 
 @dataclass
@@ -69,18 +82,14 @@ class Deployment:
     async def start(self, count: int, script: Path | None = None) -> None:
         self.replicas += await asyncio.gather(*(self._new(script) for _ in range(count)))
 
-    async def roll(self, script: Path | None = None, *, kill: bool = False) -> None:
-        """`kill`: the second replica, while the first is being stopped."""
+    async def roll(self, script: Path | None = None) -> None:
+        """The next replica is started while the old one still ends."""
         old, ending = self.replicas, []
         self.replicas = []
-        for number, one in enumerate(old):
+        for one in old:
             self.replicas.append(await self._new(script))
             await asyncio.sleep(MIN_READY)
-            if one.process.pid:
-                ending.append(asyncio.create_task(one.end()))
-            if kill and number == 0:
-                await asyncio.sleep(0.1)
-                await asyncio.to_thread(old[1].process.kill)
+            ending.append(asyncio.create_task(one.end()))
         self.ended += await asyncio.gather(*ending)
 
     async def _new(self, script: Path | None) -> Replica:
@@ -100,7 +109,7 @@ class Load:
 
     play: Play
     others: Sequence[Json]
-    rate: float = 70.0  # events per second
+    rate: float = 60.0  # events per second
     orders: int = 0
     over: bool = False
 
@@ -165,3 +174,50 @@ def _life(subject: str) -> dict[str, Any]:
     order = {"merchant": GIFTS, "kind": "order", "subject": subject, "history": "life", "provider": "klarna"}
     money = {"currency": "GBP", "order_amount": 1000, "captured": 1000, "released": 0, "refunded": 0, "status": "captured"}
     return {**order, **money, "events": events}
+
+
+class Upgrade:
+    """Deployments of two replicas each, and a load that flows all the time."""
+
+    def __init__(self, play: Play, roles: Sequence[Sequence[str]] = ((),)) -> None:
+        self.play = play
+        self.deployments = [Deployment(play, of) for of in roles]
+        sample, self._of_sample = slice_of_sample(1)
+        self._load = Load(play, sample)
+        self._phases: list[tuple[str, float, float]] = []
+
+    async def start(self) -> "asyncio.Task[None]":
+        """Returns the load."""
+        self.play.sandbox.control("switches", "PUT", PROVIDER)
+        self.play.sandbox.control("faults", "POST", SLOW)
+        await asyncio.gather(*(one.start(2) for one in self.deployments))
+        loading = asyncio.create_task(self._load.run())
+        await asyncio.sleep(WARM)
+        await self._phase("before", asyncio.sleep(MEASURED))
+        return loading
+
+    async def migrate(self) -> None:
+        await self._phase("migration", asyncio.to_thread(self.play.stage.command, "migrate", script=NEWER))
+
+    async def roll(self, what: str, script: Path | None) -> None:
+        """All deployments at the same time."""
+        await self._phase(what, asyncio.gather(*(one.roll(script) for one in self.deployments)))
+
+    async def finish(self, loading: "asyncio.Task[None]", say: Callable[[str], None]) -> list[str]:
+        """Ends the load. All differences from what must have come of it, and replicas that didn't end as they should."""
+        self._load.over = True
+        await loading
+        expected = self._load.expected(self._of_sample)
+        await self.play.ended(len(expected.events(final=True)), 60)
+        ended = [one for deployment in self.deployments for one in deployment.ended]
+        for what, began, then in self._phases:
+            say(f"{what}, {then - began:.0f} s: {self._load.progress(began, then)}")
+        say(f"stopped: {', '.join(map(str, ended))}")
+        problems = [f"{one}: exit code {one.code}" for one in ended if not one.well]
+        problems += [f"in doubt: {dict(row)}" for row in await self.play.rows(IN_DOUBT)]
+        return problems + self.play.doubled() + await self.play.inconsistencies(expected)
+
+    async def _phase(self, what: str, work: Awaitable[object]) -> None:
+        began = time.time()
+        await work
+        self._phases.append((what, began, time.time()))

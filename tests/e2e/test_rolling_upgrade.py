@@ -1,61 +1,63 @@
-"""An upgrade replica by replica under load, with a migration before it, the way back, and forward again."""
+"""An upgrade under load, replica by replica, with a migration before it: nothing is lost or doubled, and work goes on."""
 
 import asyncio
-import time
 from collections.abc import Callable
 
 import pytest
 
 from .conftest import Opening
-from .play import PROVIDER, Play, slice_of_sample
-from .rolling import NEWER, SHUTDOWN, Deployment, Load
-from .test_stopping import IN_DOUBT
+from .play import Play, until
+from .rolling import NEWER, Upgrade
 
-AS_IN_PRODUCTION = {"ORDERSAGA_LEASE": "30", "ORDERSAGA_INTAKE__SESSION_TIMEOUT": "45"}
-SPLIT = (("intake",), ("worker",), ("relay",))
-WARM = 6.0
-"""Seconds of load before the upgrade."""
+Say = Callable[[str], None]
+BY_DEFAULT = {"ORDERSAGA_LEASE": "30", "ORDERSAGA_INTAKE__SESSION_TIMEOUT": "45"}
+"""As in production: what a stopped replica leaves to expire would be waited for."""
+APART = (("intake",), ("worker",), ("relay",))
+STANDS = "a partition stands until another process takes it"
+CALLING = "SELECT subject FROM orders WHERE calling_since IS NOT NULL AND lease_owner LIKE $1 || ':%'"
 
 
-async def _upgrade(play: Play, deployments: list[Deployment]) -> list[float]:
-    """Up, back while old replicas are live, and up again. The times between."""
-    await asyncio.to_thread(play.stage.command, "migrate", script=NEWER)
-    times = [time.time()]
-    for script in (NEWER, None, NEWER):
-        await asyncio.gather(*(one.roll(script) for one in deployments))
-        times.append(time.time())
-    return times
+async def a_new_one_does_not_start(play: Play) -> None:
+    early = play.service("early", script=NEWER)
+    assert await asyncio.to_thread(early.wait, 30) == 2
+    assert "orders.newer" in early.text()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("split", [pytest.param(False, id="all in one"), pytest.param(True, id="roles apart")])
-async def test_an_upgrade_replica_by_replica_loses_and_doubles_nothing_there_and_back(
-    opened: Opening, say: Callable[[str], None], *, split: bool
-) -> None:
-    sample, of_sample = slice_of_sample(2)
-    async with opened(AS_IN_PRODUCTION, call_deadline=10.0) as play:
-        play.sandbox.control("switches", "PUT", PROVIDER)
-        deployments = [Deployment(play, roles) for roles in (SPLIT if split else ((),))]
-        await asyncio.gather(*(one.start(2) for one in deployments))
-        load = Load(play, sample)
-        loading = asyncio.create_task(load.run())
-        await asyncio.sleep(2)  # until the first batches are through
-        begun = time.time()
-        await asyncio.sleep(WARM)
-        before = time.time()
-        times = await _upgrade(play, deployments)
-        await asyncio.sleep(2)
-        load.over = True
-        await loading
-        expected = load.expected(of_sample)
-        await play.ended(len(expected.events(final=True)), 60)
-        say(f"before: {load.progress(begun, before)}")
-        say(f"migration: {load.progress(before, times[0])}")
-        for what, since, then in zip(("upgrade", "back", "again"), times, times[1:], strict=False):
-            say(f"{what} ({then - since:.0f} s): {load.progress(since, then)}")
-        ended = [one for deployment in deployments for one in deployment.ended]
-        say("stopped: " + ", ".join(f"{one.name} {one.seconds:.1f} s" for one in ended))
-        assert [one for one in ended if one.code != 0 or one.seconds > SHUTDOWN] == []
-        assert await play.inconsistencies(expected) == []
-        assert play.doubled() == []
-        assert await play.rows(IN_DOUBT) == []
+async def test_up_back_and_up_again_replica_by_replica(opened: Opening, say: Say) -> None:
+    async with opened(BY_DEFAULT, call_deadline=10.0) as play:
+        upgrade = Upgrade(play)
+        loading = await upgrade.start()
+        await a_new_one_does_not_start(play)
+        await upgrade.migrate()
+        await upgrade.roll("upgrade", NEWER)
+        assert STANDS not in play.logged("old-all-1", "old-all-2"), "the new one reads what the old ones can't"
+        await upgrade.roll("way back", None)
+        await upgrade.roll("upgrade again", NEWER)
+        assert await upgrade.finish(loading, say) == []
+
+
+@pytest.mark.long
+async def test_roles_apart_are_upgraded_at_the_same_time(opened: Opening, say: Say) -> None:
+    async with opened(BY_DEFAULT, call_deadline=10.0) as play:
+        upgrade = Upgrade(play, APART)
+        loading = await upgrade.start()
+        await upgrade.migrate()
+        await upgrade.roll("upgrade", NEWER)
+        assert await upgrade.finish(loading, say) == []
+
+
+@pytest.mark.long
+async def test_an_old_replica_that_is_killed_amid_the_upgrade_and_comes_back(opened: Opening, say: Say) -> None:
+    async with opened() as play:
+        upgrade = Upgrade(play)
+        loading = await upgrade.start()
+        await upgrade.migrate()
+        killed = upgrade.deployments[0].replicas[1].process
+        rolling = asyncio.create_task(upgrade.roll("upgrade", NEWER))
+        await until(lambda: (play.stage.folder / "new-all-3.log").exists(), 10, "no new replica")
+        killed.kill()
+        assert await play.rows(CALLING, killed.name), "it had calls under way"
+        killed.start()
+        await rolling
+        assert await upgrade.finish(loading, say) == []
