@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
@@ -137,14 +138,14 @@ class Load:
     def progress(self, since: float, until_then: float) -> "Progress":
         """Of what was published in that time (Unix times)."""
         books = self.play.books
-        published = {
-            key: at for key, at in books.published_at.items() if _is_ours(key) and since <= at < until_then
-        }
+        published = {key: at for key, at in books.published_at.items() if _is_ours(key) and since <= at < until_then}
         latencies = sorted(min(one.at for one in books.finals[key]) - at for key, at in published.items())
         told = sorted(one.at for key in books.finals if _is_ours(key) for one in books.finals[key])
         moments = [since, *(at for at in told if since <= at < until_then), until_then]
-        gap = max(after - before for before, after in zip(moments, moments[1:], strict=False))
-        return Progress(len(latencies), gap, quantiles(latencies, n=100)[49], quantiles(latencies, n=100)[98], latencies[-1])
+        gap = max(after - before for before, after in pairwise(moments))
+        return Progress(
+            len(latencies), gap, quantiles(latencies, n=100)[49], quantiles(latencies, n=100)[98], latencies[-1]
+        )
 
 
 @dataclass(frozen=True)
@@ -170,9 +171,19 @@ def _is_ours(key: EventKey) -> bool:
 
 def _life(subject: str) -> dict[str, Any]:
     """As in the sample's expected results."""
-    events = {f"{subject}-1": {"type": "authorized", "amount": 1000}, f"{subject}-2": {"type": "captured", "amount": 1000}}
+    events = {
+        f"{subject}-1": {"type": "authorized", "amount": 1000},
+        f"{subject}-2": {"type": "captured", "amount": 1000},
+    }
     order = {"merchant": GIFTS, "kind": "order", "subject": subject, "history": "life", "provider": "klarna"}
-    money = {"currency": "GBP", "order_amount": 1000, "captured": 1000, "released": 0, "refunded": 0, "status": "captured"}
+    money = {
+        "currency": "GBP",
+        "order_amount": 1000,
+        "captured": 1000,
+        "released": 0,
+        "refunded": 0,
+        "status": "captured",
+    }
     return {**order, **money, "events": events}
 
 

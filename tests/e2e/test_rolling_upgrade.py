@@ -55,7 +55,7 @@ async def test_an_old_replica_that_is_killed_amid_the_upgrade_and_comes_back(ope
         await upgrade.migrate()
         killed = upgrade.deployments[0].replicas[1].process
         rolling = asyncio.create_task(upgrade.roll("upgrade", NEWER))
-        await until(lambda: (play.stage.folder / "new-all-3.log").exists(), 10, "no new replica")
+        await until((play.stage.folder / "new-all-3.log").exists, 10, "no new replica")
         killed.kill()
         assert await play.rows(CALLING, killed.name), "it had calls under way"
         killed.start()

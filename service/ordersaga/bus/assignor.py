@@ -41,7 +41,8 @@ def shared_by_the_newest(cluster: ClusterMetadata, members: Mapping[str, Any]) -
     versions = {name: _version_of(metadata.user_data) for name, metadata in members.items()}
     newest = {name: members[name] for name, version in versions.items() if version == max(versions.values())}
     none = ConsumerProtocolMemberAssignment(RoundRobinPartitionAssignor.version, [], b"")
-    return dict.fromkeys(members, none) | RoundRobinPartitionAssignor.assign(cluster, newest)
+    shared: dict[str, Any] = RoundRobinPartitionAssignor.assign(cluster, newest)
+    return dict.fromkeys(members, none) | shared
 
 
 def _version_of(user_data: bytes | None) -> int:

@@ -39,7 +39,9 @@ _LEAVE_TIMEOUT: Final = 5.0  # seconds for leaving the group and closing
 _FLUSH_TIMEOUT: Final = 1.0  # seconds for the last commit
 _GRACE: Final = 0.1  # seconds; `finish` has already waited for the batch
 _METADATA_MAX_AGE: Final = 30_000  # ms until a partition that was added is noticed
-_HEARTBEAT: Final = 0.5  # seconds between heartbeats, which tell of rebalances: partitions wait for the last member to hear of it
+_HEARTBEAT: Final = (
+    0.5  # seconds between heartbeats, which tell of rebalances: partitions wait for the last member to hear of it
+)
 _FETCH_WAIT: Final = 100  # ms; also how long a partition may be missing in a fetch that is under way
 _LARGEST_FETCH: Final = 2 * 1024 * 1024  # bytes per partition; a larger record is fetched alone
 
