@@ -228,6 +228,10 @@ class Upgrade:
         problems += [f"in doubt: {dict(row)}" for row in await self.play.rows(IN_DOUBT)]
         return problems + self.play.doubled() + await self.play.inconsistencies(expected)
 
+    def repeated(self) -> list[str]:
+        """Requests that were sent again, as if an answer had been lost."""
+        return [f"sent again: {one['method']} {one['path']}" for one in self.play.sandbox.requests() if one["replay"]]
+
     async def _phase(self, what: str, work: Awaitable[object]) -> None:
         began = time.time()
         await work

@@ -35,6 +35,7 @@ async def test_up_back_and_up_again_replica_by_replica(opened: Opening, say: Say
         await upgrade.roll("way back", None)
         await upgrade.roll("upgrade again", NEWER)
         assert await upgrade.finish(loading, say) == []
+        assert upgrade.repeated() == []
 
 
 @pytest.mark.long
@@ -45,6 +46,7 @@ async def test_roles_apart_are_upgraded_at_the_same_time(opened: Opening, say: S
         await upgrade.migrate()
         await upgrade.roll("upgrade", NEWER)
         assert await upgrade.finish(loading, say) == []
+        assert upgrade.repeated() == []
 
 
 @pytest.mark.long
