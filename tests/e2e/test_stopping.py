@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import pytest
+
 from .conftest import Opening
 from .play import life, until
 
@@ -47,3 +49,24 @@ async def test_a_service_that_waits_for_its_parts_can_be_stopped(opened: Opening
         service = play.service(ORDERSAGA_DATABASE="postgresql://postgres@127.0.0.1:9/nobody")
         await until(lambda: "waiting for Postgres" in service.text(), 20, service.text)
         assert await asyncio.to_thread(service.stop, 10) == 0
+
+
+@pytest.mark.long
+async def test_a_service_that_is_stopped_while_the_provider_hangs_ends_in_time_all_the_same(opened: Opening) -> None:
+    """The calls took effect; who finds that out is the next process, when the leases of this one have ended."""
+    drain, orders = 6.0, 40
+    settings = {"ORDERSAGA_SHUTDOWN_TIMEOUT": str(drain), "ORDERSAGA_LEASE": "12"}
+    async with opened(settings, call_deadline=6.0) as play:
+        hang = {"action": "delay", "effect": True, "seconds": 30, "probability": 1.0, "times": orders // 2}
+        play.sandbox.control("faults", "POST", hang)
+        service = play.service()
+        await play.publish(life(str(number) for number in range(orders)))
+        await until(lambda: len(play.sandbox.effects()) >= orders // 2, 20, "no call has taken effect")
+        started = time.monotonic()
+        assert await asyncio.to_thread(service.stop) == 0
+        assert time.monotonic() - started < drain
+        assert len(await play.rows("SELECT subject FROM orders WHERE calling_since IS NOT NULL")) == orders // 2
+        service.start()
+        await play.ended(2 * orders, 60)
+        assert await play.lives_amiss(orders) == []
+        assert await play.rows(IN_DOUBT) == []
