@@ -1,6 +1,7 @@
 """Members of the newest version share the partitions; the others get them back when there is none."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer  # type: ignore[import-untyped]  # it ships no types
@@ -9,6 +10,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata  # type
 from ordersaga.bus.assignor import shared_by_the_newest
 from ordersaga.bus.batch import ConsumerOptions
 from ordersaga.bus.consumer import Consumer
+from ordersaga.bus.records import Partition
 from ordersaga_local.parts import Kafka
 
 from .conftest import FAST, MakeConsumer, MakeTopic
@@ -49,15 +51,44 @@ async def test_newer_members_take_all_partitions_and_older_ones_get_them_back(
     await publish_and_await(80)
 
 
-async def test_a_member_that_knows_no_versions_shares_with_all(
+async def test_a_member_that_knows_no_versions_gets_none_where_another_is_the_leader(
     make_topic: MakeTopic, consume: MakeConsumer, kafka: Kafka
 ) -> None:
     topic, store = await make_topic(4), MemoryStore()
     ours = [await consume(topic, store.take, store.start, group=topic, options=options) for options in (OLD, NEW)]
     await until(lambda: counts(ours) == [0, 4])
-    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, group_id=topic):
-        await until(lambda: sorted(counts(ours)) == [1, 2] or sorted(counts(ours)) == [1, 1])
+    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, group_id=topic) as foreign:
+        assert not foreign.assignment()
+        await until(lambda: counts(ours) == [0, 4] and all(one.health().running for one in ours))
+
+
+async def test_members_where_one_knows_no_versions_and_is_the_leader_share_all(
+    make_topic: MakeTopic, consume: MakeConsumer, kafka: Kafka
+) -> None:
+    topic, store = await make_topic(4), MemoryStore()
+    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, group_id=topic) as leader:
+        await until(lambda: len(leader.assignment()) == 4)
+        ours = [await consume(topic, store.take, store.start, group=topic, options=options) for options in (OLD, NEW)]
+        await until(lambda: sorted([len(leader.assignment()), *counts(ours)]) == [1, 1, 2])
     await until(lambda: counts(ours) == [0, 4])
+
+
+async def test_a_group_comes_to_rest_when_its_members_join_at_once(
+    make_topic: MakeTopic, consume: MakeConsumer
+) -> None:
+    topic, starts = await make_topic(6), 0
+
+    async def start(_partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        nonlocal starts
+        starts += 1
+        return {}
+
+    joining = (consume(topic, MemoryStore().take, start, group=topic, options=NEW) for _ in range(3))
+    members = await asyncio.gather(*joining)
+    await until(lambda: counts(members) == [2, 2, 2] and all(one.health().positioned for one in members))
+    before = starts
+    await asyncio.sleep(2)
+    assert starts == before, "no partition was assigned anew"
 
 
 class Topics:

@@ -114,6 +114,6 @@ async def test_a_service_whose_database_does_not_answer_any_more_ends_in_time_al
             service.start()
             await play.ended(600, 60)
             async with asyncio.timeout(20):  # outcomes that were published, but not deleted, are published again
-                while await play.restless():
+                while await play.restless():  # noqa: ASYNC110 - the database is asked
                     await asyncio.sleep(0.1)
             assert await play.lives_amiss(300) == []

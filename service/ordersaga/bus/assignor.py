@@ -15,16 +15,16 @@ from aiokafka.coordinator.protocol import (  # type: ignore[import-untyped]  # a
 _VERSION: Final = struct.Struct(">I")
 
 
-def assignors(version: int) -> list[type[AbstractPartitionAssignor]]:
-    """For a member of this version, the preferred one first.
+def assignor(version: int) -> type[AbstractPartitionAssignor]:
+    """For a member of this version.
 
     A partition with a member of an older version would stand as soon as a newer process has written one of its orders.
-    While the group has members that don't know versions, all members share the partitions.
+    It has the name of the one that it extends, so that members that know no versions can be in the group: all share the
+    partitions if one of them is the leader, else they count as the oldest. A member can't offer two: aiokafka joins anew
+    with each of them, and the group would rebalance for ever.
     """
 
     class NewestVersion(RoundRobinPartitionAssignor):  # type: ignore[misc]  # its base has no types
-        name = "ordersaga-newest-version"
-
         @classmethod
         def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
             return ConsumerProtocolMemberMetadata(cls.version, list(topics), _VERSION.pack(version))
@@ -33,7 +33,7 @@ def assignors(version: int) -> list[type[AbstractPartitionAssignor]]:
         def assign(cls, cluster: ClusterMetadata, members: Mapping[str, Any]) -> dict[str, Any]:
             return shared_by_the_newest(cluster, members)
 
-    return [NewestVersion, RoundRobinPartitionAssignor]
+    return NewestVersion
 
 
 def shared_by_the_newest(cluster: ClusterMetadata, members: Mapping[str, Any]) -> dict[str, Any]:

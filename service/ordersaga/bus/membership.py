@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from ordersaga.bus.assignment import Assignment
-from ordersaga.bus.assignor import assignors
+from ordersaga.bus.assignor import assignor
 from ordersaga.bus.batch import (
     Batch,
     BatchWaitsError,
@@ -80,7 +80,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
             batch_timeout_ms=1,  # a pause after an empty poll; PollingConsumer itself waits for records
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
-            partition_assignment_strategy=assignors(options.version),
+            partition_assignment_strategy=[assignor(options.version)],
             isolation_level="read_committed",
             session_timeout_ms=round(options.session_timeout * 1000),
             heartbeat_interval_ms=round(min(options.session_timeout / 6, _HEARTBEAT) * 1000),
