@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import json
 import random
 import statistics
@@ -32,9 +33,13 @@ class Event(Struct, frozen=True):
 
 
 class Shop:
-    """Carts of the sample that the provider accepts, of one merchant, with 8 to 40 lines, in a fixed disorder."""
+    """Carts of the sample that the provider accepts, of one merchant, with 8 to 40 lines, in a fixed disorder.
 
-    def __init__(self) -> None:
+    `scattered`: order ids that don't follow one another, as random ones don't; an index takes them in all over.
+    """
+
+    def __init__(self, *, scattered: bool = False) -> None:
+        self._scattered: Final = scattered
         carts = list(_carts(_accepted()))
         random.Random(1).shuffle(carts)
         self._carts: Final = [json.dumps(cart, separators=(",", ":")).encode() for cart in carts]
@@ -45,18 +50,21 @@ class Shop:
         )
 
     def placed(self, prefix: str, number: int) -> Event:
-        name = f"{prefix}-{number}"
+        name = self._name(prefix, number)
         cart = self._carts[number % len(self._carts)]
         return _event(name, "placed", cart.replace(_TOKEN.encode(), b"sbx-" + name.encode()), "authorized")
 
-    @staticmethod
-    def shipped(prefix: str, number: int) -> Event:
-        name = f"{prefix}-{number}"
+    def shipped(self, prefix: str, number: int) -> Event:
+        name = self._name(prefix, number)
         data = {
             "shipment_id": f"{name}-a",
             "shipping_info": [{"shipping_company": "Post", "tracking_number": f"TR{name}"}],
         }
         return _event(name, "shipped", json.dumps(data).encode(), "captured")
+
+    def _name(self, prefix: str, number: int) -> str:
+        name = f"{prefix}-{number}"
+        return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() if self._scattered else name
 
     def events(self, orders: int, prefix: str, behind: int = _BEHIND) -> Iterator[Event]:
         """Two of each order: shipped `behind` orders after it was placed."""

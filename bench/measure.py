@@ -91,9 +91,9 @@ async def relay(ground: Ground, who: Who, round_: int, topic: str, rows: int) ->
     return _between("relay", who, round_, first, last)
 
 
-async def full_way(ground: Ground, who: Who, round_: int, load: Loaded, delay_ms: int) -> Figures:
-    """From the first batch that is in the database to the last outcome on the topic."""
-    async with running(ground, who, "all", load.topic, delay_ms) as run:
+async def full_way(ground: Ground, who: Who, round_: int, load: Loaded, delay_ms: int, *, kept: str = "") -> Figures:
+    """From the first batch that is in the database to the last outcome on the topic. `kept`: on this database."""
+    async with running(ground, who, "all", load.topic, delay_ms, kept=kept) as run:
         before = Counter(await run.asked())
         first = await reached(run, run.taken_in, 1)
         last = await reached(run, run.published, load.events)
