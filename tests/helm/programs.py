@@ -136,11 +136,11 @@ def _build(folder: Path) -> None:
     """Without what in promtool discovers services in clouds, which is most of it."""
     settings = {"GOBIN": str(folder / "bin"), "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -trimpath"}
     tags = "remove_all_sd,enable_dns_sd"
-    get(_go(), "-C", folder, "install", "-tags", tags, "-ldflags", "-s -w", "tool", environment=settings)
+    get(go(), "-C", folder, "install", "-tags", tags, "-ldflags", "-s -w", "tool", environment=settings)
     (folder / "bin" / "cmd").rename(folder / "bin" / "compose")
 
 
-def _go() -> Path:
+def go() -> Path:
     """Go from the PATH if it is new enough, else from its wheel."""
     wanted = re.search(r"^go (\d+)\.(\d+)", (_PINS / "go.mod").read_text(), re.MULTILINE)
     assert wanted is not None
