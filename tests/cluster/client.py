@@ -32,11 +32,11 @@ class Cluster:
     @contextlib.contextmanager
     def cordoned(self) -> Iterator[None]:
         """No node takes a pod."""
-        self.kubectl("cordon", "--selector", "")
+        self.kubectl("cordon", "--selector", "kubernetes.io/os")
         try:
             yield
         finally:
-            self.kubectl("uncordon", "--selector", "")
+            self.kubectl("uncordon", "--selector", "kubernetes.io/os")
 
     def run(self, program: Path, *words: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"KUBECONFIG": str(self.kubeconfig)}
