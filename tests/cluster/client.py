@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from helm.chart import CHART
+from helm.programs import helm
 
-from .programs import helm, kubectl
+from .programs import kubectl
 
 Json = dict[str, Any]
 _POLL_SECONDS: Final = 0.25
@@ -26,8 +27,12 @@ class Cluster:
     def namespace(self, name: str) -> "Namespace":
         """A new one, which takes only pods that comply with `restricted`."""
         metadata = {"name": name, "labels": _RESTRICTED}
-        Namespace(self, name).apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         return Namespace(self, name)
+
+    def apply(self, *objects: Json) -> None:
+        for one in objects:
+            self.kubectl("apply", "-f", "-", given=json.dumps(one))
 
     @contextlib.contextmanager
     def cordoned(self) -> Iterator[None]:
@@ -61,13 +66,9 @@ class Namespace:
     def kubectl(self, *words: str, given: str | None = None) -> str:
         return self.cluster.kubectl("-n", self.name, *words, given=given)
 
-    def apply(self, *objects: Json) -> None:
-        for one in objects:
-            self.cluster.kubectl("apply", "-f", "-", given=json.dumps(one))
-
     def secret(self, name: str, **data: str) -> None:
         head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": self.name}}
-        self.apply(head | {"stringData": data})
+        self.cluster.apply(head | {"stringData": data})
 
     def get(self, kinds: str, *words: str) -> list[Json]:
         found: list[Json] = json.loads(self.kubectl("get", kinds, *words, "-o", "json"))["items"]

@@ -66,7 +66,9 @@ class _Keys:
         authority.cert_pem.write_to_path(self.path("ca.crt"))
         self._write("serving", authority.issue_cert(_HOST, "localhost"))
         # What the API server shows to a kubelet, for kubectl logs and exec.
-        client = authority.issue_cert("kube-apiserver", common_name="kube-apiserver", organization_name="system:masters")
+        client = authority.issue_cert(
+            "kube-apiserver", common_name="kube-apiserver", organization_name="system:masters"
+        )
         self._write("kubelet-client", client)
         self.path("tokens.csv").write_text(f"{self.token},admin,admin,system:masters\n")
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -18,12 +18,11 @@ _ROOM: Final = {"cpu": "16", "memory": "32Gi", "pods": "110", "ephemeral-storage
 @contextlib.contextmanager
 def fake_nodes(cluster: Cluster, count: int) -> Iterator[None]:
     """So many, each in a zone of its own, ready. They end with the block."""
-    every = cluster.namespace("fake")
-    every.apply(*(_node(f"fake-{number}", f"zone-{number}") for number in range(count)))
+    cluster.apply(*(_node(f"fake-{number}", f"zone-{number}") for number in range(count)))
     address = f"127.0.0.1:{free_port()}"
-    command = [
+    command: list[str | Path] = [
         *(programs.kwok(), "--kubeconfig", cluster.kubeconfig, "--config", _STAGES),
-        *("--manage-all-nodes=true", "--server-address", address),
+        *("--manage-all-nodes=true", "--node-lease-duration-seconds", "40", "--server-address", address),
     ]
     with running("kwok", command, lambda _pid: _are_ready(cluster)):
         yield

@@ -5,6 +5,7 @@ There is no kube-proxy and no DNS: the addresses of Services lead nowhere. Netwo
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Final
 from ordersaga_local.process import Server, free_port, new_directory
 
 from . import programs
-from .client import Cluster, Json, wait_for
+from .client import Cluster, Json
 from .image import Images
 
 ADDRESS: Final = "198.18.77.1"
@@ -40,7 +41,7 @@ def real_node(cluster: Cluster, images: Images, tags: Sequence[str]) -> Iterator
         [sys.executable, "-I", "-S", _SCRIPT, json.dumps(spec)],
         folder,
         lambda _pid: _is_registered(cluster),
-        end_signal=subprocess.signal.SIGTERM,
+        end_signal=signal.SIGTERM,
     )
     try:
         server.start(_START_SECONDS)
@@ -58,7 +59,13 @@ def _is_registered(cluster: Cluster) -> bool:
 
 def _import(folder: Path, images: Images, tag: str) -> None:
     archive = images.archive(tag, folder)
-    ctr = [programs.containerd() / "ctr", "--address", folder / "containerd.sock", "--namespace", "k8s.io"]
+    ctr: list[str | Path] = [
+        programs.containerd() / "ctr",
+        "--address",
+        folder / "containerd.sock",
+        "--namespace",
+        "k8s.io",
+    ]
     done = subprocess.run([*ctr, "images", "import", archive], capture_output=True, text=True, check=False)
     archive.unlink()
     assert done.returncode == 0, f"containerd doesn't take {tag}: {done.stderr}"

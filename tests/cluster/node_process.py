@@ -81,7 +81,16 @@ def main() -> int:
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     with _sysctls_kept(), _address(spec["address"]), _cgroups_removed():
-        namespaces = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
+        namespaces = (
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        )
         inside = ("sh", "-c", _INSIDE, "node", spec["containerd"], spec["kubelet"], spec["kubeconfig"])
         with subprocess.Popen([*namespaces, *inside]) as node:
             while node.poll() is None and not told.wait(0.2):

@@ -26,7 +26,10 @@ from .revisions import NEWEST, adding, failing
 pytestmark = pytest.mark.cluster
 
 NEXT, FAILING = "9001", "9002"
-ROLE: Json = {"replicas": 2, "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}}
+ROLE: Json = {
+    "replicas": 2,
+    "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+}
 OURS = "app.kubernetes.io/name=ordersaga"
 RATE = 20
 """Events per second while the pods are replaced."""
@@ -142,7 +145,11 @@ async def test_a_release_from_its_first_install_to_its_end(
     everything = parts.Parts(kafka_of_pods, postgres)
     async with playing(everything, "template1", {"ORDERSAGA_LEASE": "5"}) as play, reachable(play) as given:
         key = play.stage.environment["ORDERSAGA_ENCRYPTION_KEY"]
-        secret = {"database": given["database"], "encryption_key": key, "merchants__default__klarna__password": "sandbox"}
+        secret = {
+            "database": given["database"],
+            "encryption_key": key,
+            "merchants__default__klarna__password": "sandbox",
+        }
         await called(namespace.secret, "ordersaga", **secret)
         shop = Shop(play)
 
