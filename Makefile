@@ -7,7 +7,7 @@ CODE := $(foreach dir,service tests bench sample migrations,$(if $(wildcard $(di
 CLIENTS := tests/sandbox/clients/klarna-orders tests/sandbox/clients/mollie-api-python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-long chart-test cluster-test fake-cluster-test lint bench lock
+.PHONY: help setup demo up test test-all test-long chart-test cluster-test cluster-fake lint bench lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,7 +37,7 @@ cluster-test: setup ## the image, and the chart in a real Kubernetes; needs root
 	@PYTHONPATH=tests $(PY) -m cluster.programs
 	@$(PY) -m pytest -m cluster tests/cluster
 
-fake-cluster-test: setup # what of it needs neither root nor containers, where its programs are built
+cluster-fake: setup ## of that, what needs neither root nor containers, if its programs are built already
 	@PYTHONPATH=tests $(PY) -m cluster.programs --fake-nodes --cached; case $$? in \
 		0) $(PY) -m pytest -m cluster tests/cluster/test_fake_nodes.py;; \
 		3) ;; \

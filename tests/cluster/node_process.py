@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +18,10 @@ from typing import TypedDict
 _CGROUPS = Path("/sys/fs/cgroup")
 _SYSCTLS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
 """Those that the kubelet sets."""
+_FOLDERS = ("/var/lib/kubelet", "/var/lib/cni")
 _INSIDE = """
 set -e
-mkdir -p /var/lib/kubelet /var/lib/cni
-for folder in /run /var/log /var/lib/kubelet /var/lib/cni; do mount -t tmpfs tmpfs $folder; done
+for folder in /run /var/log {folders}; do mount -t tmpfs tmpfs $folder; done
 PATH="$1:$PATH"
 containerd --config containerd.toml > containerd.log 2>&1 &
 until ctr --address "$PWD/containerd.sock" version > /dev/null 2>&1; do sleep 0.1; done
@@ -59,28 +60,49 @@ def _address(address: str) -> Iterator[None]:
 
 @contextmanager
 def _cgroups_removed() -> Iterator[None]:
-    """Those of the pods, which have ended."""
-    if any(_of_pods()):
-        raise SystemExit("a kubelet runs on this machine already: there is a cgroup kubepods")
+    """Those of the pods."""
+    if not _remove_cgroups(seconds=0):
+        raise SystemExit("a kubelet runs on this machine already: there are processes in a cgroup kubepods")
     try:
         yield
     finally:
-        for root in _of_pods():
-            folders = [path for path in root.rglob("*") if path.is_dir()]
-            for folder in [*sorted(folders, reverse=True), root]:
-                with suppress(OSError):
-                    folder.rmdir()
+        _remove_cgroups(seconds=15)
 
 
-def _of_pods() -> list[Path]:
-    return [*_CGROUPS.glob("kubepods"), *_CGROUPS.glob("*/kubepods")]
+def _remove_cgroups(seconds: float) -> bool:
+    """Whether none is left; a process may still be ending."""
+    deadline = time.monotonic() + seconds
+    while True:
+        roots = [*_CGROUPS.glob("kubepods"), *_CGROUPS.glob("*/kubepods")]
+        folders = [path for root in roots for path in (root, *root.rglob("*")) if path.is_dir()]
+        for folder in sorted(folders, reverse=True):
+            with suppress(OSError):
+                folder.rmdir()
+        if not any(root.exists() for root in roots):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+
+
+@contextmanager
+def _folders() -> Iterator[None]:
+    """Those that programs want by name; what is in them is in memory."""
+    new = [path for path in map(Path, _FOLDERS) if not path.exists()]
+    for path in new:
+        path.mkdir()
+    try:
+        yield
+    finally:
+        for path in new:
+            path.rmdir()
 
 
 def main() -> int:
     spec: Spec = json.loads(sys.argv[1])
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
-    with _sysctls_kept(), _address(spec["address"]), _cgroups_removed():
+    with _sysctls_kept(), _address(spec["address"]), _cgroups_removed(), _folders():
         namespaces = (
             "unshare",
             "--mount",
@@ -91,7 +113,15 @@ def main() -> int:
             "--kill-child",
             "--mount-proc",
         )
-        inside = ("sh", "-c", _INSIDE, "node", spec["containerd"], spec["kubelet"], spec["kubeconfig"])
+        inside = (
+            "sh",
+            "-c",
+            _INSIDE.replace("{folders}", " ".join(_FOLDERS)),
+            "node",
+            spec["containerd"],
+            spec["kubelet"],
+            spec["kubeconfig"],
+        )
         with subprocess.Popen([*namespaces, *inside]) as node:
             while node.poll() is None and not told.wait(0.2):
                 pass

@@ -94,7 +94,7 @@ def _built(what: str) -> Path:
 
 
 def _build(what: str, folder: Path) -> None:
-    package = {"kube": ".", "kubelet": "k8s.io/kubernetes/cmd/kubelet"}.get(what, "tool")
+    package = {"kube": ".", "kubelet": "k8s.io/kubernetes/cmd/kubelet", "pause": "."}.get(what, "tool")
     stamp = "k8s.io/component-base/version"
     major, minor, _ = _VERSION.removeprefix("v").split(".")
     flags = f"-s -w -X {stamp}.gitVersion={_VERSION} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}"

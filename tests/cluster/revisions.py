@@ -7,7 +7,7 @@ from helm.chart import ROOT
 
 NEWEST: Final = max(path.name[:4] for path in Path(ROOT / "migrations" / "versions").glob("0*.py"))
 
-_REVISION: Final = '''
+_REVISION: Final = """
 from alembic import op
 
 revision = "{revision}"
@@ -16,15 +16,17 @@ branch_labels = depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("""{statement}""")
-'''
+    for statement in {statements}:
+        op.execute(statement)
+"""
 
 
 def adding(revision: str, down: str) -> str:
     """What an older version doesn't know, and needn't."""
-    return _REVISION.format(revision=revision, down=down, statement="ALTER TABLE orders ADD COLUMN remark TEXT")
+    return _REVISION.format(revision=revision, down=down, statements=["ALTER TABLE orders ADD COLUMN remark TEXT"])
 
 
 def failing(revision: str, down: str) -> str:
-    statement = "ALTER TABLE orders ADD COLUMN half TEXT; SELECT 1 / 0"
-    return _REVISION.format(revision=revision, down=down, statement=statement)
+    """After its first step."""
+    statements = ["ALTER TABLE orders ADD COLUMN half TEXT", "SELECT 1 / 0"]
+    return _REVISION.format(revision=revision, down=down, statements=statements)

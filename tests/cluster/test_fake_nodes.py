@@ -22,11 +22,7 @@ SPLIT: Json = {
     "ingress": {"enabled": True, "className": "nginx", "host": "pay.example"},
     "networkPolicy": {"enabled": True},
 }
-OF_EVERY_NAMESPACE = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
-KINDS = (
-    "deployments,replicasets,pods,jobs,services,configmaps,secrets,serviceaccounts,pdb,hpa,ingresses,networkpolicies,"
-    "roles,rolebindings"
-)
+OURS = "app.kubernetes.io/name=ordersaga"
 
 
 def tagged(tag: str, **values: Any) -> Json:
@@ -119,14 +115,17 @@ def test_a_failed_upgrade_leaves_the_old_version(namespace: Namespaces) -> None:
     namespace_ = namespace()
     installed(namespace_)
     pods = names(namespace_.pods())
-    failing = namespace_.helm("upgrade", values=tagged("fails", migrate={"backoffLimit": 0}))
-    assert failing.returncode != 0
-    assert re.search(r"pre-upgrade hooks? failed", failing.stderr)
-    assert (namespace_.image(), names(namespace_.pods())) == ("registry.example/ordersaga:1", pods)
     stuck = namespace_.helm("upgrade", "--rollback-on-failure", "--timeout", "20s", values=tagged("never-ready"))
     assert stuck.returncode != 0
     assert namespace_.image() == "registry.example/ordersaga:1"
     wait_for(lambda: names(namespace_.pods()) == pods, 60, namespace_.state)
+    failing = namespace_.helm("upgrade", values=tagged("fails", migrate={"backoffLimit": 0}))
+    assert failing.returncode != 0
+    assert re.search(r"pre-upgrade hooks? failed", failing.stderr)
+    assert (namespace_.image(), names(namespace_.pods())) == ("registry.example/ordersaga:1", pods)
+    namespace_.helm_done("uninstall", "--wait")
+    kept = {"Secret/ordersaga", "ConfigMap/pay-ordersaga-migrate", "Job/pay-ordersaga-migrate"}
+    wait_for(lambda: left(namespace_) == kept, 30, lambda: str(left(namespace_)))
 
 
 def test_an_uninstalled_release_leaves_the_secret_that_it_was_given(namespace: Namespaces) -> None:
@@ -134,8 +133,11 @@ def test_an_uninstalled_release_leaves_the_secret_that_it_was_given(namespace: N
     installed(namespace_)
     namespace_.helm_done("upgrade", values=merged(tagged("2"), SPLIT))
     namespace_.helm_done("uninstall", "--wait")
+    wait_for(lambda: left(namespace_) == {"Secret/ordersaga"}, 30, lambda: str(left(namespace_)))
 
-    def left() -> set[str]:
-        return names(namespace_.get(KINDS)) - OF_EVERY_NAMESPACE
 
-    wait_for(lambda: left() == {"Secret/ordersaga"}, 30, lambda: str(left()))
+def left(namespace: Namespace) -> set[str]:
+    """What the namespace doesn't have of its own, and the Job's pods."""
+    kinds = "configmaps,deployments,hpa,ingresses,jobs,networkpolicies,pdb,replicasets,rolebindings,roles,secrets"
+    every = namespace.get(f"{kinds},serviceaccounts,services") + namespace.get("pods", "-l", OURS)
+    return names(every) - {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
