@@ -79,7 +79,7 @@ class Images:
     def archive(self, tag: str, folder: Path) -> Path:
         """A file with the image, in that folder."""
         path = folder / "image.tar"
-        self.done("buildah", "push", "--quiet", tag, f"oci-archive:{path}:{tag}")
+        self.done("buildah", "push", "--quiet", "--disable-compression", tag, f"oci-archive:{path}:{tag}")
         return path
 
     def _base(self) -> None:
