@@ -35,6 +35,7 @@ chart-test: setup ## the chart, its alerts and dashboard, the Dockerfile: render
 
 cluster-test: setup ## the image, and the chart in a real Kubernetes; needs root
 	@PYTHONPATH=tests $(PY) -m cluster.programs
+	@PYTHONPATH=tests $(PY) -m cluster.image
 	@$(PY) -m pytest -m cluster tests/cluster
 
 cluster-fake: setup ## of that, what needs neither root nor containers, if its programs are built already

@@ -4,6 +4,7 @@ The base image isn't pulled: one of Debian's packages stands in for it, under it
 image's size or vulnerabilities.
 """
 
+import functools
 import re
 import shutil
 import subprocess
@@ -85,7 +86,11 @@ class Images:
     def _base(self) -> None:
         """Under the name that the Dockerfile asks for."""
         (tag,) = re.findall(r"^ARG PYTHON=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-        self._built(f"python:{tag}", downloaded("cluster/base", [TOOLS / "base.packages"], _unpack_base))
+        files = downloaded("cluster/base", [TOOLS / "base.packages"], _unpack_base)
+        name = f"localhost/{files.name}:1"
+        if self.run("buildah", "inspect", "--type", "image", name).returncode:
+            self._built(name, files)
+        self.done("buildah", "tag", name, f"python:{tag}")
 
     def _built(self, tag: str, context: Path, *options: str | Path) -> str:
         """As far as its steps and what they copy have changed."""
@@ -94,10 +99,13 @@ class Images:
         return tag
 
 
+@functools.cache
 def images() -> Images:
-    """In a storage that stays from run to run."""
+    """In a storage that stays from run to run, with the project's image."""
     programs.need("buildah", "mmdebstrap", "crun")
-    return Images(cache() / "cluster" / "storage")
+    made = Images(cache() / "cluster" / "storage")
+    made.ordersaga()
+    return made
 
 
 def _unpack_base(folder: Path) -> None:
@@ -105,3 +113,7 @@ def _unpack_base(folder: Path) -> None:
     suite = "bookworm"
     get("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", suite, folder / "root.tar")
     (folder / "Dockerfile").write_text(_BASE)
+
+
+if __name__ == "__main__":
+    images()  # it takes minutes the first time: more than a test may take on a slow machine

@@ -6,6 +6,7 @@ built, and the exit code is 3 if they aren't there.
 
 import functools
 import io
+import os
 import platform
 import shutil
 import sys
@@ -73,7 +74,8 @@ def kubectl() -> Path:
 
 
 def need(*names: str) -> None:
-    """Fails with what to install if programs of Debian are missing."""
+    """Fails with what to install if programs of Debian are missing, or without root, which they need."""
+    assert os.geteuid() == 0, f"{', '.join(names)} need root"
     missing = [name for name in names if shutil.which(name) is None]
     packages = " ".join(_OF_DEBIAN[name] for name in missing)
     assert not missing, f"{', '.join(missing)} missing: apt-get install --no-install-recommends {packages}"
@@ -119,6 +121,8 @@ def _unpack_kubectl(folder: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     built = ("kube", "kwok") if "--fake-nodes" in arguments else ("kube", "kwok", "kubelet", "containerd", "pause")
+    if "--fake-nodes" not in arguments:
+        need(*_OF_DEBIAN)
     if "--cached" in arguments:
         missing = [name for name in built if not place_of(_name(name), _pins(name)).exists()]
         if missing:
@@ -126,10 +130,11 @@ def main(arguments: Sequence[str]) -> int:
         return 3 if missing else 0
     for place in (helm(), kubectl(), *(_built(name) for name in built)):
         print(place)
-    if "--fake-nodes" not in arguments:
-        need(*_OF_DEBIAN)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except AssertionError as error:
+        sys.exit(str(error))

@@ -16,6 +16,7 @@ from e2e.play import SHORT, Play, life
 from e2e.test_stopping import IN_DOUBT
 from ordersaga_local.process import free_port
 
+from . import programs
 from .image import IMAGE, Images, images
 
 pytestmark = pytest.mark.cluster
@@ -32,9 +33,8 @@ _HARDENED = (
 
 @pytest.fixture(scope="module")
 def built() -> Images:
-    made = images()
-    made.ordersaga()
-    return made
+    programs.need("podman", "runc")
+    return images()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ from ordersaga_local import parts
 from ordersaga_local.kafka import LocalKafka
 from ordersaga_local.switch_proxy import SwitchProxy
 
+from . import programs
 from .client import Json, Namespace, wait_for
 from .control_plane import control_plane
 from .image import IMAGE, images
 from .node import ADDRESS, real_node
 from .revisions import NEWEST, adding, failing
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 NEXT, FAILING = "9001", "9002"
 ROLE: Json = {
@@ -38,8 +39,8 @@ RATE = 20
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[Namespace]:
     """On a real node that has the image, one with a migration more, and one whose migration fails."""
+    programs.need("runc", "ip", "unshare", "/usr/lib/cni/ptp")
     made = images()
-    made.ordersaga()
     newer = made.with_migration(NEXT, IMAGE, adding(NEXT, NEWEST))
     broken = made.with_migration(FAILING, newer, failing(FAILING, NEXT))
     with control_plane() as cluster, real_node(cluster, made, [IMAGE, newer, broken]):
