@@ -124,7 +124,7 @@ def test_a_failed_upgrade_leaves_the_old_version(namespace: Namespaces) -> None:
     assert re.search(r"pre-upgrade hooks? failed", failing.stderr)
     assert (namespace_.image(), names(namespace_.pods())) == ("registry.example/ordersaga:1", pods)
     namespace_.helm_done("uninstall", "--wait")
-    kept = {"Secret/ordersaga", "ConfigMap/pay-ordersaga-migrate", "Job/pay-ordersaga-migrate"}
+    kept = {"Secret/ordersaga", "Job/pay-ordersaga-migrate"}
     wait_for(lambda: left(namespace_) == kept, 30, lambda: str(left(namespace_)))
 
 
