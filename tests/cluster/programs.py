@@ -107,7 +107,17 @@ def _build(what: str, folder: Path) -> None:
     }
     if what == "pause":  # its image has no C library
         settings["CGO_ENABLED"] = "0"
-    get(go(), "-C", folder, "install", "-ldflags", flags, package, environment=settings, seconds=_BUILD_SECONDS)
+    get(
+        go(folder / "go.mod"),
+        "-C",
+        folder,
+        "install",
+        "-ldflags",
+        flags,
+        package,
+        environment=settings,
+        seconds=_BUILD_SECONDS,
+    )
 
 
 def _unpack_kubectl(folder: Path) -> None:

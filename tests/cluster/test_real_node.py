@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.play import Play, life, playing, until
+from e2e.test_stopping import IN_DOUBT
 from ordersaga_local import parts
 from ordersaga_local.kafka import LocalKafka
 from ordersaga_local.switch_proxy import SwitchProxy
@@ -191,6 +192,7 @@ async def test_a_release_from_its_first_install_to_its_end(
         async with shop.busy():
             await called(namespace.helm_done, "uninstall", "--wait")
             await called(wait_for, lambda: namespace.get("pods", "-l", OURS) == [], 60, namespace.state)
+        assert await play.rows(IN_DOUBT) == [], "each process had the time to stop"
         left = await play.rows("SELECT count(*) FROM orders")
         assert left[0][0] >= shop.placed - 10 * RATE
         assert await revision(play) == NEXT
