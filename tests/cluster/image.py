@@ -102,9 +102,10 @@ class Images:
 @functools.cache
 def images() -> Images:
     """In a storage that stays from run to run, with the project's image."""
-    programs.need("buildah", "mmdebstrap", "crun")
+    programs.need("buildah", "crun", "mmdebstrap", "podman")
     made = Images(cache() / "cluster" / "storage")
     made.ordersaga()
+    made.done("podman", "image", "prune", "--force", "--filter", "until=168h")  # layers of earlier builds
     return made
 
 
