@@ -14,10 +14,15 @@ from ordersaga_local.jars import cache
 _SECONDS: Final = 1200
 
 
+def place_of(name: str, pins: Sequence[Path]) -> Path:
+    """Where `downloaded` keeps it; it needn't be there."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in pins)).hexdigest()[:16]
+    return cache() / f"{name}-{digest}"
+
+
 def downloaded(name: str, pins: Sequence[Path], fill: Callable[[Path], None]) -> Path:
     """The folder that `fill` has filled, after the pins were copied to it; another folder for other pins."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in pins)).hexdigest()[:16]
-    place = cache() / f"{name}-{digest}"
+    place = place_of(name, pins)
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix="new-") as temporary:
@@ -31,9 +36,9 @@ def downloaded(name: str, pins: Sequence[Path], fill: Callable[[Path], None]) ->
     return place
 
 
-def get(*command: str | Path, environment: Mapping[str, str] | None = None) -> None:
+def get(*command: str | Path, environment: Mapping[str, str] | None = None, seconds: float = _SECONDS) -> None:
     """Runs a package client; its failure is the test's."""
     run = subprocess.run(
-        command, env=os.environ | (environment or {}), capture_output=True, text=True, timeout=_SECONDS, check=False
+        command, env=os.environ | (environment or {}), capture_output=True, text=True, timeout=seconds, check=False
     )
     assert run.returncode == 0, f"{command[0]} can't get what a test needs:\n{run.stdout}{run.stderr}"

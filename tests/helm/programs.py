@@ -23,6 +23,7 @@ from downloads import downloaded, get
 _PINS: Final = Path(__file__).with_name("tools")
 _PLATFORM: Final = sysconfig.get_platform()
 _SCHEMAS: Final = "kubernetes_validate/kubernetes-json-schema/v{}.0-local-strict/"
+_GO_VERSION: Final = r"(\d+)\.(\d+)(?:\.(\d+))?"
 _SCHEMA_REFS: Final = "/api/_definitions.json"  # absolute in the wheel, so that kubeconform would look for a host
 
 KUBERNETES: Final = ("1.27", "1.32", "1.37")
@@ -136,18 +137,18 @@ def _build(folder: Path) -> None:
     """Without what in promtool discovers services in clouds, which is most of it."""
     settings = {"GOBIN": str(folder / "bin"), "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -trimpath"}
     tags = "remove_all_sd,enable_dns_sd"
-    get(_go(), "-C", folder, "install", "-tags", tags, "-ldflags", "-s -w", "tool", environment=settings)
+    get(go(), "-C", folder, "install", "-tags", tags, "-ldflags", "-s -w", "tool", environment=settings)
     (folder / "bin" / "cmd").rename(folder / "bin" / "compose")
 
 
-def _go() -> Path:
-    """Go from the PATH if it is new enough, else from its wheel."""
-    wanted = re.search(r"^go (\d+)\.(\d+)", (_PINS / "go.mod").read_text(), re.MULTILINE)
+def go(module: Path = _PINS / "go.mod") -> Path:
+    """Go from the PATH if it is new enough for the module, else from its wheel."""
+    wanted = re.search(rf"^go {_GO_VERSION}", module.read_text(), re.MULTILINE)
     assert wanted is not None
     if found := shutil.which("go"):
         version = run(found, "env", "GOVERSION").stdout
-        has = re.match(r"go(\d+)\.(\d+)", version)
-        if has and tuple(map(int, has.groups())) >= tuple(map(int, wanted.groups())):
+        has = re.match(f"go{_GO_VERSION}", version)
+        if has and tuple(map(int, has.groups("0"))) >= tuple(map(int, wanted.groups("0"))):
             return Path(found)
     return downloaded(f"chart/toolchain-{_PLATFORM}", [_PINS / "go.lock"], _unpack_go) / "go" / "bin" / "go"
 
