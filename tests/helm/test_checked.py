@@ -120,7 +120,7 @@ def test_wrong_values_are_refused_by_their_name(given: list[str], problem: str) 
 
 
 def promtool(*arguments: str | Path) -> None:
-    done = programs.run(programs.built("promtool"), *arguments)
+    done = programs.run(programs.promtool(), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
