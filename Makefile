@@ -26,7 +26,7 @@ test: setup ## unit, integration and end to end tests on real Kafka and Postgres
 test-all: setup ## every test, also the long ones
 	@$(PY) -m pytest
 
-test-long: setup
+test-long: setup ## those that take a minute or more
 	@$(PY) -m pytest -m long || [ $$? -eq 5 ] # 5: none is marked long
 
 chart-test: setup ## the chart, its alerts and dashboard, the Dockerfile: rendered, checked and linted
