@@ -26,7 +26,7 @@ test: setup ## unit, integration and end to end tests on real Kafka and Postgres
 test-all: setup ## every test, also the long ones, without the cluster's
 	@$(PY) -m pytest -m "not cluster"
 
-test-long: setup
+test-long: setup ## those that take a minute or more
 	@$(PY) -m pytest -m long || [ $$? -eq 5 ] # 5: none is marked long
 
 chart-test: setup ## the chart, its alerts and dashboard, the Dockerfile: rendered, checked and linted
@@ -60,6 +60,7 @@ lock: ## the lock files anew from pyproject.toml; needs uv
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev -o requirements-dev.lock pyproject.toml
 	echo hatchling editables | tr ' ' '\n' | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements-dev.lock -o requirements-build.lock -
 	for client in $(CLIENTS); do $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-deps -c requirements-dev.lock -o $$client.lock $$client.in || exit 1; done
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c requirements-dev.lock -o tests/contracts/generators/python.lock tests/contracts/generators/python.in
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 setup")'
