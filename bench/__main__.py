@@ -13,12 +13,14 @@ from typing import Final
 
 import uvloop
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 
-from bench import backlog, chart, measure, probe, report
+from bench import backlog, chart, events, measure, probe, report
 from bench.contenders import DELAYS_MS, IN_FLIGHT, PARTITIONS, Ground, Who
-from bench.figures import Figures, median
-from bench.latency import latency
+from bench.figures import Figures, Measure, median
+from bench.growth import grown
+from bench.latency import latency, saturated
 from bench.load import Shop, fill
 from ordersaga_local.parts import Parts
 from ordersaga_local.process import MissingPartError, PartFailedError
@@ -30,22 +32,38 @@ _SLOW: Final = 160.0  # events a second
 _BUSY: Final = 400.0
 _BUSY_CALLS: Final = 24
 _BUSY_DELAY_MS: Final = 50
+_LINES: Final[tuple[tuple[int, Measure], ...]] = (
+    (1, "orders of 1 line"),
+    (20, "orders of 20 lines"),
+    (200, "orders of 200 lines"),
+)
+_FEW: Final = 1_000
+_MANY_LINES: Final = 100
 
 
 class Plan(Struct, frozen=True):
-    """How much of everything; seconds are of each latency run."""
+    """How much of everything; seconds are of each latency run.
+
+    `slow_rounds`: runs at 160 events/s. `in_hand`: orders at once when saturated. `stored`: orders of the larger database.
+    `long_lived`: orders that have 300 events, or as many as `events`.
+    """
 
     rounds: int
+    slow_rounds: int
     intake_orders: int
     relay_orders: int
     orders: int
     seconds: float
     warm_up: float
     probe_seconds: float
+    in_hand: int
+    stored: int
+    long_lived: int
+    events: int
 
 
-_USUAL: Final = Plan(3, 15_000, 15_000, 5_000, 6.0, 2.0, 2.0)
-_QUICK: Final = Plan(1, 1_500, 3_000, 400, 0.8, 0.5, 0.3)
+_USUAL: Final = Plan(3, 5, 15_000, 15_000, 5_000, 6.0, 2.0, 2.0, 1_000, 200_000, 50, 300)
+_QUICK: Final = Plan(1, 1, 1_500, 3_000, 400, 0.8, 0.5, 0.3, 200, 2_000, 5, 30)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,6 +121,11 @@ class Bench:
             third = highest.events_per_second / 3
             for round_ in range(1, self._plan.rounds + 1):
                 await self._at_rates(round_, third)
+            for round_ in range(1, self._plan.slow_rounds + 1):
+                await self._slow(round_)
+            await self._growing()
+            for round_ in range(1, self._plan.rounds + 1):
+                await self._longer(round_)
         loads = self._loads(third)
         return report.Result.of(machine, loads, stub, time.monotonic() - began, self._done)
 
@@ -116,10 +139,11 @@ class Bench:
         finally:
             await self._ground.stop()
 
-    async def _loaded(self, name: str, orders: int) -> measure.Loaded:
+    async def _loaded(self, name: str, orders: int, shop: Shop | None = None) -> measure.Loaded:
+        shop = shop or self._shop
         topic = await self._ground.new_topic(f"orders-{name}")
-        await fill(self._ground.kafka, topic, self._shop.events(orders, name))
-        ends = {event.id: event.what for event in self._shop.events(orders, name)}
+        await fill(self._ground.kafka, topic, shop.events(orders, name))
+        ends = {event.id: event.what for event in shop.events(orders, name)}
         return measure.Loaded(topic, orders, ends)
 
     async def _stub_alone(self) -> float:
@@ -142,10 +166,34 @@ class Bench:
         for who in _turn(_BOTH, round_):
             self._add(await latency(self._ground, self._shop, who, round_, "latency at a third", third, *pace))
         for who in _turn(_BOTH, round_):
-            self._add(await latency(self._ground, self._shop, who, round_, "latency at 160/s", _SLOW, *pace))
+            self._add(await saturated(self._ground, self._shop, who, round_, self._plan.in_hand, *pace))
         for who in _turn(_BOTH, round_):
             busy = (_BUSY, *pace, _BUSY_DELAY_MS, _BUSY_CALLS)
             self._add(await latency(self._ground, self._shop, who, round_, "latency, slots full", *busy))
+
+    async def _slow(self, round_: int) -> None:
+        pace = (self._plan.warm_up, self._plan.seconds)
+        for who in _turn(_BOTH, round_):
+            self._add(await latency(self._ground, self._shop, who, round_, "latency at 160/s", _SLOW, *pace))
+
+    async def _growing(self) -> None:
+        """With few orders stored and with many."""
+        plan, names = self._plan, dict[int, Measure]({_FEW: "full way, 1,000 stored"})
+        names[plan.stored] = "full way, 200,000 stored"
+        found = await grown(self._ground, tuple(names), plan.orders, plan.rounds, self._console.print)
+        for stored, figures in found.figures:
+            self._done.append(replace(figures, measure=names[stored]))
+
+    async def _longer(self, round_: int) -> None:
+        """Orders with few and with many lines, and with few and with many events."""
+        for lines, name in _LINES:
+            orders = self._plan.orders // 10 if lines > _MANY_LINES else self._plan.orders
+            load = await self._loaded(f"lines-{lines}-{round_}", orders, Shop(lines=lines))
+            self._add(await measure.full_way(self._ground, "ordersaga", round_, load, 0, measure=name))
+        for figures in await events.by_number(
+            self._ground, self._shop, round_, self._plan.long_lived, self._plan.events
+        ):
+            self._add(figures)
 
     def _add(self, figures: Figures) -> None:
         self._done.append(figures)
@@ -169,6 +217,17 @@ class Bench:
                 f"{_BUSY:.0f} events/s, of at most {_BUSY_CALLS * 1000 / _BUSY_DELAY_MS:.0f} calls/s: {_BUSY_CALLS} in flight, "
                 f"and the provider answers after {_BUSY_DELAY_MS} ms; else as above"
             ),
+            "latency, saturated": f"closed loop: {plan.in_hand:,} orders at once, the next event when an outcome comes",
+            "full way, 1,000 stored": f"as at 0 ms, with order ids at random, on a database with {_FEW:,} orders",
+            "full way, 200,000 stored": f"the same with {plan.stored:,} orders",
+            "orders of 1 line": "as at 0 ms, with carts of the sample's lines",
+            "orders of 20 lines": "the same",
+            "orders of 200 lines": "the same, a tenth of the orders",
+            "first events of an order": (
+                f"{plan.long_lived} orders, shipped piece by piece, the next event when all have ended; "
+                "the first ten after placed"
+            ),
+            "300th event of an order": f"the same orders: the ten up to the {plan.events}th",
         }
 
 

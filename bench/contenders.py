@@ -33,6 +33,7 @@ PARTITIONS: Final = 8
 IN_FLIGHT: Final = 256
 DELAYS_MS: Final = (0, 50)
 _STATEMENTS: Final = re.compile(r"^(?:ordersaga|floor)_(statements|commits)_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+_TAKEN_IN: Final = "SELECT coalesce(sum(next_offset), 0) FROM intake_offsets WHERE topic = $1"
 _KEY: Final = base64.b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -65,6 +66,7 @@ class Ground:
         self.stubs: Final[dict[int, Stub]] = {}
         self._kafka_pid = cpu.listener(int(self.kafka.partition(",")[0].rpartition(":")[2]))
         self._postgres_pid: int | None = None
+        self._databases = ["ordersaga", "floor", "ordersaga_relay", "floor_relay"]
 
     async def prepare(self) -> None:
         for kind in ("ordersaga", "floor"):
@@ -80,6 +82,12 @@ class Ground:
 
     def database(self, name: str) -> str:
         return f"bench_{self.run}_{name}"
+
+    async def new_database(self, name: str, template: str) -> str:
+        """Its URL. It stays until the end."""
+        await create_database(self.parts.postgres.url(), self.database(name), template=self.database(template))
+        self._databases.append(name)
+        return self.parts.postgres.url(self.database(name))
 
     def topic(self, name: str) -> str:
         return f"bench.{self.run}.{name}"
@@ -106,8 +114,8 @@ class Ground:
     async def stop(self) -> None:
         for stub in self.stubs.values():
             stub.process.stop(5)
-        for kind in ("ordersaga", "floor", "ordersaga_relay", "floor_relay"):
-            await drop_database(self.parts.postgres.url(), self.database(kind))
+        for name in self._databases:
+            await drop_database(self.parts.postgres.url(), self.database(name))
 
 
 class Run:
@@ -128,6 +136,7 @@ class Run:
         self._ground = ground
         self._provider = provider
         self._topic = options.outcomes_topic
+        self._orders_topic = options.orders_topic
         self._metrics = f"http://127.0.0.1:{options.metrics_port}/metrics"
 
     @property
@@ -136,7 +145,7 @@ class Run:
 
     async def taken_in(self) -> int:
         """Records whose place in the topic is in the database."""
-        return int(await self.database.fetchval("SELECT coalesce(sum(next_offset), 0) FROM intake_offsets"))
+        return int(await self.database.fetchval(_TAKEN_IN, self._orders_topic))
 
     async def published(self) -> int:
         return sum((await self.outcomes.end_offsets(self.places)).values())
@@ -183,10 +192,11 @@ async def running(
     delay_ms: int = 0,
     template: str = "",
     in_flight: int = IN_FLIGHT,
+    kept: str = "",
 ) -> AsyncIterator[Run]:
-    """A process of `who` with one role or all, on a copy of the template's database."""
+    """A process of `who` with one role or all, on a copy of the template's database, or on the one that is `kept`."""
     name, provider = uuid.uuid4().hex[:8], ground.stubs[delay_ms]
-    address, database = ground.parts.postgres, ground.database(name)
+    address, database = ground.parts.postgres, ground.database(kept or name)
     options = Options(
         role=role,
         client="aiohttp" if who == "floor on aiohttp" else "http",
@@ -199,9 +209,10 @@ async def running(
         metrics_port=free_port(),
     )
     kind = "ordersaga" if who == "ordersaga" else "floor"
-    await create_database(address.url(), database, template=ground.database(template or kind))
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(drop_database, address.url(), database)
+        if not kept:
+            await create_database(address.url(), database, template=ground.database(template or kind))
+            stack.push_async_callback(drop_database, address.url(), database)
         connection = await asyncpg.connect(address.url(database))
         stack.push_async_callback(connection.close)
         consumer = AIOKafkaConsumer(

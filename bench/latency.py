@@ -120,3 +120,80 @@ async def _ended(following: asyncio.Task[None], watch: _Watch, wanted: int) -> N
         raise BenchError(
             f"{len(watch.took)} of {wanted} outcomes came {_PATIENCE:.0f} s after the last event"
         ) from None
+
+
+async def saturated(
+    ground: Ground, shop: Shop, who: Who, round_: int, in_hand: int, warm_up: float, seconds: float
+) -> Figures:
+    """As many orders at once as `in_hand`: the next event is sent when an outcome comes. Each counts from when it was sent."""
+    topic = await ground.new_topic(f"{who.replace(' ', '-')}-{round_}-saturated")
+    async with running(ground, who, "all", topic) as run:
+        producer = AIOKafkaProducer(bootstrap_servers=ground.kafka, acks="all", max_batch_size=900_000)
+        await producer.start()
+        try:
+            await _settled_in(run, producer, topic, shop)
+            asked = Counter(await run.asked())
+            loop = _Loop(run, producer, topic, shop, f"s{round_}", in_hand)
+            before, after = await loop.run(warm_up, seconds)
+        finally:
+            await producer.stop()
+        ends = {event.id: event.what for event in [*shop.events(1, "warm", 0), *loop.sent]}
+        await verify(run, ends, Counter(await run.asked()) - asked + Counter(create_order=1, capture=1))
+    return figures("latency, saturated", who, round_, len(loop.took), seconds, before, after, loop.took)
+
+
+class _Loop:
+    """A closed loop: `placed`, its outcome, `shipped`, its outcome, and the next order."""
+
+    def __init__(self, run: Run, producer: AIOKafkaProducer, topic: str, shop: Shop, prefix: str, in_hand: int) -> None:
+        self._run = run
+        self._producer = producer
+        self._topic = topic
+        self._shop = shop
+        self._prefix = prefix
+        self._in_hand = in_hand
+        self._next = 0
+        self._open: dict[str, tuple[int, float]] = {}  # event id: order number, when it was sent
+        self.sent: list[Event] = []
+        self.took: list[float] = []
+
+    async def run(self, warm_up: float, seconds: float) -> tuple[Costs, Costs]:
+        """What it had cost before and after the seconds that count."""
+        for _ in range(self._in_hand):
+            await self._place()
+        start = time.monotonic() + warm_up
+        costs: list[Costs] = []
+        while self._open:
+            now = time.monotonic()
+            if not costs and now >= start:
+                costs.append(await self._run.costs())
+            if len(costs) == 1 and now >= start + seconds:
+                costs.append(await self._run.costs())
+            await self._follow(counts=len(costs) == 1, more=len(costs) < 2)
+        before, after = costs
+        return before, after
+
+    async def _follow(self, *, counts: bool, more: bool) -> None:
+        found = await self._run.outcomes.getmany(timeout_ms=500)
+        if not found:
+            self._run.must_live()
+        now = time.monotonic()
+        for records in found.values():
+            for record in records:
+                cause = cause_of(record.value).cause.id
+                number, sent = self._open.pop(cause)
+                if counts:
+                    self.took.append(now - sent)
+                if cause.endswith("-placed"):
+                    await self._send(number, self._shop.shipped(self._prefix, number))
+                elif more:
+                    await self._place()
+
+    async def _place(self) -> None:
+        number, self._next = self._next, self._next + 1
+        await self._send(number, self._shop.placed(self._prefix, number))
+
+    async def _send(self, number: int, event: Event) -> None:
+        self.sent.append(event)
+        self._open[event.id] = number, time.monotonic()
+        await self._producer.send(self._topic, event.value, event.key, headers=list(event.headers))

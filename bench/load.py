@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import hashlib
+import itertools
 import json
 import random
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,31 +34,60 @@ class Event(Struct, frozen=True):
 
 
 class Shop:
-    """Carts of the sample that the provider accepts, of one merchant, with 8 to 40 lines, in a fixed disorder."""
+    """Carts of the sample that the provider accepts, of one merchant, with 8 to 40 lines, in a fixed disorder.
 
-    def __init__(self) -> None:
+    `scattered`: order ids that don't follow one another, as random ones don't; an index takes them in all over.
+    `lines`: carts of exactly so many of the same lines.
+    """
+
+    def __init__(self, *, scattered: bool = False, lines: int | None = None) -> None:
+        self._scattered: Final = scattered
         carts = list(_carts(_accepted()))
+        if lines is not None:
+            carts = list(_of_lines(carts, lines))
         random.Random(1).shuffle(carts)
         self._carts: Final = [json.dumps(cart, separators=(",", ":")).encode() for cart in carts]
-        lines = [len(cart["order_lines"]) for cart in carts]
+        found = [len(cart["order_lines"]) for cart in carts]
         self.described: Final = (
-            f"{len(carts)} carts of the sample with {min(lines)} to {max(lines)} lines (mean {statistics.mean(lines):.1f}), "
+            f"{len(carts)} carts of the sample with {min(found)} to {max(found)} lines (mean {statistics.mean(found):.1f}), "
             f"placed events of {statistics.mean(map(len, self._carts)):,.0f} bytes on average"
         )
 
     def placed(self, prefix: str, number: int) -> Event:
-        name = f"{prefix}-{number}"
+        name = self._name(prefix, number)
         cart = self._carts[number % len(self._carts)]
         return _event(name, "placed", cart.replace(_TOKEN.encode(), b"sbx-" + name.encode()), "authorized")
 
-    @staticmethod
-    def shipped(prefix: str, number: int) -> Event:
-        name = f"{prefix}-{number}"
+    def shipped(self, prefix: str, number: int) -> Event:
+        name = self._name(prefix, number)
         data = {
             "shipment_id": f"{name}-a",
             "shipping_info": [{"shipping_company": "Post", "tracking_number": f"TR{name}"}],
         }
         return _event(name, "shipped", json.dumps(data).encode(), "captured")
+
+    def part_shipped(self, prefix: str, number: int, part: int) -> Event:
+        """One piece of the order's line, of `long_lived`."""
+        name = self._name(prefix, number)
+        data = {"shipment_id": f"{name}-{part}", "order_lines": [{"reference": "piece", "quantity": 1}]}
+        return _event(name, f"shipped-{part}", json.dumps(data).encode(), "captured", "shipped")
+
+    def long_lived(self, prefix: str, number: int, pieces: int) -> Event:
+        """Placed, with one line that is shipped piece by piece."""
+        name = self._name(prefix, number)
+        line = {"reference": "piece", "name": "A piece", "quantity": pieces, "unit_price": 125, "tax_rate": 2000}
+        cart = {
+            "payment": {"provider": "klarna", "authorization_token": f"sbx-{name}"},
+            "purchase_country": "GB",
+            "purchase_currency": "GBP",
+            "order_amount": 125 * pieces,
+            "order_lines": [{**line, "total_amount": 125 * pieces}],
+        }
+        return _event(name, "placed", json.dumps(cart).encode(), "authorized")
+
+    def _name(self, prefix: str, number: int) -> str:
+        name = f"{prefix}-{number}"
+        return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() if self._scattered else name
 
     def events(self, orders: int, prefix: str, behind: int = _BEHIND) -> Iterator[Event]:
         """Two of each order: shipped `behind` orders after it was placed."""
@@ -67,13 +98,14 @@ class Shop:
                 yield self.shipped(prefix, number - behind)
 
 
-def _event(name: str, what: str, value: bytes, ends_in: str) -> Event:
+def _event(name: str, what: str, value: bytes, ends_in: str, kind: str = "") -> Event:
+    """`kind`: of the event, where `what` says more."""
     event_id = f"{name}-{what}"
     headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),
         ("ce_source", b"/shop"),
-        ("ce_type", f"shop.order.{what}.v1".encode()),
+        ("ce_type", f"shop.order.{kind or what}.v1".encode()),
         ("ce_subject", name.encode()),
         ("ce_time", _TIME),
         ("content-type", b"application/json"),
@@ -103,6 +135,13 @@ def _carts(accepted: set[str]) -> Iterator[dict[str, Any]]:
         few = _FEWEST_LINES <= len(data.get("order_lines", ())) <= _MOST_LINES
         if few and set(payment) == {"provider", "authorization_token"} and not data.get("auto_capture"):
             yield {**data, "payment": {**payment, "authorization_token": _TOKEN}}
+
+
+def _of_lines(carts: Sequence[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
+    lines = itertools.cycle([line for cart in carts for line in cart["order_lines"] if line["total_amount"] > 0])
+    for cart in carts:
+        own = list(itertools.islice(lines, count))
+        yield {**cart, "order_lines": own, "order_amount": sum(line["total_amount"] for line in own)}
 
 
 async def fill(kafka: str, topic: str, events: Iterable[Event]) -> int:

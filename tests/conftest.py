@@ -1,9 +1,10 @@
 """The real parts, started when the first test asks for them and shared by all."""
 
 import asyncio
+import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import pytest
 
@@ -16,6 +17,29 @@ Say = Callable[[str], None]
 def pytest_configure() -> None:
     """Started by a shell in the background, pytest ignores SIGINT, and so would the processes that the tests interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+Report = pytest.TestReport | pytest.CollectReport
+Reporting = Generator[None, Report, Report]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Reporting:
+    return _in_ci_no_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Reporting:
+    return _in_ci_no_skip((yield))
+
+
+def _in_ci_no_skip(report: Report) -> Report:
+    """Where CI is set, what a test lacks is a failure."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"fails since CI is set. {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

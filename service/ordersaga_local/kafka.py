@@ -48,14 +48,17 @@ class Sasl:
 
 
 class LocalKafka:
-    """`bootstrap` is the plain listener, `sasl_bootstrap` the one of `sasl`. Use it in a `with` block, or from start() to close()."""
+    """`bootstrap` is the plain listener, `sasl_bootstrap` the one of `sasl`. Use it in a `with` block, or from start() to close().
 
-    def __init__(self, sasl: Sasl | None = None) -> None:
+    `host`: an address of this machine, at which clients reach it.
+    """
+
+    def __init__(self, sasl: Sasl | None = None, host: str = _HOST) -> None:
         command = (java(), *_JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{kafka_libs()}/*")
         directory = new_directory("kafka")
         self._port = free_port()
         self._sasl = sasl
-        self.bootstrap = f"{_HOST}:{self._port}"
+        self.bootstrap = f"{host}:{self._port}"
         self.sasl_bootstrap = f"{_HOST}:{free_port()}" if sasl else ""
         settings = directory / "server.properties"
         settings.write_text("".join(f"{name}={value}\n" for name, value in self._properties(directory).items()))
@@ -69,7 +72,7 @@ class LocalKafka:
             settings,
         ]
         self._format += [word for user in self._scram_users() for word in ("--add-scram", user)]
-        self.server = Server([*command, "kafka.Kafka", settings], directory, lambda _pid: is_ready(_HOST, self._port))
+        self.server = Server([*command, "kafka.Kafka", settings], directory, lambda _pid: is_ready(host, self._port))
 
     def __str__(self) -> str:
         return f"Kafka {KAFKA_VERSION} from jars at {self.bootstrap}"

@@ -9,9 +9,10 @@ _HOST = "127.0.0.1"
 
 
 class Proxy(ABC):
-    """Listens on `port`, in a thread, until close(), and forwards connections to the port `target`."""
+    """Listens on `port` of `host`, in a thread, until close(), and forwards connections to the port `target`."""
 
-    def __init__(self, port: int, target: int) -> None:
+    def __init__(self, port: int, target: int, host: str = _HOST) -> None:
+        self.host = host
         self.port = port
         self.target = target
         self.loop = asyncio.new_event_loop()
@@ -42,7 +43,7 @@ class Proxy(ABC):
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self.handle_client, _HOST, self.port)
+        server = await asyncio.start_server(self.handle_client, self.host, self.port)
         self._listening.set()
         await self._ended.wait()
         server.close()

@@ -218,13 +218,15 @@ class Stage:
             **self.settings,
         }
 
-    def ordersaga(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "ordersaga", *arguments]
+    def ordersaga(self, *arguments: str, script: Path | None = None) -> list[str]:
+        """`script` replaces the `ordersaga` program and gets the same arguments."""
+        program = ["-m", "ordersaga"] if script is None else [str(script)]
+        return [sys.executable, *program, *arguments]
 
-    def command(self, *arguments: str) -> str:
-        """Runs an `ordersaga` command and returns its output."""
+    def command(self, *arguments: str, script: Path | None = None) -> str:
+        """Runs an `ordersaga` command, or the script in its place, and returns its output."""
         done = subprocess.run(  # noqa: S603 - as above
-            self.ordersaga(*arguments),
+            self.ordersaga(*arguments, script=script),
             env=environment_with(self.environment),
             capture_output=True,
             text=True,
@@ -239,9 +241,7 @@ class Stage:
     def service(self, name: str = "service", *roles: str, script: Path | None = None, **settings: str) -> Process:
         """Starts a service process of this run. `script` replaces the `ordersaga` program and gets the same arguments."""
         options = [word for role in roles for word in ("--role", role)]
-        command = self.ordersaga("run", *options)
-        if script is not None:
-            command[1:3] = [str(script)]
+        command = self.ordersaga("run", *options, script=script)
         environment = {**self.environment, "ORDERSAGA_INSTANCE": name, **settings}
         process = Process(name, command, environment, self.folder)
         self._processes.append(process)

@@ -12,8 +12,8 @@ from ordersaga_local.proxy import Proxy, forward
 class SwitchProxy(Proxy):
     """Its target can be changed while it listens."""
 
-    def __init__(self, target: int) -> None:
-        super().__init__(free_port(), target)
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+        super().__init__(free_port(), target, host)
         self._connections: set[asyncio.StreamWriter] = set()
 
     def switch(self, target: int) -> None:

@@ -32,7 +32,7 @@ PUBLIC: Final = {
 }
 """The modules that these libraries document."""
 _WATCHED: Final = {name.partition(".")[0] for name in PUBLIC}
-_NAMED_TUPLE: Final = {"_asdict", "_fields", "_make", "_replace"}
+_DOCUMENTED: Final = {"_asdict", "_fields", "_make", "_replace", "_exit"}
 """Public in spite of their names."""
 
 
@@ -76,7 +76,7 @@ def _is_self(node: ast.expr) -> bool:
 
 
 def _private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in _NAMED_TUPLE
+    return name.startswith("_") and not name.startswith("__") and name not in _DOCUMENTED
 
 
 def _inherited(class_: ast.ClassDef, tree: ast.Module) -> set[str]:

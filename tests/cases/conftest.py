@@ -49,8 +49,12 @@ async def shared(kafka: parts.Kafka, postgres: parts.Postgres, migrated: str) ->
     await admin.create_topics([NewTopic(f"shop.orders.{run}", 8, 1, topic_configs=_ANY_TIME)])
     await admin.close()
     port = str(free_port())
-    web = {"ORDERSAGA_WEB__SECRETS": "s" * 32, "ORDERSAGA_WEB__BASE_URL": f"http://127.0.0.1:{port}"}
-    async with playing(parts.Parts(kafka, postgres), migrated, web, run=run) as play:
+    settings = {
+        "ORDERSAGA_WEB__SECRETS": "s" * 32,
+        "ORDERSAGA_WEB__BASE_URL": f"http://127.0.0.1:{port}",
+        "ORDERSAGA_WAITS__ORDER": "60",  # longer than a step between the events takes on a busy machine
+    }
+    async with playing(parts.Parts(kafka, postgres), migrated, settings, run=run) as play:
         play.sandbox.control("switches", "PUT", CUSTOMER)
         services = [play.service(SERVICES[0], ORDERSAGA_WEB__PORT=port), *map(play.service, SERVICES[1:])]
         await until(lambda: all(_READING in one.text() for one in services), 30, "not both services read")

@@ -1,16 +1,15 @@
 """Code that generators make of the schemas: it compiles strictly, accepts all valid examples and refuses invalid ones.
 
-Each test runs where its generator is on PATH: datamodel-codegen (datamodel-code-generator) for Python, json2ts
-(json-schema-to-typescript) and tsc (typescript) for TypeScript.
+The generators are datamodel-code-generator for Python, and json-schema-to-typescript, checked by typescript, for TypeScript.
 """
 
 import importlib
 import json
+import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,13 @@ import pytest
 from jsonschema.exceptions import ValidationError
 from pydantic import TypeAdapter
 
+from downloads import needs_node, node_packages, python_packages
+
 from .cases import Case, invalid_cases, valid_cases
 from .schemas import CONTRACTS, current, errors, schema_of
 
 SCHEMAS = CONTRACTS / "schemas"
+GENERATORS = Path(__file__).parent / "generators"
 
 # What classes and types can't express, by the rule that it is about.
 _DEPENDENT = {
@@ -46,13 +48,10 @@ _STRICT = {"strict": True, "exactOptionalPropertyTypes": True, "noEmit": True, "
 _ERROR = re.compile(r"^(?:.*/)?case(\d+)\.ts\(\d+,\d+\): error", re.MULTILINE)
 
 
-def needs(*programs: str) -> pytest.MarkDecorator:
-    missing = [name for name in programs if shutil.which(name) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not on PATH: {', '.join(missing)}")
-
-
-def run(*command: str | Path, folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def run(*command: str | Path, folder: Path, environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | (environment or {}), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -78,18 +77,18 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     kind = "--input-file-type jsonschema --output-model-type pydantic_v2.BaseModel --target-python-version 3.11"
     style = "--use-title-as-name --use-annotated --use-type-alias --enum-field-as-literal all --formatters builtin"
     options = [*kind.split(), *style.split(), "--strict-types", "str", "int", "bool"]
-    run("datamodel-codegen", "--input", SCHEMAS, "--output", "generated", *options, folder=folder)
+    packages = {"PYTHONPATH": str(python_packages("generators/python", GENERATORS / "python.lock"))}
+    files = ["--input", str(SCHEMAS), "--output", "generated"]
+    run(sys.executable, "-m", "datamodel_code_generator", *files, *options, folder=folder, environment=packages)
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))
 
 
-@needs("datamodel-codegen")
 def test_generated_python_is_strictly_typed(classes: Path) -> None:
     run(sys.executable, "-m", "mypy", "--strict", "--no-incremental", "generated", folder=classes)
 
 
-@needs("datamodel-codegen")
 @pytest.mark.usefixtures("classes")
 def test_generated_python_accepts_the_valid_examples_and_refuses_the_invalid_ones() -> None:
     assert [name_of(case) for case in valid_cases() if is_refused(case)] == []
@@ -106,9 +105,12 @@ def is_refused(case: Case) -> bool:
     return False
 
 
-@needs("json2ts", "tsc")
+@needs_node
 def test_generated_typescript_accepts_the_valid_examples_and_refuses_the_invalid_ones(tmp_path: Path) -> None:
-    run("json2ts", "-i", f"{SCHEMAS}/*.json", "-o", tmp_path / "generated", "--cwd", SCHEMAS, folder=tmp_path)
+    programs = node_packages("generators/typescript", GENERATORS / "typescript" / "package.json") / "node_modules/.bin"
+    run(
+        programs / "json2ts", "-i", f"{SCHEMAS}/*.json", "-o", tmp_path / "generated", "--cwd", SCHEMAS, folder=tmp_path
+    )
     cases = [*valid_cases(), *invalid_cases()]
     for number, case in enumerate(cases):
         name = type_of(case)
@@ -117,7 +119,7 @@ def test_generated_typescript_accepts_the_valid_examples_and_refuses_the_invalid
     options = _STRICT | {"module": "es2022", "moduleResolution": "bundler"}
     (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "include": ["**/*.ts"]}))
     done = subprocess.run(
-        ["tsc", "-p", ".", "--pretty", "false"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [programs / "tsc", "-p", ".", "--pretty", "false"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     refused = {name_of(cases[int(number)]) for number in _ERROR.findall(done.stdout)}
     assert len(_ERROR.findall(done.stdout)) == done.stdout.count(": error"), "an error in the generated code"

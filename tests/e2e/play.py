@@ -73,7 +73,7 @@ class Play:
         finally:
             await producer.stop()
 
-    async def ended(self, events: int, seconds: float = 30) -> None:
+    async def ended(self, events: int, seconds: float = 60) -> None:
         """Returns when so many events have their final outcome."""
         await until(
             lambda: len(self.books.finals) >= events,

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from downloads import of_debian
 from ordersaga_local.process import free_port
 from ordersaga_local.stage import Process
 
 from .conftest import Opening
 from .play import ROOT, Json, placed, until
-from .tools import prometheus
 
 ALERTS = ROOT / "helm/ordersaga/alerts.yaml"
 _SHORT = "2s"  # instead of minutes: how long a condition lasts before its alert fires
@@ -77,7 +77,7 @@ def scraping(program: Path, folder: Path, port: int) -> Iterator[Prometheus]:
 
 @pytest.mark.long
 async def test_alerts_fire_in_a_fault_drill_and_end_with_it(opened: Opening, tmp_path: Path) -> None:
-    program, port = await asyncio.to_thread(prometheus), free_port()
+    program, port = await asyncio.to_thread(of_debian, "prometheus", "prometheus"), free_port()
     async with opened() as play:
         play.service(ORDERSAGA_METRICS_PORT=str(port))
         with scraping(program, tmp_path, port) as server:

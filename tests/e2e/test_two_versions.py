@@ -30,6 +30,7 @@ async def test_an_upgrade_loses_no_answer_and_keeps_the_order_of_events(opened: 
         await play.publish(placed(name) for name in first)
         await until(lambda: calls(play) == UNDER_WAY, 60, "not called")
         await asyncio.to_thread(intake.stop)
+        await asyncio.to_thread(play.stage.command, "migrate", script=NEWER)
         play.service("new", script=NEWER)
         await play.publish(shipped(name) for name in first)
         await until(
@@ -54,6 +55,7 @@ async def test_the_older_version_does_not_come_back(opened: Opening) -> None:
     async with opened() as play:
         old = play.service("old")
         await until(lambda: '"running"' in play.logged("old"), 60, "not running")
+        await asyncio.to_thread(play.stage.command, "migrate", script=NEWER)
         play.service("new", script=NEWER)
         await until(lambda: '"running"' in play.logged("new"), 60, "not running")
         await asyncio.sleep(2)

@@ -1,6 +1,7 @@
 """The programs that check the chart, and the schemas of Kubernetes: pinned in `tools/`, downloaded when they are first needed.
 
-helm, hadolint and the schemas come in wheels, the schemas of other kinds in npm packages; the others are built from their Go modules.
+helm, hadolint and the schemas come in wheels, the schemas of other kinds in npm packages, promtool in Debian's; the others are built from
+their Go modules.
 """
 
 import functools
@@ -18,11 +19,12 @@ import zipfile
 from pathlib import Path
 from typing import Any, Final
 
-from downloads import downloaded, get
+from downloads import downloaded, get, node_packages, of_debian
 
 _PINS: Final = Path(__file__).with_name("tools")
 _PLATFORM: Final = sysconfig.get_platform()
 _SCHEMAS: Final = "kubernetes_validate/kubernetes-json-schema/v{}.0-local-strict/"
+_GO_VERSION: Final = r"(\d+)\.(\d+)(?:\.(\d+))?"
 _SCHEMA_REFS: Final = "/api/_definitions.json"  # absolute in the wheel, so that kubeconform would look for a host
 
 KUBERNETES: Final = ("1.27", "1.32", "1.37")
@@ -45,7 +47,7 @@ def hadolint() -> Path:
 
 @functools.cache
 def built(name: str) -> Path:
-    """kubeconform, promtool, helm-unittest or compose (what `docker compose config` does): the tools of `tools/go.mod`, whose hashes are in `go.sum`."""
+    """kubeconform, helm-unittest or compose (what `docker compose config` does): the tools of `tools/go.mod`, whose hashes are in `go.sum`."""
     return downloaded(f"chart/go-{_PLATFORM}", [_PINS / "go.mod", _PINS / "go.sum"], _build) / "bin" / name
 
 
@@ -58,13 +60,13 @@ def schemas() -> Path:
 @functools.cache
 def kinds() -> Path:
     """A program for Node.js that checks what the operators of others define: types and what is required, not unknown fields."""
-    pins = [_PINS / "kinds" / name for name in ("package.json", "package-lock.json", "kinds.mjs")]
-    made = downloaded(
-        "chart/kinds",
-        pins,
-        lambda folder: get("npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"),
-    )
-    return made / "kinds.mjs"
+    pins = _PINS / "kinds"
+    return node_packages("chart/kinds", pins / "package.json", pins / "kinds.mjs") / "kinds.mjs"
+
+
+@functools.cache
+def promtool() -> Path:
+    return of_debian("prometheus", "promtool")
 
 
 def run(program: Path | str, *arguments: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -133,21 +135,19 @@ def _relative(node: Any) -> Any:
 
 
 def _build(folder: Path) -> None:
-    """Without what in promtool discovers services in clouds, which is most of it."""
     settings = {"GOBIN": str(folder / "bin"), "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -trimpath"}
-    tags = "remove_all_sd,enable_dns_sd"
-    get(_go(), "-C", folder, "install", "-tags", tags, "-ldflags", "-s -w", "tool", environment=settings)
+    get(go(), "-C", folder, "install", "-ldflags", "-s -w", "tool", environment=settings)
     (folder / "bin" / "cmd").rename(folder / "bin" / "compose")
 
 
-def _go() -> Path:
-    """Go from the PATH if it is new enough, else from its wheel."""
-    wanted = re.search(r"^go (\d+)\.(\d+)", (_PINS / "go.mod").read_text(), re.MULTILINE)
+def go(module: Path = _PINS / "go.mod") -> Path:
+    """Go from the PATH if it is new enough for the module, else from its wheel."""
+    wanted = re.search(rf"^go {_GO_VERSION}", module.read_text(), re.MULTILINE)
     assert wanted is not None
     if found := shutil.which("go"):
         version = run(found, "env", "GOVERSION").stdout
-        has = re.match(r"go(\d+)\.(\d+)", version)
-        if has and tuple(map(int, has.groups())) >= tuple(map(int, wanted.groups())):
+        has = re.match(f"go{_GO_VERSION}", version)
+        if has and tuple(map(int, has.groups("0"))) >= tuple(map(int, wanted.groups("0"))):
             return Path(found)
     return downloaded(f"chart/toolchain-{_PLATFORM}", [_PINS / "go.lock"], _unpack_go) / "go" / "bin" / "go"
 
@@ -161,7 +161,7 @@ def _unpack_go(folder: Path) -> None:
 
 def main() -> None:
     """Gets all of them, which takes minutes the first time: more than a test may take on a slow machine."""
-    for found in (helm(), hadolint(), schemas(), kinds(), built("kubeconform").parent):
+    for found in (helm(), hadolint(), schemas(), kinds(), promtool(), built("kubeconform").parent):
         print(found)
 
 

@@ -15,7 +15,7 @@ from .test_alerts import CASES
 from .test_dashboard import asked
 
 pytestmark = pytest.mark.chart
-OF_OTHERS: Final = {"ServiceMonitor", "PrometheusRule", "ScaledObject", "ExternalSecret"}
+OF_OTHERS: Final = {"PodMonitor", "ServiceMonitor", "PrometheusRule", "ScaledObject", "ExternalSecret"}
 """Kinds that Kubernetes doesn't define, so that its schemas don't have them."""
 
 
@@ -98,6 +98,7 @@ def test_the_suites_of_helm_unittest_pass() -> None:
         (["roles.worker.replicas=-1"], "/roles/worker/replicas"),
         (["roles.worker.autoscaling.by=mood"], "/roles/worker/autoscaling/by"),
         (["metrics.port=99999"], "/metrics/port"),
+        (["metrics.monitor.kind=both"], "/metrics/monitor/kind"),
         (["image.pullPolicy=Sometimes"], "/image/pullPolicy"),
         (["topologySpread.whenUnsatisfiable=Never"], "/topologySpread/whenUnsatisfiable"),
         (["ingress.enabled=true", "settings.web.port=8080"], "/ingress/host"),
@@ -120,7 +121,7 @@ def test_wrong_values_are_refused_by_their_name(given: list[str], problem: str) 
 
 
 def promtool(*arguments: str | Path) -> None:
-    done = programs.run(programs.built("promtool"), *arguments)
+    done = programs.run(programs.promtool(), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

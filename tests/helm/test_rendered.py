@@ -54,6 +54,10 @@ def labels(one: Json) -> Json:
     return found
 
 
+def ports_of(pod: Json) -> set[str]:
+    return {port["name"] for container in pod["containers"] for port in container["ports"]}
+
+
 @pytest.fixture
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     """The files as in a pod: the secrets behind the symbolic links by which Kubernetes replaces them atomically."""
@@ -201,6 +205,11 @@ def test_selectors_find_the_pods_that_they_mean(example: Path) -> None:
                 found = {other for other, has in deployed.items() if wanted.items() <= has.items()}
                 web = {other for other in deployed if other.endswith("-web")}
                 assert found == (web if name.endswith("-web") else deployed.keys())
+            case "PodMonitor":
+                wanted = one["spec"]["selector"]["matchLabels"]
+                assert {other for other, has in deployed.items() if wanted.items() <= has.items()} == deployed.keys()
+                (endpoint,) = one["spec"]["podMetricsEndpoints"]
+                assert all(endpoint["port"] in ports_of(pod) for name, pod in pods(made).items() if name in deployed)
             case _:
                 continue
         assert not wanted.items() <= job.items(), "a migration is no part of the service"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
@@ -91,7 +92,10 @@ async def test_an_event_of_which_nothing_would_be_told_any_more_is_counted(
         early = [shop.shipped("2", name="early"), shop.event("shipped", "2", {"order_lines": 1}, name="bad")]
         await r.take(shop.placed(), shop.shipped(), shop.placed(), *early)
         assert violated() == before
-        await r.take(shop.shipped("2", name="dropped"))
+        with capture_logs() as lines:
+            await r.take(shop.shipped("2", name="dropped"))
+        logged = [one for one in lines if one["event"] == "a guarantee was violated"]
+        assert [(one["invariant"], one["subject"]) for one in logged] == [("I6", "2")] * 2
         assert violated() == before + 2, "the event and the one that waited before it"
         await r.take(shop.placed("3"), shop.shipped("3", name="dropped"))
         assert violated() == before + 2, "its id was used"
@@ -106,8 +110,10 @@ async def test_a_record_that_comes_to_nothing_is_counted(database: str, monkeypa
     async with roles(database, dispatcher=False) as r:
         shop, before = Shop(), violated()
         monkeypatch.setattr(intake, "decide_batch", all_but_one)
-        await r.take(shop.placed("1"), shop.placed("2"), shop.event("invented", "3", {}))
+        with capture_logs() as lines:
+            await r.take(shop.placed("1"), shop.placed("2"), shop.event("invented", "3", {}))
         assert violated() == before + 1
+        assert [one["records"] for one in lines if one.get("invariant") == "I6"] == [1]
 
 
 async def test_nothing_personal_stands_in_a_journal_a_log_an_error_or_an_outcome(

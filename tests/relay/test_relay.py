@@ -133,6 +133,15 @@ async def test_a_shard_is_published_by_one_relay_at_a_time_and_goes_over_when_it
         assert by_order(two.sent) == {str(number): [1, 2] for number in range(40)}
 
 
+async def test_shards_that_a_relay_gives_back_are_taken_long_before_their_lease_would_end(database: str) -> None:
+    async with roles(database, dispatcher=False) as r:
+        relays = [relay_of(r, FakeProducer(), name, lease=600.0) for name in ("r1", "r2")]
+        r.start(*(relay.run for relay in relays))
+        await until_async(lambda: _both(relays))
+        await relays[0].stop()
+        await until(lambda: len(relays[1]._shards) == SHARDS)
+
+
 async def test_a_relay_that_lost_its_shard_deletes_nothing(database: str) -> None:
     async with filled(database, 3) as r:
         slow = FakeProducer()

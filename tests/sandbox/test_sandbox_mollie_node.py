@@ -1,25 +1,23 @@
 """With `@mollie/api-client`, Mollie's own client for Node.js, over https."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from downloads import needs_node, node_packages
 from ordersaga_local.tls import Certificates
 from ordersaga_sandbox import Tls, running
 
-from .clients.programs import FOLDER, Report, checks_of, node_packages
+from .clients.programs import FOLDER, Report, checks_of
 
 PROGRAM = FOLDER / "mollie_node.mjs"
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or shutil.which("npm") is None, reason="this client needs Node.js: no node or npm"
-)
+pytestmark = needs_node
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
-    packages = node_packages(FOLDER / "mollie-node" / "package.json")
+    packages = node_packages("clients/mollie-node", FOLDER / "mollie-node" / "package.json")
     certificates = Certificates.made(tmp_path_factory.mktemp("tls"))
     with running(tls=Tls(certificates.server, certificates.key)) as url:
         # the client trusts its own list of authorities only

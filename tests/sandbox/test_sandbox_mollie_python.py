@@ -5,16 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from downloads import python_packages
 from ordersaga_sandbox import running
 
-from .clients.programs import FOLDER, Report, checks_of, python_packages
+from .clients.programs import FOLDER, Report, checks_of
 
 PROGRAM = FOLDER / "mollie_python.py"
 
 
 @pytest.fixture(scope="module")
 def report() -> Iterator[Report]:
-    packages = python_packages(FOLDER / "mollie-api-python.lock")
+    packages = python_packages("clients/mollie-api-python", FOLDER / "mollie-api-python.lock")
     with running() as url:
         # -S: without the packages of the tests, which would mix with the client's
         yield Report.of([sys.executable, "-S", PROGRAM, url], {"PYTHONPATH": str(packages)})

@@ -1,26 +1,23 @@
 """With `@crystallize/node-klarna`, a client that an agency wrote, over https."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from downloads import needs_node, node_packages
 from ordersaga_local.tls import Certificates
 from ordersaga_sandbox import Tls, running
 
-from .clients.programs import FOLDER, Report, checks_of, node_packages
+from .clients.programs import FOLDER, Report, checks_of
 
 PROGRAM = FOLDER / "node_klarna.mjs"
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or shutil.which("npm") is None, reason="this client needs Node.js: no node or npm"
-)
+pytestmark = needs_node
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
-    packages: Path = node_packages(FOLDER / "node-klarna" / "package.json")
+    packages = node_packages("clients/node-klarna", FOLDER / "node-klarna" / "package.json")
     certificates = Certificates.made(tmp_path_factory.mktemp("tls"))
     with running(tls=Tls(certificates.server, certificates.key)) as url:
         trusted = {"NODE_EXTRA_CA_CERTS": str(certificates.authority)}

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from domain.shop import Story, snapshot
 from domain.uncertain import GONE, LOST, NO, lose, open_operation, request, shows
@@ -12,6 +13,7 @@ from ordersaga.domain.model.order import Operation, Order, Refusal
 from ordersaga.domain.model.outcomes import Call, Decision, Elapsed, Read, Revoke, Send
 from ordersaga.domain.model.results import Rejected, Result, Succeeded
 from ordersaga.domain.uncertainty import settling
+from ordersaga.telemetry.logs import KNOWN_FIELDS
 from ordersaga.worker.violations import violations
 from roles_harness import Roles, Shop, gives, roles
 
@@ -120,10 +122,15 @@ async def test_a_refusal_that_ends_an_unknown_operation_is_counted(
         await mark_uncertain(r)
         r.fake.on_call = gives(Rejected("CAPTURE_NOT_ALLOWED", status=403))
         before = violated("I3")
-        await r.worker.claim()
-        await r.until_idle()
+        with capture_logs() as lines:
+            await r.worker.claim()
+            await r.until_idle()
         assert (await r.outcome_types())[:2] == ["authorized", "rejected"]
         assert violated("I3") == before + 1
+        (line,) = [one for one in lines if one["event"] == "a guarantee was violated"]
+        assert (line["invariant"], line["merchant"], line["subject"]) == ("I3", "default", "1")
+        assert (line["log_level"], line["operation"]) == ("warning", "capture")
+        assert line.keys() - {"log_level"} <= KNOWN_FIELDS
 
 
 async def test_an_event_that_a_settle_forgets_is_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

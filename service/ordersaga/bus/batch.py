@@ -80,11 +80,15 @@ class Handlers:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOptions:
-    """Durations in seconds. `revoke_timeout`: how long a rebalance waits for the current batch."""
+    """Durations in seconds. `revoke_timeout`: how long a rebalance waits for the current batch.
+
+    `version`: of what this member can read. Members of the highest version get all partitions.
+    """
 
     max_records: int = 500
     session_timeout: float = 45.0
     revoke_timeout: float = 10.0
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
 from ordersaga.bus.assignment import Assignment
+from ordersaga.bus.assignor import assignor
 from ordersaga.bus.batch import (
     Batch,
     BatchWaitsError,
@@ -38,6 +39,9 @@ _LEAVE_TIMEOUT: Final = 5.0  # seconds for leaving the group and closing
 _FLUSH_TIMEOUT: Final = 1.0  # seconds for the last commit
 _GRACE: Final = 0.1  # seconds; `finish` has already waited for the batch
 _METADATA_MAX_AGE: Final = 30_000  # ms until a partition that was added is noticed
+_HEARTBEAT: Final = (
+    0.5  # seconds between heartbeats, which tell of rebalances: partitions wait for the last member to hear of it
+)
 _FETCH_WAIT: Final = 100  # ms; also how long a partition may be missing in a fetch that is under way
 _LARGEST_FETCH: Final = 2 * 1024 * 1024  # bytes per partition; a larger record is fetched alone
 
@@ -76,9 +80,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # its base h
             batch_timeout_ms=1,  # a pause after an empty poll; PollingConsumer itself waits for records
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
+            partition_assignment_strategy=[assignor(options.version)],
             isolation_level="read_committed",
             session_timeout_ms=round(options.session_timeout * 1000),
-            heartbeat_interval_ms=round(min(options.session_timeout / 6, 3.0) * 1000),
+            heartbeat_interval_ms=round(min(options.session_timeout / 6, _HEARTBEAT) * 1000),
             rebalance_timeout_ms=round((options.revoke_timeout + 15.0) * 1000),
             fetch_max_wait_ms=_FETCH_WAIT,
             max_partition_fetch_bytes=_LARGEST_FETCH,

@@ -14,6 +14,7 @@ import uvloop
 
 from ordersaga import telemetry
 from ordersaga.cli.connections import store_of
+from ordersaga.cli.ending import CLOSING, Ending
 from ordersaga.cli.ports import Ports
 from ordersaga.cli.tracing import start_traces
 from ordersaga.cli.wiring import Components, Role, build, owner_of, roles_by_default
@@ -44,21 +45,28 @@ def run(settings: Settings, roles: Collection[Role] = ()) -> int:
     telemetry.configure_logs(settings.log_level, settings.log_format)
     health, running = Health(), frozenset(roles) or roles_by_default(settings)
     ports = Ports(settings, running, health)
-    return uvloop.run(Service(settings, running, health, ports).run())
+    ending = Ending(settings.shutdown_timeout + CLOSING)
+    try:
+        return uvloop.run(Service(settings, running, health, ports, ending).run())
+    finally:
+        ending.cancel()
 
 
 class Service:
     """One process that runs some of the roles."""
 
-    def __init__(self, settings: Settings, roles: frozenset[Role], health: Health, ports: Ports) -> None:
+    def __init__(
+        self, settings: Settings, roles: frozenset[Role], health: Health, ports: Ports, ending: Ending
+    ) -> None:
         self._settings = settings
         self._roles = roles
         self._health = health
         self._ports = ports
+        self._ending = ending
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
-        stop = _stop_signal()
+        stop = self._stop_signal()
         async with self._ports.health_served():
             try:
                 return await self._run(stop)
@@ -123,6 +131,7 @@ class Service:
         failed = await self._until_stopped(stop)
         self._health.ready = False
         log.info("stopping")
+        self._ending.begin(1 if failed else 0)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.shutdown_timeout):
                 await self._stop(components)
@@ -157,6 +166,18 @@ class Service:
         if components.relay is not None:
             await components.relay.stop()
 
+    def _stop_signal(self) -> asyncio.Event:
+        stop = asyncio.Event()
+
+        def end() -> None:
+            self._ending.begin(0)
+            stop.set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+        return stop
+
     async def _cancel_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -168,14 +189,6 @@ def _freeze_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-
-
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _until(stop: asyncio.Event, work: Awaitable[bool]) -> bool | None:

@@ -20,6 +20,7 @@ from ordersaga.intake.intake import Intake, IntakeSettings
 from ordersaga.providers.accounts import Account, gates_of, providers_of
 from ordersaga.providers.breaker import Gate
 from ordersaga.relay.relay import Relay, RelaySettings
+from ordersaga.store.readers import STATE_VERSION
 from ordersaga.store.store import Store
 from ordersaga.web.web import Web
 from ordersaga.worker.bulkheads import AccountKey, Bulkhead, Bulkheads
@@ -126,7 +127,7 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
         handlers.take,
         handlers.start_offsets,
         on_idle=handlers.caught_up,
-        options=ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout),
+        options=ConsumerOptions(settings.intake.max_records, settings.intake.session_timeout, version=STATE_VERSION),
     )
 
 

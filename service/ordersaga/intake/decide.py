@@ -9,7 +9,7 @@ from ordersaga.bus.cloudevents import InvalidInput, ValidInput
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
 from ordersaga.domain.model import owed
-from ordersaga.domain.model.events import Event, Placed
+from ordersaga.domain.model.events import Cause, Event, Placed
 from ordersaga.domain.model.order import Key, Order, Refusal
 from ordersaga.domain.model.outcomes import Decision, Entry, Outcome
 from ordersaga.domain.model.terms import Rules
@@ -35,7 +35,7 @@ class BatchDecision(Struct):
     events: list[Event] = []  # that were taken in
     duplicates: int = 0
     foreign: int = 0  # records whose key isn't their order's id
-    forgotten: int = 0  # events that would never get a final outcome
+    forgotten: list[tuple[Key, Cause]] = []  # events that would never get a final outcome
 
 
 def decide_batch(
@@ -70,9 +70,9 @@ def decide_batch(
 
 
 def unaccounted(batch: BatchDecision, records: int) -> int:
-    """How many of so many records led to nothing, plus the events that would never get a final outcome (I6)."""
+    """How many of so many records led to nothing (I6)."""
     accounted = len(batch.events) + batch.duplicates + len(batch.dead_letters)
-    return max(records - accounted, 0) + batch.forgotten
+    return max(records - accounted, 0)
 
 
 def _accept(batch: BatchDecision, event: Event, rules_of: RulesOf, now: float) -> None:
@@ -86,7 +86,7 @@ def _accept(batch: BatchDecision, event: Event, rules_of: RulesOf, now: float) -
         batch.owners[wanted] = key  # also for the events that follow in this batch
     batch.events.append(event)
     before = (event.cause,) if order is None else (event.cause, *owed.owed(order))
-    batch.forgotten += len(owed.forgotten(before, decision))
+    batch.forgotten.extend((key, cause) for cause in owed.forgotten(before, decision))
     _add(batch, key, decision)
 
 

@@ -14,7 +14,10 @@ def report(records: int, decided: BatchDecision, locked: Mapping[Key, Row], star
     codes = [dead_letter.code for dead_letter in decided.dead_letters]
     telemetry.count_intake(records, len(decided.events), decided.duplicates, codes)
     telemetry.FOREIGN_KEYS.inc(decided.foreign)
-    telemetry.VIOLATIONS.labels("I6").inc(unaccounted(decided, records))
+    if lost := unaccounted(decided, records):
+        telemetry.report_lost_records(lost)
+    for key, cause in decided.forgotten:
+        telemetry.report_violation("I6", key, cause)
     telemetry.count_outcomes([outcome for _, outcome in decided.outcomes])
     spans = traces.active()
     if spans is not None:

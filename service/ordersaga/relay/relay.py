@@ -24,6 +24,7 @@ Round = Literal["nothing", "published", "failed"]
 _FIRST_PAUSE: Final = 0.1  # seconds while the store is unavailable
 _MAX_PAUSE: Final = 2.0
 _AFTER_FAILURE: Final = 0.5
+_SHARE_EVERY: Final = 0.5  # outcomes of a shard that another relay gives back wait for so long
 
 
 class RelaySettings(Struct, frozen=True):
@@ -131,7 +132,7 @@ class Relay:
         settings = self._settings
         await self._delete_published()  # else another relay that gets one of the shards would publish them again
         self._shards = await self._store.take_shards(settings.owner, settings.lease)
-        self._renew_at = now + settings.lease / 3
+        self._renew_at = now + min(settings.lease / 3, _SHARE_EVERY)
 
     async def _delete_published(self) -> None:
         if self._published:

@@ -11,7 +11,6 @@ from ordersaga.telemetry.metrics import (
     PARTITIONS_STANDING,
     REGRESSIONS,
     UNCERTAIN_CALLS,
-    VIOLATIONS,
     count_call,
     count_intake,
     count_outcomes,
@@ -22,6 +21,7 @@ from ordersaga.telemetry.metrics import (
     result_of,
 )
 from ordersaga.telemetry.stalls import BatchAge, StallWatch
+from ordersaga.telemetry.violations import report_lost_records, report_violation
 
 __all__ = [
     "DEAD_LETTERS",
@@ -32,7 +32,6 @@ __all__ = [
     "PARTITIONS_STANDING",
     "REGRESSIONS",
     "UNCERTAIN_CALLS",
-    "VIOLATIONS",
     "BatchAge",
     "StallWatch",
     "configure_logs",
@@ -44,6 +43,8 @@ __all__ = [
     "count_settled",
     "exposition",
     "operation_of",
+    "report_lost_records",
+    "report_violation",
     "result_of",
     "set_gauges",
     "watch_bulkheads",

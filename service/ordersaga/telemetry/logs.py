@@ -22,7 +22,7 @@ KNOWN_FIELDS: Final = frozenset({
     "correlation_id", "route", "trace_id",
     "topic", "partition", "partitions", "offset", "group", "shards", "slots", "database", "statement", "host", "port",
     "records", "results", "outcomes", "lines", "orders", "seconds", "attempt", "at",
-    "role", "roles", "owner", "instance", "version", "signal", "reason", "error",
+    "role", "roles", "owner", "instance", "version", "signal", "reason", "error", "invariant",
 })  # fmt: skip
 _MAX_LENGTH: Final = 500
 _MAX_FRAMES: Final = 8

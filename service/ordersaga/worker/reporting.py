@@ -16,8 +16,10 @@ def report(batch: SettlementBatch) -> None:
     if batch.outcomes:
         settlements = (settlement for settlement, _, _ in batch.decided)
         telemetry.count_outcomes([outcome for _, outcome in batch.outcomes], dict(_called(settlements)))
-    for invariant in batch.violated:
-        telemetry.VIOLATIONS.labels(invariant).inc()
+    for settlement, invariant in batch.violated:
+        operation = _operation(settlement)
+        cause = operation.cause if operation else None
+        telemetry.report_violation(invariant, settlement.leased.order.key, cause, operation)
     spans = traces.active()
     if spans is not None:
         now = time()

@@ -64,7 +64,7 @@ class SettlementBatch:
         self.lost: list[Settlement] = []
         self.decided: list[tuple[Settlement, Order, Decision]] = []
         self.hints: list[NewHint] = []
-        self.violated: list[Invariant] = []
+        self.violated: list[tuple[Settlement, Invariant]] = []
 
     def add(self, settlement: Settlement, row: Row | None) -> None:
         """`row`: the order's current one."""
@@ -87,7 +87,8 @@ class SettlementBatch:
         self.outcomes.extend((key, outcome) for outcome in decision.outcomes)
         self._add_provider_ids(settlement, before, decision.order)
         self._add_token(before, settlement, decision.order)
-        self.violated.extend(violations(before, settlement.call, settlement.result, decision, rules))
+        found = violations(before, settlement.call, settlement.result, decision, rules)
+        self.violated.extend((settlement, invariant) for invariant in found)
         hint = leased.hint.at if leased.hint else None
         self.changes.append(SettledOrder(decision.order, row, leased.token, due, keep, kind, hint))
 

@@ -1,21 +1,17 @@
 """Checks in a program of its own, with a client that others wrote: each check is a test of ours.
 
 The program gets the URL of a sandbox, resets it before each check, and prints a line of JSON after it:
-`{"check": its name, "error": null, or what went wrong}`. The clients are installed when they are needed first, with
-pinned hashes, by the ordinary programs for it and their own settings, into the folder in which Kafka's jars are too.
+`{"check": its name, "error": null, or what went wrong}`.
 """
 
 import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
-
-from downloads import downloaded, get
 
 FOLDER: Final = Path(__file__).parent
 _SECONDS: Final = 300
@@ -46,24 +42,3 @@ class Report:
         assert check in self.errors, f"it wasn't run:\n{self.output}"
         error = self.errors[check]
         assert error is None, error
-
-
-def python_packages(lock: Path) -> Path:
-    """A folder with what the lock names, for PYTHONPATH."""
-    return downloaded(
-        f"clients/{lock.stem}-{sys.implementation.cache_tag}",
-        [lock],
-        lambda folder: get(
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
-            *("--require-hashes", "--target", folder, "--requirement", lock),
-        ),
-    )
-
-
-def node_packages(manifest: Path) -> Path:
-    """A folder with `node_modules`, as the `package-lock.json` beside the manifest names them."""
-    return downloaded(
-        f"clients/{manifest.parent.name}",
-        [manifest, manifest.with_name("package-lock.json")],
-        lambda folder: get("npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund"),
-    )

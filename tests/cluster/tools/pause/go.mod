@@ -1,0 +1,3 @@
+module ordersaga.invalid/pause
+
+go 1.26.0
