@@ -138,7 +138,9 @@ class Courier:
             answer is not None and 200 <= answer.status < (201 if delivery.only_200 else 300) for answer in answers
         )
 
-    async def _post(self, state: SandboxState, delivery: Delivery, seconds: float, each: float | None = None) -> Answer | None:
+    async def _post(
+        self, state: SandboxState, delivery: Delivery, seconds: float, each: float | None = None
+    ) -> Answer | None:
         """Adds an attempt to the delivery. None: there was no response.
 
         `seconds`: for the whole attempt, or with `each` so many for connecting and so many for the response.
