@@ -62,6 +62,13 @@ def test_a_file_without_certificates_is_refused(content: bytes | None, tmp_path:
         Http("https://klarna.example", None, 1, deadline=1.0, ca_file=str(ca_file))
 
 
+def test_a_system_without_cas_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/dev/null/nothing")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    with pytest.raises(ValueError, match="the system has no CA certificates: install its package ca-certificates"):
+        Http("https://klarna.example", None, 1, deadline=1.0)
+
+
 async def test_a_server_without_tls_gets_nothing() -> None:
     async def plain(exchange: Exchange) -> None:
         await exchange.first_byte()

@@ -123,7 +123,7 @@ class Callbacks(Part):
     slots: Annotated[int, Field(ge=1, le=500)] = 32
     """Callbacks of this account that a process hands on at once; further ones are answered as without a reply."""
     ca_file: Certificates | None = None
-    """CA certificates to trust for the shop besides the public ones (PEM)."""
+    """CA certificates to trust for the shop besides the system's (PEM)."""
 
     @property
     def kinds(self) -> dict[str, Callback | Validation]:
@@ -142,7 +142,7 @@ class Account(Part):
     rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Calls per second, per worker process."""
     ca_file: Certificates | None = None
-    """CA certificates to trust besides the public ones (PEM)."""
+    """CA certificates to trust besides the system's (PEM)."""
 
 
 class Klarna(Account):

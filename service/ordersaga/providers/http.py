@@ -10,7 +10,14 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from pyreqwest.bytes import Bytes
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import DecodeError, PoolTimeoutError, RequestError, RequestTimeoutError
+from pyreqwest.exceptions import (
+    BuilderError,
+    DecodeError,
+    DetailedPyreqwestError,
+    PoolTimeoutError,
+    RequestError,
+    RequestTimeoutError,
+)
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
@@ -155,7 +162,13 @@ def _client(authorization: str | None, connections: int, ca_file: str | None, co
     builder = builder.pool_max_idle_per_host(connections).pool_idle_timeout(_KEEP_ALIVE)
     for certificate in () if ca_file is None else _certificates(ca_file):
         builder = builder.add_root_certificate_pem(certificate.encode())
-    return builder.build()
+    try:
+        return builder.build()
+    except BuilderError as error:
+        raise ValueError(
+            "the HTTP client can't be set up, most likely as the system has no CA certificates: install its package "
+            f"ca-certificates, or name a file in SSL_CERT_FILE ({_causes(error)[-1]})"
+        ) from error
 
 
 def _certificates(ca_file: str) -> list[str]:
@@ -179,7 +192,7 @@ def _checked(base_url: str) -> str:
 
 def _failed(error: RequestError) -> NotSent | Lost:
     """Lost, unless the client says that it had no connection."""
-    causes = [cause["message"] for cause in error.details["causes"] or ()]
+    causes = _causes(error)
     late = isinstance(error, RequestTimeoutError)
     if isinstance(error, PoolTimeoutError) or (late and _CONNECTING in causes):
         return NotSent("connect_timeout")
@@ -188,3 +201,8 @@ def _failed(error: RequestError) -> NotSent | Lost:
     if late:
         return Lost("deadline")
     return Lost("protocol" if isinstance(error, DecodeError) else "disconnected")
+
+
+def _causes(error: DetailedPyreqwestError) -> list[str]:
+    """The outermost first."""
+    return [cause["message"] for cause in error.details["causes"] or ()] or [error.message]
