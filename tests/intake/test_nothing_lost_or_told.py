@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ordersaga.bus.records import Record
 from ordersaga.domain import saga
 from ordersaga.intake import intake
-from ordersaga.intake.decide import decide_batch
+from ordersaga.intake.decide import decide_inputs
 from roles_harness import TOPIC, Shop, roles, run_sql
 
 PERSONAL = ("Ada", "Lovelace", "ada@example.org", "St James", "1815-12-10", "authorization_token")
@@ -104,12 +104,12 @@ async def test_an_event_of_which_nothing_would_be_told_any_more_is_counted(
 
 
 async def test_a_record_that_comes_to_nothing_is_counted(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def all_but_one(inputs: Any, *more: Any) -> Any:
-        return decide_batch(list(inputs)[1:], *more)
+    def all_but_one(inputs: Any, *more: Any) -> None:
+        decide_inputs(list(inputs)[1:], *more)
 
     async with roles(database, dispatcher=False) as r:
         shop, before = Shop(), violated()
-        monkeypatch.setattr(intake, "decide_batch", all_but_one)
+        monkeypatch.setattr(intake, "decide_inputs", all_but_one)
         with capture_logs() as lines:
             await r.take(shop.placed("1"), shop.placed("2"), shop.event("invented", "3", {}))
         assert violated() == before + 1

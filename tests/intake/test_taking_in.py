@@ -16,7 +16,7 @@ from ordersaga.domain.model.events import Event
 from ordersaga.domain.model.order import Order
 from ordersaga.domain.model.outcomes import Decision
 from ordersaga.domain.model.terms import Rules
-from ordersaga.intake import intake
+from ordersaga.intake import slices
 from ordersaga.store.errors import (
     ConflictError,
     OffsetsMovedError,
@@ -109,7 +109,7 @@ async def test_an_event_that_takes_too_long_stands_alone_in_the_end(
         return accept(order, event, now, rules, taken=taken)
 
     monkeypatch.setattr(saga, "accept", slow)
-    monkeypatch.setattr(intake, "_MAX_DECIDING", 0.4)
+    monkeypatch.setattr(slices, "_MAX_DECIDING", 0.4)
     async with roles(database) as r:
         shop = Shop()
         first = [shop.placed(str(number)) for number in range(2)]

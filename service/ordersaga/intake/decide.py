@@ -1,7 +1,6 @@
 """Decides a batch of records: pure, in the order of the records."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable
 
 from msgspec import UNSET, Struct
 
@@ -20,37 +19,32 @@ from ordersaga.store.intake import InboxMatch, ProviderOrder
 RulesOf = Callable[[str], Rules]
 
 
-_NO_OWNERS: Final[Mapping[ProviderOrder, Key]] = {}
-
-
 class BatchDecision(Struct):
-    """What is decided of a batch so far. `orders`: after their last event in the batch."""
+    """What is decided of a batch so far. `orders`: after their last event in the batch; `owners`: of providers' orders."""
 
     orders: dict[Key, Order]
-    changed: dict[Key, Order]
-    entries: list[tuple[Key, Entry]]
-    outcomes: list[tuple[Key, Outcome]]
-    dead_letters: list[DeadLetter]
     owners: dict[ProviderOrder, Key]
+    changed: dict[Key, Order] = {}
+    entries: list[tuple[Key, Entry]] = []
+    outcomes: list[tuple[Key, Outcome]] = []
+    dead_letters: list[DeadLetter] = []
     events: list[Event] = []  # that were taken in
     duplicates: int = 0
     foreign: int = 0  # records whose key isn't their order's id
     forgotten: list[tuple[Key, Cause]] = []  # events that would never get a final outcome
 
 
-def decide_batch(
+def decide_inputs(
     inputs: Iterable[tuple[Record, Input, InboxMatch]],
-    orders: dict[Key, Order],
+    batch: BatchDecision,
     rules_of: RulesOf,
     now: float,
     oldest: float,
-    owners: Mapping[ProviderOrder, Key] = _NO_OWNERS,
-) -> BatchDecision:
+) -> None:
     """Decides each record in turn. `oldest`: a record with an earlier timestamp is too old, unless the inbox knows it.
 
     A bad input raises nothing; an exception is a bug of ours.
     """
-    batch = BatchDecision(orders, {}, [], [], [], dict(owners))
     for record, decoded, match in inputs:
         if _is_foreign(record, decoded):
             batch.foreign += 1
@@ -66,7 +60,6 @@ def decide_batch(
             _reject(batch, record, decoded, rules_of, now)
         else:
             _accept(batch, decoded.event, rules_of, now)
-    return batch
 
 
 def unaccounted(batch: BatchDecision, records: int) -> int:

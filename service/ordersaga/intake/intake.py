@@ -1,9 +1,11 @@
 """Takes batches of shop events in: one Postgres transaction for a batch, including its offsets."""
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 from time import monotonic, time
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct
@@ -16,9 +18,10 @@ from ordersaga.domain import saga
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.failures import kind_of
-from ordersaga.intake.decide import BatchDecision, decide_batch, taken_over
+from ordersaga.intake.decide import BatchDecision, decide_inputs, taken_over
 from ordersaga.intake.inputs import Batch, EndTimes, Input, dead_letter_of, inbox_row_of, key_of, offset_progress_of
 from ordersaga.intake.reporting import report
+from ordersaga.intake.slices import aside, slices, within_time_limit
 from ordersaga.intake.suspects import NoInputAtFaultError, Suspects, is_of_one_order, others_after
 from ordersaga.intake.taking import Stored, Taking
 from ordersaga.outbox import outbox_row
@@ -46,7 +49,6 @@ log = structlog.get_logger(__name__)
 _CONFLICT_TRIES: Final = 5
 _TRIES: Final = 3  # for a record that fails alone
 _PAUSE: Final = 0.1  # seconds between them
-_MAX_DECIDING: Final = 10.0  # seconds for a batch; Postgres ends a transaction that idles for its statement timeout
 NOT_CAUSED_BY_INPUT: Final = (
     StoreUnavailableError,
     ConflictError,
@@ -66,15 +68,8 @@ Reserved = dict[Key, tuple[Order, CallKind]]
 """Orders with a slot for such a call."""
 
 
-_T = TypeVar("_T")
-_LARGE: Final = 512 * 1024  # bytes of a batch
-
 _ANY_EPOCH: Final = 2**31 - 1
 _NOTHING: Final[Mapping[Partition, int]] = {}
-
-
-class TooSlowError(Exception):
-    """Deciding takes too long: the batch is halved, as if it had failed."""
 
 
 class _TriedError(Exception):
@@ -139,13 +134,18 @@ class Intake:
         """
         now = monotonic()
         ends = {partition: now - ago for partition, ago in at_end.items()}
-        batch = await _aside(records, lambda: [(record, decode_record(record, self._merchants)) for record in records])
+        batch: list[tuple[Record, Input]] = []
+        for part in slices(records):
+            batch += await aside(part, partial(self._decoded, part))
         try:
             await self._take(batch, ends, taking := Taking(batch, dict(stored)))
         except DatabaseWentBackError as error:
             await self.report_went_back(error.topic, stored)
             raise
         return {partition: taking.stored.get(partition) for partition in taking.standing}
+
+    def _decoded(self, part: Sequence[Record]) -> Batch:
+        return [(record, decode_record(record, self._merchants)) for record in part]
 
     async def report_went_back(self, topic: str, partitions: Iterable[Partition]) -> None:
         """Raises the epoch, unless another process has raised it since this one has last written these partitions.
@@ -297,12 +297,12 @@ class Intake:
         self._rulebook.update(input_watermark=lookup.clock.input_watermark, restored_at=lookup.clock.raised_at)
         match_of = {id(record): match for (record, _), match in zip(rows, lookup.matches, strict=True)}
         now, orders = lookup.clock.now, {key: row.order for key, row in locked.items()}
-        inputs = ((record, decoded, match_of.get(id(record), "new")) for record, decoded in _within_time_limit(batch))
-        oldest = now - self._settings.inbox_retention
-        decided = await _aside(
-            [record for record, _ in batch],
-            lambda: decide_batch(inputs, orders, self._rulebook.of, now, oldest, lookup.owners),
-        )
+        inputs = ((record, decoded, match_of.get(id(record), "new")) for record, decoded in within_time_limit(batch))
+        decided, oldest = BatchDecision(orders, dict(lookup.owners)), now - self._settings.inbox_retention
+        for part in slices([record for record, _ in batch]):
+            some = itertools.islice(inputs, len(part))
+            await aside(part, partial(decide_inputs, some, decided, self._rulebook.of, now, oldest))
+        next(inputs, None)  # the time that the last one took counts, too
         return lookup, locked, decided
 
     def _changes(
@@ -368,19 +368,3 @@ class Intake:
             return Change(blocked, row, due, kind=saga.kind_at(blocked, due, rules))
         except Exception:  # noqa: BLE001 - our own code has failed on this order before: a worker raises an attention
             return Change(blocked, row, now)
-
-
-async def _aside(records: Sequence[Record], work: Callable[[], _T]) -> _T:
-    """Large records are worked on in a thread: the event loop, and with it every other order, goes on meanwhile."""
-    if sum(len(record.value or b"") for record in records) < _LARGE:
-        return work()
-    return await asyncio.to_thread(work)
-
-
-def _within_time_limit(batch: Batch) -> Iterator[tuple[Record, Input]]:
-    """One input after the other. Raises TooSlowError once they have taken too long."""
-    until = monotonic() + _MAX_DECIDING
-    for one in batch:
-        yield one
-        if monotonic() > until:
-            raise TooSlowError
