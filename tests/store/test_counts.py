@@ -144,7 +144,7 @@ async def test_plans_that_were_made_of_empty_tables_still_reach_rows_by_their_ke
         settled = [
             SettledOrder(leased.order, Row(leased.known, leased.token, None), leased.token, None) for leased in leases
         ]
-        assert (await one.settle_if_unchanged(settled, OWNER, LEASE, AppendedRows(), 1))[1] is not None
+        assert (await one.settle_if_unchanged(settled, OWNER, LEASE, AppendedRows(), 1))[1]
     assert await scans() == before
 
 

@@ -1,7 +1,9 @@
-"""Settling without reading the rows: all of it, if all rows are unchanged, or nothing."""
+"""Settling without reading the rows: the orders whose rows are unchanged, and nothing of the others."""
 
+import asyncio
 from collections.abc import Callable
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
@@ -19,7 +21,7 @@ from .factories import LEASE, OWNER, claim, entry, key, order, outcome, put
 
 async def settle(
     store: Store, *leases: ClaimedOrder, keep: bool = False, epoch: int = 1
-) -> tuple[Clock, dict[Key, Lease | None] | None]:
+) -> tuple[Clock, dict[Key, Lease | None]]:
     """Each order becomes authorized, with a row of each appended kind."""
     settled = [
         SettledOrder(
@@ -60,7 +62,6 @@ async def test_a_lease_that_goes_on_is_known_by_its_new_row(store: Store) -> Non
     await put(store, order())
     [first] = (await claim(store)).orders
     _, written = await settle(store, first, keep=True)
-    assert written is not None
     lease = written[key()]
     assert lease is not None
     assert lease.token > first.token
@@ -89,20 +90,49 @@ def _in_another_life(one: ClaimedOrder) -> ClaimedOrder:
 
 
 @pytest.mark.parametrize("stale", [_by_another_lease, _before_an_event, _in_another_life])
-async def test_where_one_was_written_since_nothing_is_written_or_told(
+async def test_of_an_order_that_was_written_since_nothing_is_written_or_told(
     store: Store, connection: Connection, stale: Callable[[ClaimedOrder], ClaimedOrder]
 ) -> None:
     await put(store, order("1"), order("2"), order("3"))
     first, second, third = sorted((await claim(store)).orders, key=lambda one: one.order.key)
     _, written = await settle(store, first, stale(second), third)
-    assert written is None
-    assert [await told_of(connection, name) for name in "123"] == [(0, 0, 0)] * 3
-    shown = await store.show_order(key("3"))
+    assert written.keys() == {key("1"), key("3")}
+    assert [await told_of(connection, name) for name in "123"] == [(1, 1, 1), (0, 0, 0), (1, 1, 1)]
+    shown = await store.show_order(key("2"))
     assert shown is not None
     assert (shown.order.status, shown.version, shown.lease_owner) == ("new", 1, OWNER)
     _, written = await settle(store, first, second, third)
-    assert written is not None
-    assert written.keys() == {key("1"), key("2"), key("3")}
+    assert written.keys() == {key("2")}
+    assert [await told_of(connection, name) for name in "123"] == [(1, 1, 1)] * 3
+
+
+async def test_a_row_that_is_locked_meanwhile_is_waited_for(
+    store: Store, database: str, connection: Connection
+) -> None:
+    """What is written to it then decides: a hint leaves it as known, an event doesn't."""
+    await put(store, order("1"), order("2"), order("3"))
+    leases = sorted((await claim(store)).orders, key=lambda one: one.order.key)
+    other = await asyncpg.connect(database)
+    change = other.transaction()
+    await change.start()
+    await other.execute("UPDATE orders SET hinted_at = now() WHERE subject = '1'")
+    await other.execute("UPDATE orders SET version = version + 1 WHERE subject = '2'")
+    settling = asyncio.create_task(settle(store, *leases))
+    while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):  # noqa: ASYNC110 - the database has the event
+        await asyncio.sleep(0.01)
+    await change.commit()
+    _, written = await settling
+    await other.close()
+    assert written.keys() == {key("1"), key("3")}
+    assert [await told_of(connection, name) for name in "123"] == [(1, 1, 1), (0, 0, 0), (1, 1, 1)]
+    rows = await connection.fetch(
+        "SELECT status, hinted_at IS NULL AS none, due_at <= now() AS due FROM orders ORDER BY subject"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("authorized", False, True),
+        ("new", True, False),
+        ("authorized", True, True),
+    ]
 
 
 async def test_in_another_epoch_nothing_is_written(store: Store, connection: Connection) -> None:
@@ -110,7 +140,7 @@ async def test_in_another_epoch_nothing_is_written(store: Store, connection: Con
     leases = (await claim(store)).orders
     assert await store.raise_epoch() == 2
     clock, written = await settle(store, *leases, epoch=1)
-    assert (clock.epoch, written) == (2, None)
+    assert (clock.epoch, written) == (2, {})
     assert await told_of(connection, "1") == (0, 0, 0)
     _, written = await settle(store, *leases, epoch=2)
     assert written == {key(): None}
@@ -136,5 +166,5 @@ async def test_the_same_settle_again_does_nothing(store: Store, connection: Conn
     leases = (await claim(store)).orders
     await settle(store, *leases)
     _, written = await settle(store, *leases)
-    assert written is None
+    assert written == {}
     assert await told_of(connection, "1") == (1, 1, 1)

@@ -211,9 +211,10 @@ async def test_who_has_a_lease_is_not_disturbed(database: str) -> None:
         after = await row(database)
         assert before.pop("hinted_at") < after.pop("hinted_at")
         assert before == after
-        assert await r.store.settle_if_unchanged(
+        _, written = await r.store.settle_if_unchanged(
             [settled_order(claimed_order)], "other", 30.0, *await appended_and_epoch(r)
         )
+        assert written == {claimed_order.order.key: None}
         assert (await row(database))["due"], "the hint that came during the call"
 
 

@@ -35,5 +35,7 @@ class AppendedRows(Struct, frozen=True):
 
 
 NO_ROWS: Final = AppendedRows()
-IF_UNCHANGED: Final = "WHERE (SELECT yes FROM unchanged)"
-"""If the part `unchanged` of the same statement is true."""
+IF_UNCHANGED: Final = (
+    "WHERE (g.merchant, g.kind, g.subject) IN (SELECT u.merchant, u.kind, u.subject FROM unchanged AS u)"
+)
+"""Only the rows of orders that the part `unchanged` of the same statement has."""

@@ -87,7 +87,6 @@ _HINT_LEFT: Final = "(o.hinted_at IS NOT NULL AND extract(epoch FROM o.hinted_at
 """A hint has come that the state doesn't include: during the call, or before one that knew nothing of it."""
 
 _SETTLE: Final = f"""
-WITH {_GIVEN}
 UPDATE orders AS o SET {_set("g")},
     call_kind = CASE WHEN {_HINT_LEFT} THEN {hinted_kind("g.call_kind", "o.hinted_id", "g.provider_order_id")}
                      ELSE g.call_kind END,
@@ -103,23 +102,26 @@ UPDATE orders AS o SET {_set("g")},
     calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
 FROM given AS g
 WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
-  AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token)"""
+  AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token) {_RETURNING}"""
 
-SETTLE: Final = f"{_SETTLE} {_RETURNING}"
+SETTLE: Final = f"WITH {_GIVEN} {_SETTLE}"
 """A settle uses the lease's token up, so that one whose COMMIT was lost isn't done twice."""
 
 UNCHANGED: Final = f"""
-SELECT count(*) = cardinality($1::text[]) AS yes FROM (
-    SELECT FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[])
-         AS k(merchant, kind, subject, version, token, written)
-    JOIN orders AS o USING (merchant, kind, subject)
-    WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
-      AND (SELECT epoch.epoch = $7 AND NOT {REPLACED} AND NOT {OUTDATED} FROM epoch)
-    ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o
-) AS locked"""
-"""Whether all rows, which are locked, are still as known, under this lease and in this epoch."""
+SELECT o.merchant, o.kind, o.subject
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[])
+     AS k(merchant, kind, subject, version, token, written)
+JOIN orders AS o USING (merchant, kind, subject)
+WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
+  AND (SELECT epoch.epoch = $7 AND NOT {REPLACED} AND NOT {OUTDATED} FROM epoch)
+ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"""
+"""The orders whose rows, which are locked, are still as known, under this lease and in this epoch."""
 
-SETTLE_IF_UNCHANGED: Final = f"{_SETTLE} AND (SELECT yes FROM unchanged) {_RETURNING}"
+_GIVEN_UNCHANGED: Final = (
+    "given AS (SELECT g.* FROM all_given AS g JOIN unchanged AS u USING (merchant, kind, subject))"
+)
+SETTLE_IF_UNCHANGED: Final = f"WITH {_GIVEN.replace('given AS (', 'all_given AS (', 1)}, {_GIVEN_UNCHANGED} {_SETTLE}"
+"""Of these alone. They are joined, so that a row that was locked before isn't looked for among them once more."""
 
 _LOCKED: Final = f"""
 o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token,

@@ -112,8 +112,8 @@ async def settle_if_unchanged(
     codec: Codec,
     vault: Vault,
     topics: Sequence[str],
-) -> tuple[Clock, dict[Key, Lease | None] | None]:
-    """Writes all of it in one statement that commits by itself, or nothing if a row isn't as known any more."""
+) -> tuple[Clock, dict[Key, Lease | None]]:
+    """In one statement that commits by itself: writes the orders whose rows are still as known, and what is appended for them."""
     unchanged = (
         *columns_of([one.order.key for one in settled]),
         [one.row.version for one in settled],
@@ -131,7 +131,7 @@ async def settle_if_unchanged(
     ]
     records = await session.commit_combined(parts, _CLOCK_AND_WRITTEN)
     written = [record for record in records if record["merchant"] is not None]
-    return clock_of(records[0]), _leases(settled, written) if written else None
+    return clock_of(records[0]), _leases(settled, written)
 
 
 def _changed(one: SettledOrder) -> attentions.Changed:

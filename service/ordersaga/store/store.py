@@ -130,10 +130,10 @@ class Store:
 
     async def settle_if_unchanged(
         self, settled: Sequence[SettledOrder], owner: str, lease_seconds: float, appended: AppendedRows, epoch: int
-    ) -> tuple[Clock, dict[Key, Lease | None] | None]:
-        """Writes all of it if all rows are still as known, in that epoch. None: they aren't, use `settle_transaction`.
+    ) -> tuple[Clock, dict[Key, Lease | None]]:
+        """Writes the orders whose rows are still as known, in that epoch, and what is appended for them.
 
-        A Lease where `keep`. Each order once, with the token of its lease.
+        Returns those: a Lease where `keep`. The others need `settle_transaction`. Each order once, with the token of its lease.
         """
         async with self.engine.session("settle") as session:
             return await settle_if_unchanged(

@@ -1,6 +1,6 @@
 """Decides a batch of results without the database, to be written in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import structlog
 from msgspec import Struct
@@ -97,6 +97,20 @@ class SettlementBatch:
         epoch = self._clock.epoch
         outbox = [outbox_row(key, one, epoch, self._instance) for key, one in self.outcomes]
         return AppendedRows(self._entries, outbox, provider_ids=self._provider_ids)
+
+    def leave_out_unwritten(self, written: Container[Key]) -> None:
+        """Orders that were changed meanwhile, so that nothing of them was written."""
+        gone = {key for key in self._settled if key not in written}
+        if not gone:
+            return
+        for key in gone:
+            del self._settled[key]
+            if (reserved := self._next_calls.pop(key, None)) is not None:
+                reserved[0].end_call(reserved[1], None)
+        self.outcomes = [(key, one) for key, one in self.outcomes if key not in gone]
+        self.changes = [one for one in self.changes if one.order.key not in gone]
+        self.decided = [one for one in self.decided if one[1].key not in gone]
+        self.violated = [one for one in self.violated if one[0].leased.order.key not in gone]
 
     def ended(self, written: Mapping[Key, Lease | None]) -> list[LeasedOrder]:
         """Orders whose lease has ended or was lost."""

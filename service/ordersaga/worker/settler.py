@@ -73,7 +73,9 @@ class Settler:
         self._wake = wake
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue()
         self._call_log = CallLog()
-        self._started: dict[object, float] = {}
+        self._under_way: dict[object, tuple[float, int]] = {}  # when each batch was started, and how large it is
+        self._gathering = asyncio.Lock()
+        self._enough = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._last_clock: Clock | None = None
@@ -85,22 +87,37 @@ class Settler:
     def enqueue(self, settlement: Settlement) -> None:
         self._idle.clear()
         self._queue.put_nowait(settlement)
+        if self._is_enough():
+            self._enough.set()
 
     async def run(self) -> None:
         """Settles until cancelled."""
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < self._settings.batch and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            batch_id = object()
-            self._started[batch_id] = time.monotonic()
+            async with self._gathering:
+                batch = await self._gathered()
+                batch_id = object()
+                self._under_way[batch_id] = time.monotonic(), len(batch)
             try:
                 if left := await self._settle_if_unchanged(batch):
                     await self._settle(left)
             finally:
-                del self._started[batch_id]
-                if not self._started and not self._later and self._queue.empty():
+                del self._under_way[batch_id]
+                self._enough.set()
+                if not self._under_way and not self._later and self._queue.empty():
                     self._idle.set()
+
+    async def _gathered(self) -> list[Settlement]:
+        """The next batch. Beside others it isn't much smaller than they are: each has its statement and its commit."""
+        batch = [await self._queue.get()]
+        while not self._is_enough():
+            self._enough.clear()
+            await self._enough.wait()
+        while len(batch) < self._settings.batch and not self._queue.empty():
+            batch.append(self._queue.get_nowait())
+        return batch
+
+    def _is_enough(self) -> bool:
+        return self._queue.qsize() >= max((size for _, size in self._under_way.values()), default=0) // 2
 
     async def drained(self) -> None:
         """Returns when nothing is left to settle."""
@@ -108,7 +125,7 @@ class Settler:
 
     def oldest_batch_age(self) -> float:
         """Seconds since the oldest unsettled batch was started; 0: there is none."""
-        return time.monotonic() - min(self._started.values()) if self._started else 0.0
+        return time.monotonic() - min(self._under_way.values())[0] if self._under_way else 0.0
 
     def _new_batch(self, clock: Clock) -> SettlementBatch:
         return SettlementBatch(
@@ -140,15 +157,14 @@ class Settler:
             batch.cancel_calls()
             raise
         self._observe(observed)
-        if written is None:
-            batch.cancel_calls()
-            return [*settlements]
-        self._fault.settled()
+        batch.leave_out_unwritten(written)
+        if written:
+            self._fault.settled()
         self._report(batch)
         self._release(batch.ended(written))
         for leased in batch.continued(written, mark):
             self.continue_with(leased)
-        settled = {id(settlement) for settlement in simple}
+        settled = {id(settlement) for settlement in simple if settlement.leased.order.key in written}
         return [settlement for settlement in settlements if id(settlement) not in settled]
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
