@@ -141,7 +141,8 @@ def _of_lines(carts: Sequence[dict[str, Any]], count: int) -> Iterator[dict[str,
     lines = itertools.cycle([line for cart in carts for line in cart["order_lines"] if line["total_amount"] > 0])
     for cart in carts:
         own = list(itertools.islice(lines, count))
-        yield {**cart, "order_lines": own, "order_amount": sum(line["total_amount"] for line in own)}
+        plain = {name: value for name, value in cart.items() if name != "order_tax_amount"}
+        yield {**plain, "order_lines": own, "order_amount": sum(line["total_amount"] for line in own)}
 
 
 async def fill(kafka: str, topic: str, events: Iterable[Event]) -> int:

@@ -23,7 +23,6 @@ PUBLIC: Final = {
     "faststream",
     "faststream.kafka",
     "faststream.security",
-    "pyreqwest.bytes",
     "pyreqwest.client",
     "pyreqwest.exceptions",
     "pyreqwest.request",

@@ -158,3 +158,4 @@ def test_carts_may_have_a_certain_number_of_lines(lines: int) -> None:
         cart = msgspec.json.decode(Shop(lines=lines).placed("x", number).value)
         assert len(cart["order_lines"]) == lines
         assert cart["order_amount"] == sum(line["total_amount"] for line in cart["order_lines"]) > 0
+        assert "order_tax_amount" not in cart, "it is worked out"

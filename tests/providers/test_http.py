@@ -112,12 +112,14 @@ async def test_an_empty_answer_is_whole() -> None:
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("path", ["/a/../b", "/a/./b", "/a/..", "/..?x=1"])
+@pytest.mark.parametrize(
+    "path", ["/a/../b", "/a/./b", "/a/..", "/..?x=1", "/a/%2e%2E/b", "/a/.%2e", "/a\\..\\b", "/a\tb", "/a#b", "/a\nb"]
+)
 async def test_a_path_that_the_client_would_change_is_not_sent(path: str) -> None:
     async with serving(good) as server, client(server.port) as http:
         assert await http.send(Request("GET", path), 2.0) == NotSent("not_a_request")
-        assert isinstance(await http.send(Request("GET", "/.a/b..c/...?x=..&y=/.z"), 2.0), Answer)
-    assert [sent.split(b" ")[1] for sent in server.requests] == [b"/.a/b..c/...?x=..&y=/.z"]
+        assert isinstance(await http.send(Request("GET", "/.a/b..c/...?x=..&y=/../z"), 2.0), Answer)
+    assert [sent.split(b" ")[1] for sent in server.requests] == [b"/.a/b..c/...?x=..&y=/../z"]
 
 
 async def test_a_header_of_an_answer_that_is_not_ascii_costs_itself_alone() -> None:
@@ -154,6 +156,42 @@ async def test_an_answer_in_chunks_is_whole_and_bounded() -> None:
         assert await http.send(request(), 2.0) == Answer(200, {"transfer-encoding": "chunked"}, b"abcabcabc")
         assert await http.send(request(), 2.0) == Lost("too_large")
         assert isinstance(await http.send(request(), 2.0), Answer)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"HTTP/1.1 201 Created\r\nCapture-Id: 7\r\nContent-Length: 2, 2", b"{}"),
+        (b"HTTP/1.1 204 No Content\r\nCapture-Id: 7\r\nContent-Length: abc", b""),
+        (b"HTTP/1.1 204 No Content\r\nCapture-Id: 7\r\nContent-Length: " + b"9" * 5000, b""),
+        (
+            b"HTTP/1.1 201 Created\r\nCapture-Id: 7\r\nContent-Length: +9\r\nTransfer-Encoding: chunked",
+            b"2\r\n{}\r\n0\r\n\r\n",
+        ),
+    ],
+)
+async def test_an_odd_length_costs_nothing(head: bytes, body: bytes) -> None:
+    async def odd(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(head + b"\r\n\r\n" + body)
+
+    async with serving(odd) as server, client(server.port) as http:
+        reply = await http.send(request(), 2.0)
+    assert isinstance(reply, Answer), reply
+    assert (reply.status // 100, reply.headers["capture-id"]) == (2, "7")
+    assert reply.body == (b"{}" if body else b"")
+
+
+async def test_a_length_beside_chunks_bounds_nothing() -> None:
+    async def larger(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(10):
+            await exchange.answer(b"%x\r\n%s\r\n" % (50_000, b"a" * 50_000))
+        await exchange.answer(b"0\r\n\r\n")
+
+    async with serving(larger) as server, client(server.port, most_bytes=100_000) as http:
+        assert await http.send(request(), 2.0) == Lost("too_large")
 
 
 async def test_an_answer_is_not_decompressed() -> None:

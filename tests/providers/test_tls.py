@@ -39,8 +39,10 @@ async def test_a_ca_can_be_added(certificate: tuple[ssl.SSLContext, str]) -> Non
 
 
 def joined(folder: Path, ca_file: str) -> Path:
+    """Another CA, a comment that isn't UTF-8, and ours under the older name."""
     both = folder / "both.pem"
-    both.write_bytes(trustme.CA().cert_pem.bytes() + b"# ours\n" + Path(ca_file).read_bytes())
+    ours = Path(ca_file).read_bytes().replace(b" CERTIFICATE", b" X509 CERTIFICATE")
+    both.write_bytes(trustme.CA().cert_pem.bytes() + b"# K\xf6ln\n" + ours)
     return both
 
 

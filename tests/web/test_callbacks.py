@@ -12,6 +12,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ordersaga.addresses import Addresses
+from ordersaga.providers.http import Http
 from ordersaga.providers.klarna.callbacks import KINDS
 from ordersaga.web.callbacks import LARGEST, LARGEST_ANSWER, Callbacks
 from ordersaga_local.process import free_port
@@ -123,6 +124,18 @@ async def test_whatever_else_is_no_reply_and_is_asked_for_once(shop: Merchant, a
     assert (given.status_code, given.content, given.headers.get("location")) == (503, b"", None)
     assert counted("validation", "no_reply") == before + 1
     assert len(shop.requests) == 1
+
+
+async def test_what_fails_in_our_own_code_is_no_reply(shop: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Http, "send_bytes", broken)
+    before = counted("validation", "no_reply")
+    approving = all_kinds(shop.url) | {"validation": {"url": shop.url, "no_reply": "approve"}}
+    async with serving_web(settings_of({"default": approving})) as served:
+        assert (await served.ask("validation")).status_code == 200
+    assert counted("validation", "no_reply") == before + 1
 
 
 @pytest.mark.parametrize("kind", CHANGES)

@@ -142,7 +142,7 @@ class Account(Part):
     rate_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Calls per second, per worker process."""
     ca_file: Certificates | None = None
-    """CA certificates to trust besides the system's (PEM)."""
+    """CA certificates to trust besides the system's (PEM). A server's own certificate isn't one."""
 
 
 class Klarna(Account):

@@ -8,7 +8,6 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from pyreqwest.bytes import Bytes
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
     BuilderError,
@@ -33,8 +32,13 @@ _CONNECT_SHARE: Final = 0.5  # of the deadline; a request that couldn't leave by
 _MOST_BYTES: Final = 8 * 2**20
 _CONNECTING: Final = "client error (Connect)"
 """One of the causes when no connection was made. The classes of the errors don't tell: all are of connecting."""
-_DOTS: Final = re.compile(r"/\.{1,2}(?:[/?]|$)")  # segments that the client would resolve, and so ask for another path
-_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_DIGITS: Final = 18
+_REWRITTEN: Final = re.compile(r"[\\#\t\r\n]|^[^?]*/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
+"""What the client would resolve, cut off or leave out, and so ask for another path."""
+_PEM: Final = "-----BEGIN CERTIFICATE-----{}-----END CERTIFICATE-----\n"
+_CERTIFICATE: Final = re.compile(
+    r"-----BEGIN (?P<label>CERTIFICATE|X509 CERTIFICATE)-----(?P<base64>.+?)-----END (?P=label)-----", re.DOTALL
+)
 
 
 class Answer(Struct, frozen=True):
@@ -113,26 +117,30 @@ class Http:
     def _request(
         self, method: str, path: str, body: bytes, deadline: float, headers: tuple[tuple[str, str], ...]
     ) -> StreamRequest:
-        if not all(value.isascii() for _, value in headers) or _DOTS.search(path):
+        if not all(value.isascii() for _, value in headers) or _REWRITTEN.search(path):
             raise ValueError("the client would send something else")
         builder = self._client.request(method, self._base + path).headers(headers).timeout(timedelta(seconds=deadline))
         return (builder.body_bytes(body) if body else builder).build_streamed()
 
     async def _answer(self, response: Response) -> Answer | Lost:
         headers = _headers(response)
-        length = headers.get("content-length")
-        if length is not None:
-            if int(length) > self._most_bytes:
+        if (length := _length(headers)) is not None:
+            if length > self._most_bytes:
                 return Lost("too_large")
             return Answer(response.status, headers, bytes(await response.bytes()))
-        chunks: list[Bytes] = []
-        size = 0
+        body = bytearray()
         while (chunk := await response.body_reader.read_chunk()) is not None:
-            size += len(chunk)
-            if size > self._most_bytes:
+            if len(body) + len(chunk) > self._most_bytes:
                 return Lost("too_large")
-            chunks.append(chunk)
-        return Answer(response.status, headers, b"".join(chunks))
+            body += chunk
+        return Answer(response.status, headers, bytes(body))
+
+
+def _length(headers: dict[str, str]) -> int | None:
+    """Of the body, if it is certain: another coding of the transfer overrides it, and not all that gets through is a number."""
+    length = headers.get("content-length", "")
+    plain = length.isascii() and length.isdigit() and len(length) <= _DIGITS
+    return int(length) if plain and "transfer-encoding" not in headers else None
 
 
 def _headers(response: Response) -> dict[str, str]:
@@ -172,13 +180,16 @@ def _client(authorization: str | None, connections: int, ca_file: str | None, co
 
 
 def _certificates(ca_file: str) -> list[str]:
-    """The client takes one at a time, and nonsense for none."""
+    """The client takes one at a time, and nonsense for none. Comments may be of any encoding."""
     try:
         ssl.create_default_context(cafile=ca_file)
-        return _CERTIFICATE.findall(Path(ca_file).read_text())
-    except (OSError, UnicodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it isn't text"
-        raise ValueError(f"ca_file {ca_file!r} holds no certificates that can be read: {problem}") from error
+        content = Path(ca_file).read_text("latin-1")
+    except OSError as error:
+        raise ValueError(f"ca_file {ca_file!r} holds no certificates that can be read: {error.strerror}") from error
+    found = [_PEM.format(one["base64"]) for one in _CERTIFICATE.finditer(content)]
+    if not found:
+        raise ValueError(f"ca_file {ca_file!r} holds no certificates that can be read: none BEGINs with CERTIFICATE")
+    return found
 
 
 def _checked(base_url: str) -> str:

@@ -27,6 +27,7 @@ _MOST_AT_ONCE: Final = 750
 _MOST_BYTES_AT_ONCE: Final = 64 * 1024 * 1024
 """Of bodies in the process: what moves money may run there, too."""
 _UNREAD: Final = {408: "too_slow", 413: "too_large", 503: "busy"}
+log = structlog.get_logger(__name__)
 _EVENT: Final = "a callback had no usable reply of the shop"
 
 
@@ -97,6 +98,9 @@ class Callbacks:
         self._take(account, 1)
         try:
             given = await _handed_on(callback, request, body, started + callback.deadline_of(body) - monotonic())
+        except Exception as error:  # our own code failed: the shop's customer waits for an answer all the same
+            log.exception("a callback failed", merchant=account[0], provider=account[1], kind=kind)
+            given = f"{type(error).__name__} in our own code"
         finally:
             self._take(account, -1)
         if isinstance(given, str):
