@@ -36,6 +36,9 @@ class AppendedRows(Struct, frozen=True):
 
 NO_ROWS: Final = AppendedRows()
 IF_UNCHANGED: Final = (
-    "WHERE (g.merchant, g.kind, g.subject) IN (SELECT u.merchant, u.kind, u.subject FROM unchanged AS u)"
+    "WHERE ((g.merchant, g.kind, g.subject) IN (SELECT u.merchant, u.kind, u.subject FROM unchanged AS u)) IS TRUE"
 )
-"""Only the rows of orders that the part `unchanged` of the same statement has."""
+"""Only the rows of orders that the part `unchanged` of the same statement has.
+
+Without IS TRUE Postgres, which expects few rows of an array, would compare each row with each order: it hashes them thus.
+"""

@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from ordersaga.domain.model.order import Key, Order
 from ordersaga.store import chunks
+from ordersaga.store.appended import IF_UNCHANGED
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
 from ordersaga.store.readers import OUTDATED, STATE_VERSION, can_read, somebody_can_read
@@ -117,11 +118,9 @@ WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o
 ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"""
 """The orders whose rows, which are locked, are still as known, under this lease and in this epoch."""
 
-_GIVEN_UNCHANGED: Final = (
-    "given AS (SELECT g.* FROM all_given AS g JOIN unchanged AS u USING (merchant, kind, subject))"
-)
+_GIVEN_UNCHANGED: Final = f"given AS MATERIALIZED (SELECT * FROM all_given AS g {IF_UNCHANGED})"
 SETTLE_IF_UNCHANGED: Final = f"WITH {_GIVEN.replace('given AS (', 'all_given AS (', 1)}, {_GIVEN_UNCHANGED} {_SETTLE}"
-"""Of these alone. They are joined, so that a row that was locked before isn't looked for among them once more."""
+"""Of these alone. Materialized, so that for a row that was locked before they aren't looked for once more."""
 
 _LOCKED: Final = f"""
 o.merchant, o.kind, o.subject, o.version, {WRITTEN}, o.lease_token,
