@@ -35,10 +35,10 @@ def stopped_before_the_send(r: Roles) -> tuple[asyncio.Event, asyncio.Event]:
     reached, go_on = asyncio.Event(), asyncio.Event()
     right = r.worker._call_or_hand_back
 
-    async def act(leased: object, kind: object) -> object:
+    async def act(*leased: object) -> object:
         reached.set()
         await go_on.wait()
-        return await right(leased, kind)  # type: ignore[arg-type]  # passed on
+        return await right(*leased)  # type: ignore[arg-type]  # passed on
 
     r.worker._call_or_hand_back = act  # type: ignore[method-assign,assignment]  # a pause, as the scheduler may make one
     return reached, go_on

@@ -3,6 +3,7 @@
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, Literal
 
 from prometheus_client import Counter, Histogram
@@ -87,9 +88,13 @@ def count_intake(records: int, taken: int, duplicates: int, dead_letter_codes: S
         DEAD_LETTERS.labels(code).inc(count)
 
 
+_calls: Final = cache(CALLS.labels)  # there are few, and each call looks one up
+_call_seconds: Final = cache(CALL_SECONDS.labels)
+
+
 def count_call(provider: str, call: Call, result: Result, seconds: float) -> None:
-    CALLS.labels(provider, operation_of(call), result_of(result)).inc()
-    CALL_SECONDS.labels(provider).observe(seconds)
+    _calls(provider, operation_of(call), result_of(result)).inc()
+    _call_seconds(provider).observe(seconds)
 
 
 def count_settled(orders: int) -> None:

@@ -1,9 +1,8 @@
 """Bulkheads: slots per merchant and provider, so that one that is paused or down takes no capacity from others."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, Self
 
 from msgspec import Struct
 
@@ -133,14 +132,9 @@ class Bulkhead:
         if self._waiting and self._free() >= self._enough and any(self._free_calls(kind) for kind in self._waiting):
             self.worth_claiming.set()
 
-    @asynccontextmanager
-    async def turn(self, kind: CallKind | None) -> AsyncIterator[None]:
+    def turn(self, kind: CallKind | None) -> "Turn":
         """Waits for it, first come, first served. Calls of one kind, which may hang, leave some to the others."""
-        if kind not in self._turns_of:
-            yield
-            return
-        async with self._turns_of[kind], self._turns:
-            yield
+        return Turn(self._turns_of[kind], self._turns) if kind in self._turns_of else Turn()
 
     def may_call(self, kind: CallKind | None) -> bool:
         """Whether a call may be made that was counted before: neither a pause nor an open breaker came between."""
@@ -186,6 +180,30 @@ class Bulkhead:
             elif name == kind:
                 for _ in range(-calls):
                     gate.ended(None)
+
+
+class Turn:
+    """An asynchronous context. `waited`: whether somebody was before us."""
+
+    def __init__(self, *turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self.waited = any(one.locked() for one in turns)
+
+    async def __aenter__(self) -> Self:
+        taken: list[asyncio.Semaphore] = []
+        try:
+            for one in self._turns:
+                await one.acquire()
+                taken.append(one)
+        except BaseException:  # cancelled
+            for one in taken:
+                one.release()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for one in self._turns:
+            one.release()
 
 
 class Bulkheads:

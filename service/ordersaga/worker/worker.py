@@ -199,13 +199,13 @@ class Worker:
         if kind != leased.kind:
             bulkhead.end_call(leased.kind, None)
             bulkhead.start_call(kind)
-        async with bulkhead.turn(kind):
-            return await self._call_or_hand_back(leased, kind)
+        async with bulkhead.turn(kind) as turn:
+            return await self._call_or_hand_back(leased, kind, None if turn.waited else step)
 
-    async def _call_or_hand_back(self, leased: LeasedOrder, kind: CallKind) -> Settlement | None:
-        """None: the order was handed back. The step is looked for again: it may have waited for its turn."""
+    async def _call_or_hand_back(self, leased: LeasedOrder, kind: CallKind, step: Next | None) -> Settlement | None:
+        """None: the order was handed back. `step` None: it has waited for its turn, and the step is looked for again."""
         bulkhead, endpoint = self._bulkheads[leased.account], self._endpoints[leased.account]
-        step = self._next_step(leased)
+        step = step or self._next_step(leased)
         may_call = self._open and bulkhead.may_call(kind) and self._clock.outlasts(leased, endpoint.deadline)
         if may_call and isinstance(step, Send | Read | Revoke):
             return await self._call(leased, step, endpoint, kind)
