@@ -30,7 +30,7 @@ Who = Literal["ordersaga", "floor", "floor on aiohttp"]
 Role = Literal["all", "intake", "relay"]
 
 PARTITIONS: Final = 8
-IN_FLIGHT: Final = 256
+IN_FLIGHT: Final = 512
 DELAYS_MS: Final = (0, 50)
 _STATEMENTS: Final = re.compile(r"^(?:ordersaga|floor)_(statements|commits)_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 _TAKEN_IN: Final = "SELECT coalesce(sum(next_offset), 0) FROM intake_offsets WHERE topic = $1"
