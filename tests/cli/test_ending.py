@@ -42,7 +42,7 @@ def test_it_says_what_is_left() -> None:
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["the reader is gone", "the reader doesn't read"])
-def test_a_log_that_can_not_be_written_does_not_keep_it(full: bool) -> None:  # noqa: FBT001 - a case
+def test_a_log_that_can_not_be_written_does_not_keep_it(full: bool) -> None:
     reading, writing = os.pipe()
     if full:
         _fill(writing)
