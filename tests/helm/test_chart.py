@@ -126,7 +126,8 @@ def test_no_values_hold_a_secret_by_default() -> None:
 
 def test_the_variables_in_the_templates_are_settings() -> None:
     named = set(re.findall(r"\bORDERSAGA_\w+", "".join(path.read_text() for path in CHART.glob("templates/*"))))
-    assert named == {CONFIG, SECRETS_DIR, name_of(["metrics_port"])}
+    settings = (["metrics_port"], ["shutdown_timeout"], ["web"], ["web", "port"])
+    assert named == {CONFIG, SECRETS_DIR, *map(name_of, settings)}
 
 
 def test_the_roles_are_those_of_the_service() -> None:

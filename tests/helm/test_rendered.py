@@ -176,7 +176,8 @@ def test_what_a_pod_refers_to_is_there_when_it_starts(example: Path) -> None:
         for name, one in made.items()
         if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "pre-install,pre-upgrade"
     }
-    assert kinds(hooks) == {"ConfigMap", "Job"} | ({"ExternalSecret"} if example == OPERATORS else set())
+    policy = {"NetworkPolicy"} if values.get("networkPolicy", {}).get("enabled") else set()
+    assert kinds(hooks) == {"ConfigMap", "Job"} | policy | ({"ExternalSecret"} if example == OPERATORS else set())
     by_weight = sorted(hooks, key=lambda name: int(hooks[name]["metadata"]["annotations"]["helm.sh/hook-weight"]))
     assert by_weight[-1].startswith("Job "), "what it needs is there before it"
     for name, pod in pods(made).items():
