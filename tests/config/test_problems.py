@@ -255,6 +255,25 @@ def test_an_unknown_variable_is_a_warning(environment: Environment, capsys: pyte
     ]
 
 
+def test_a_file_among_the_secrets_that_is_no_setting_is_a_warning(
+    environment: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = ("database_password", "merchants__default__klarna__password", "WEB__secrets", "..data", ".gitignore")
+    for name in (*good, "databse_password", "ordersaga_encryption_key", "username"):
+        (tmp_path / name).write_text("s" * 32)
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "old").mkdir()
+    environment.setenv("ORDERSAGA_DATABASE", "postgresql://saga@db:5432/orders")
+    environment.setenv("ORDERSAGA_SECRETS_DIR", str(tmp_path))
+    load()
+    ignored = "ORDERSAGA_SECRETS_DIR: the file {} isn't a setting and is ignored"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{ignored.format('databse_password')}: did you mean database_password?",
+        f"{ignored.format('ordersaga_encryption_key')}: did you mean encryption_key?",
+        ignored.format("username"),
+    ]
+
+
 def test_variables_that_kubernetes_makes_are_no_typos(
     environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:
