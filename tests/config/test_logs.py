@@ -208,10 +208,15 @@ def _closed() -> io.BytesIO:
 def test_a_line_that_can_not_be_written_is_lost_and_nothing_else(
     file: io.BytesIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def lost() -> float:
+        return REGISTRY.get_sample_value("ordersaga_log_lines_lost_total") or 0.0
+
+    before = lost()
     configure_logs("INFO", "json", file)
     structlog.get_logger("a").error("failed")
     logging.getLogger("aiokafka").error("failed")
     assert capsys.readouterr().err == ""
+    assert lost() == before + 2
 
 
 @pytest.mark.parametrize("stderr", ["/dev/full", None], ids=["full", "closed"])

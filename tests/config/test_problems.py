@@ -1,5 +1,6 @@
 """An invalid or missing setting: one line with its name, what is wrong and how to set it, without its value."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -253,6 +254,16 @@ def test_an_unknown_variable_is_a_warning(environment: Environment, capsys: pyte
         "ORDERSAGA_LAESE isn't a setting and is ignored: did you mean ORDERSAGA_LEASE?",
         "ORDERSAGA_XYZZY isn't a setting and is ignored",
     ]
+
+
+def test_a_warning_that_can_not_be_written_keeps_nothing_from_starting(environment: Environment) -> None:
+    environment.setenv("ORDERSAGA_XYZZY", BAD)
+    with Path("/dev/full").open("w", buffering=1) as full:
+        environment.setattr("sys.stderr", full)
+        assert load().lease == 30
+        environment.undo()
+        with contextlib.suppress(OSError):
+            full.close()  # what it still holds
 
 
 def test_a_file_among_the_secrets_that_is_no_setting_is_a_warning(

@@ -63,8 +63,10 @@ def _ignored() -> Iterator[str]:
 
 
 def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        sys.stderr.write(f"{line}\n")
+    """Best effort: a warning that can't be written keeps nothing from starting."""
+    with contextlib.suppress(OSError):
+        for line in lines:
+            sys.stderr.write(f"{line}\n")
 
 
 def problems(error: ValidationError) -> list[str]:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
-from ordersaga.telemetry.metrics import count_dropped_field
+from ordersaga.telemetry.metrics import LOST_LINES, count_dropped_field
 
 Form = Literal["json", "console"]
 
@@ -85,8 +85,13 @@ class _Unfailing:
     def write(self, line: bytes) -> None:
         rest = memoryview(line)
         with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
-            while rest and self._file is not None:
-                rest = rest[self._file.write(rest) or len(rest) :]  # None: a pipe that doesn't block is full
+            while self._file is not None and (
+                written := self._file.write(rest)
+            ):  # None: a pipe that doesn't block is full
+                rest = rest[written:]
+                if not rest:
+                    return
+        LOST_LINES.inc()
 
     def flush(self) -> None:
         with contextlib.suppress(OSError, ValueError):
