@@ -2,8 +2,9 @@
 
 import base64
 import json
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -265,3 +266,22 @@ def test_each_alert_names_its_page_where_the_pages_are_served() -> None:
     for group in rule["spec"]["groups"]:
         for alert in group["rules"]:
             assert alert["annotations"]["runbook_url"] == f"https://wiki.example/pay/{alert['alert']}.md"
+
+
+@pytest.mark.parametrize("release", ["123", "true", "1e3"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_a_release_may_be_called_like_a_number_or_a_truth(example: Path, release: str) -> None:
+    def values(node: object) -> Iterator[object]:
+        match node:
+            case dict():
+                for name, one in node.items():
+                    is_text = name == "name" or str(name).startswith("app.kubernetes.io/")
+                    yield from [one] if is_text else values(one)
+            case list():
+                for one in node:
+                    yield from values(one)
+
+    made = rendered(example, release=release)
+    assert [one for one in values(list(made.values())) if not isinstance(one, str)] == []
+    services = [one for one in made if one.startswith("Service ")]
+    assert [one for one in services if not re.fullmatch(r"Service [a-z][-a-z0-9]*", one)] == []
