@@ -215,6 +215,7 @@ class Stage:
             "ORDERSAGA_ORDERS_TOPIC": self.orders_topic,
             "ORDERSAGA_OUTCOMES_TOPIC": self.outcomes_topic,
             "ORDERSAGA_GROUP": f"ordersaga-{self.run}",
+            "ORDERSAGA_WEB__LINGER": "0",  # nothing is in front
             **self.settings,
         }
 

@@ -102,7 +102,8 @@ def test_one_deployment_becomes_one_for_each_role_and_back(namespace: Namespaces
     roles = ("intake", "worker", "relay", "web")
     kept = [f"Deployment/pay-ordersaga-{role}" for role in roles]
     kept += [f"PodDisruptionBudget/pay-ordersaga-{role}" for role in roles]
-    kept += ["HorizontalPodAutoscaler/pay-ordersaga-worker", "Ingress/pay-ordersaga-web", "NetworkPolicy/pay-ordersaga"]
+    kept += ["HorizontalPodAutoscaler/pay-ordersaga-worker", "Ingress/pay-ordersaga-web"]
+    kept += ["NetworkPolicy/pay-ordersaga", "NetworkPolicy/pay-ordersaga-test"]
     assert names(namespace_.get("deployments,pdb,hpa,ingresses,networkpolicies")) == set(kept)
     wait_for(lambda: [len(namespace_.pods(role)) for role in roles] == [2] * 4, 60, namespace_.state)
     assert {namespace_.image(role) for role in roles} == {"registry.example/ordersaga:2"}

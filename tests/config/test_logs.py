@@ -1,9 +1,13 @@
 """A log line has known fields only."""
 
 import ast
+import errno
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -184,3 +188,41 @@ def _fields_of(path: Path) -> Iterator[tuple[str | None, int]]:
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="log")), keywords=keywords):
                 yield from ((keyword.arg, node.lineno) for keyword in keywords)
+
+
+class _Unwritable(io.BytesIO):
+    """Like a file on a full disk, or a pipe whose reader is gone."""
+
+    def write(self, _line: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _closed() -> io.BytesIO:
+    file = io.BytesIO()
+    file.close()
+    return file
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize("file", [_Unwritable(), _closed()], ids=["full", "closed"])
+def test_a_line_that_can_not_be_written_is_lost_and_nothing_else(
+    file: io.BytesIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost() -> float:
+        return REGISTRY.get_sample_value("ordersaga_log_lines_lost_total") or 0.0
+
+    before = lost()
+    configure_logs("INFO", "json", file)
+    structlog.get_logger("a").error("failed")
+    logging.getLogger("aiokafka").error("failed")
+    assert capsys.readouterr().err == ""
+    assert lost() == before + 2
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", None], ids=["full", "closed"])
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_process_whose_stderr_can_not_be_written_ends_as_it_would(stderr: str | None, form: str) -> None:
+    """Not with Python's 120 either, for a stream that couldn't be flushed."""
+    logs = f"from ordersaga.telemetry import configure_logs as c; c('INFO', {form!r}); import structlog as s; s.get_logger('a').info('x')"
+    run = f'exec "$0" -c "$1" 2>{stderr or "&-"}'
+    assert subprocess.run(["/bin/sh", "-c", run, sys.executable, logs], check=False, timeout=20).returncode == 0

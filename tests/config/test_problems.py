@@ -1,5 +1,6 @@
 """An invalid or missing setting: one line with its name, what is wrong and how to set it, without its value."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -252,6 +253,35 @@ def test_an_unknown_variable_is_a_warning(environment: Environment, capsys: pyte
     assert capsys.readouterr().err.splitlines() == [
         "ORDERSAGA_LAESE isn't a setting and is ignored: did you mean ORDERSAGA_LEASE?",
         "ORDERSAGA_XYZZY isn't a setting and is ignored",
+    ]
+
+
+def test_a_warning_that_can_not_be_written_keeps_nothing_from_starting(environment: Environment) -> None:
+    environment.setenv("ORDERSAGA_XYZZY", BAD)
+    with Path("/dev/full").open("w", buffering=1) as full:
+        environment.setattr("sys.stderr", full)
+        assert load().lease == 30
+        environment.undo()
+        with contextlib.suppress(OSError):
+            full.close()  # what it still holds
+
+
+def test_a_file_among_the_secrets_that_is_no_setting_is_a_warning(
+    environment: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = ("database_password", "merchants__default__klarna__password", "WEB__secrets", "..data", ".gitignore")
+    for name in (*good, "databse_password", "ordersaga_encryption_key", "username"):
+        (tmp_path / name).write_text("s" * 32)
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "old").mkdir()
+    environment.setenv("ORDERSAGA_DATABASE", "postgresql://saga@db:5432/orders")
+    environment.setenv("ORDERSAGA_SECRETS_DIR", str(tmp_path))
+    load()
+    ignored = "ORDERSAGA_SECRETS_DIR: the file {} isn't a setting and is ignored"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{ignored.format('databse_password')}: did you mean database_password?",
+        f"{ignored.format('ordersaga_encryption_key')}: did you mean encryption_key?",
+        ignored.format("username"),
     ]
 
 

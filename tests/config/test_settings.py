@@ -61,6 +61,16 @@ def test_the_secrets_of_notifications_are_a_list_that_is_never_shown(environment
     assert new not in json.dumps(masked(settings))
 
 
+@pytest.mark.parametrize(("given", "timeout", "lingers"), [(None, 25, 5), (None, 4, 2), (20, 25, 12.5), (0, 25, 0)])
+def test_lingering_leaves_half_of_the_time_to_stop(
+    given: float | None, timeout: float, lingers: float, environment: Environment
+) -> None:
+    environment.setenv("ORDERSAGA_SHUTDOWN_TIMEOUT", str(timeout))
+    if given is not None:
+        environment.setenv("ORDERSAGA_WEB__LINGER", str(given))
+    assert load().web_linger == lingers
+
+
 def test_the_ports_of_health_and_notifications_differ(
     environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:

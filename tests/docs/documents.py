@@ -32,6 +32,7 @@ ALL: Final = tuple(
 
 _FENCE: Final = re.compile(r"^(?P<before>[^\n]*\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN: Final = re.compile(r"<!-- not run: (.+) -->")
+_BAR: Final = re.compile(r"(?<!\\)\|")
 _SPAN: Final = re.compile(r"`([^`\n]+)`")
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -90,10 +91,10 @@ def anchors(document: Path) -> set[str]:
 
 
 def rows(document: Path, heading: str) -> Iterator[list[str]]:
-    """Cells of the tables below that heading, up to the next one."""
+    r"""Cells of the tables below that heading, up to the next one. `\|` in a cell is a bar."""
     text = prose(document).partition(f"# {heading}\n")[2]
     for line in text.partition("\n#")[0].splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        cells = [cell.strip().replace(r"\|", "|") for cell in _BAR.split(line.strip().strip("|"))]
         if line.startswith("|") and not set(line) <= set("|- "):
             yield cells
 

@@ -14,12 +14,15 @@ from ordersaga.cli.wiring import ROLES
 from ordersaga.config.fields import ANY, Setting, all_settings, name_of
 from ordersaga.config.settings import Settings
 from ordersaga.config.sources import CONFIG, SECRETS_DIR
+from ordersaga.providers.klarna.callbacks import KINDS as CALLBACKS
+from ordersaga.providers.klarna.notifications import KINDS as NOTIFICATIONS
 from ordersaga.telemetry.metrics import INVARIANTS
 from ordersaga.web.health import LIVE, READY, STARTUP
 
 from .chart import CHART, EXAMPLES, Json, merged, schema, values_of
 
 THE_CHARTS_OWN = {("instance",), ("metrics_port",)}
+_PORT = "The port for the providers' notifications. Without it, the role web doesn't run."
 _METRIC = re.compile(r"\bordersaga_[a-z_]+")
 _JOB = re.compile(r'\{job="ordersaga"\}|job="ordersaga",')
 
@@ -56,6 +59,23 @@ def test_every_setting_that_is_not_secret_can_be_given_and_no_other() -> None:
     given = {place for place in places(schema()["properties"]["settings"]) if place}
     settings = {one.path for one in all_settings() if not one.secret} - THE_CHARTS_OWN
     assert given == settings - {("merchants",)}
+
+
+def descriptions(of: Json, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Of all settings in a schema that have one."""
+    for name, one in of.get("properties", {}).items():
+        yield from descriptions(one, (*place, name))
+    if isinstance(of.get("additionalProperties"), dict):
+        yield from descriptions(of["additionalProperties"], (*place, ANY))
+    if of["type"] != "object" and "description" in of:
+        yield place, of["description"]
+
+
+def test_the_schema_describes_each_setting_as_the_service_does() -> None:
+    """But for ports: where the chart makes the address, none can be left to the system."""
+    ours = {one.path: one.description for one in all_settings()} | {("web", "port"): _PORT}
+    for place, description in descriptions(schema()["properties"]["settings"]):
+        assert description == ours[place], place
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -106,7 +126,8 @@ def test_no_values_hold_a_secret_by_default() -> None:
 
 def test_the_variables_in_the_templates_are_settings() -> None:
     named = set(re.findall(r"\bORDERSAGA_\w+", "".join(path.read_text() for path in CHART.glob("templates/*"))))
-    assert named == {CONFIG, SECRETS_DIR, name_of(["metrics_port"])}
+    settings = (["metrics_port"], ["shutdown_timeout"], ["web"], ["web", "port"])
+    assert named == {CONFIG, SECRETS_DIR, *map(name_of, settings)}
 
 
 def test_the_roles_are_those_of_the_service() -> None:
@@ -175,6 +196,12 @@ def test_every_metric_of_an_alert_is_one_and_of_the_job() -> None:
     for alert in alerts():
         assert set(_METRIC.findall(alert["expr"])) <= explained, alert["alert"]
         assert alert["expr"].count('{job="ordersaga"') == 1, alert["alert"]
+
+
+def test_the_alert_of_callbacks_is_for_all_their_kinds_and_for_no_notification() -> None:
+    (expression,) = (one["expr"] for one in alerts() if one["alert"] == "OrdersagaCallbacksUnanswered")
+    assert f'what=~"{"|".join(CALLBACKS)}"' in expression
+    assert not set(CALLBACKS) & set(NOTIFICATIONS)
 
 
 def test_each_promise_is_explained_to_the_operators() -> None:

@@ -107,6 +107,18 @@ def test_the_suites_of_helm_unittest_pass() -> None:
         (["networkPolicy.ingress=open"], "'ingress'"),
         (["settings.merchants.Gifts.mollie.slots=4"], "Gifts"),
         (["secrets[0].name=a", "secrets[0].value=b"], "'value'"),
+        (["image.digest=1.0"], "/image/digest"),
+        (["fullnameOverride=1-pay"], "/fullnameOverride"),
+        (["settings.web.port=9100"], "settings.web.port is the same as metrics.port"),
+        (
+            ["roles.all.autoscaling.enabled=true", "roles.all.autoscaling.minReplicas=5"],
+            "roles.all.autoscaling.minReplicas is 5, more than maxReplicas, which is 4",
+        ),
+        (["extraEnv[0].name=ORDERSAGA_WEB__PORT"], "set settings.web.port"),
+        (["extraEnv[0].name=ORDERSAGA_METRICS_PORT"], "set metrics.port"),
+        (["extraEnv[0].name=ordersaga_shutdown_timeout"], "set settings.shutdown_timeout"),
+        (["podLabels.app\\.kubernetes\\.io/name=mine"], "podLabels can't have app.kubernetes.io/name"),
+        (["podAnnotations.checksum/config=mine"], "podAnnotations can't have checksum/config"),
     ],
     ids=str,
 )

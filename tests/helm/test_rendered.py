@@ -2,8 +2,9 @@
 
 import base64
 import json
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -176,7 +177,8 @@ def test_what_a_pod_refers_to_is_there_when_it_starts(example: Path) -> None:
         for name, one in made.items()
         if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "pre-install,pre-upgrade"
     }
-    assert kinds(hooks) == {"ConfigMap", "Job"} | ({"ExternalSecret"} if example == OPERATORS else set())
+    policy = {"NetworkPolicy"} if values.get("networkPolicy", {}).get("enabled") else set()
+    assert kinds(hooks) == {"ConfigMap", "Job"} | policy | ({"ExternalSecret"} if example == OPERATORS else set())
     by_weight = sorted(hooks, key=lambda name: int(hooks[name]["metadata"]["annotations"]["helm.sh/hook-weight"]))
     assert by_weight[-1].startswith("Job "), "what it needs is there before it"
     for name, pod in pods(made).items():
@@ -264,3 +266,22 @@ def test_each_alert_names_its_page_where_the_pages_are_served() -> None:
     for group in rule["spec"]["groups"]:
         for alert in group["rules"]:
             assert alert["annotations"]["runbook_url"] == f"https://wiki.example/pay/{alert['alert']}.md"
+
+
+@pytest.mark.parametrize("release", ["123", "true", "1e3"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_a_release_may_be_called_like_a_number_or_a_truth(example: Path, release: str) -> None:
+    def values(node: object) -> Iterator[object]:
+        match node:
+            case dict():
+                for name, one in node.items():
+                    is_text = name == "name" or str(name).startswith("app.kubernetes.io/")
+                    yield from [one] if is_text else values(one)
+            case list():
+                for one in node:
+                    yield from values(one)
+
+    made = rendered(example, release=release)
+    assert [one for one in values(list(made.values())) if not isinstance(one, str)] == []
+    services = [one for one in made if one.startswith("Service ")]
+    assert [one for one in services if not re.fullmatch(r"Service [a-z][-a-z0-9]*", one)] == []

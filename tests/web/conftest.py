@@ -34,6 +34,7 @@ class Running:
             "ORDERSAGA_ENCRYPTION_KEY": KEY,
             "ORDERSAGA_MERCHANTS": json.dumps({"default": {"klarna": account}}),
             "ORDERSAGA_METRICS_PORT": str(self.health),
+            "ORDERSAGA_WEB__LINGER": "0",
             **settings,
         }
         self.process = Process("service", [sys.executable, "-m", "ordersaga", "run", *arguments], environment, folder)

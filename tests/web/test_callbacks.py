@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -344,6 +345,27 @@ async def test_a_stop_waits_for_the_shop_as_long_as_klarna_does(
         await shop.arrived.wait()
         served.web.stop()
         assert (await asking).status_code == 200
+
+
+async def test_a_lingering_port_takes_new_connections_and_then_none(shop: Merchant) -> None:
+    async with serving_web(settings_of({"default": all_kinds(shop.url)})) as served:
+        port, lingering = served.web.port, asyncio.create_task(served.web.linger(0.5))
+        await asyncio.sleep(0.3)  # longer than the server takes to notice a stop
+        assert (await served.ask("validation")).status_code == 200
+        await lingering
+        await until(lambda: _refuses(port))
+
+
+def _refuses(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_a_port_does_not_linger_when_its_role_has_ended(shop: Merchant) -> None:
+    async with serving_web(settings_of({"default": all_kinds(shop.url)})) as served:
+        lingering = asyncio.create_task(served.web.linger(3_600))
+        served.web.stop()
+        await asyncio.wait_for(lingering, 5)
 
 
 # what is told

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -312,6 +313,31 @@ async def test_the_role_web_alone_serves_notifications(started: Started, databas
         assert running.process.stop() == 0
         assert name not in running.process.text()
         assert urlsplit(url).path.split("/")[2] not in running.process.text()
+
+
+async def test_a_process_that_stops_takes_requests_until_what_is_in_front_has_learnt_of_it(
+    started: Started, database: str
+) -> None:
+    """It isn't ready from the start of the stop on, and the other roles stop meanwhile."""
+    async with roles(database) as r:
+        name = await placed(r)
+    port = free_port()
+    running = started(
+        database,
+        *("--role", "web", "--role", "worker"),
+        ORDERSAGA_WEB__PORT=str(port),
+        ORDERSAGA_WEB__SECRETS=NEW,
+        ORDERSAGA_WEB__LINGER="3",
+        ORDERSAGA_SHUTDOWN_TIMEOUT="6",
+        ORDERSAGA_ENCRYPTION_KEY="k:" + "A" * 43 + "=",
+    )
+    running.wait_for("/healthz/ready")
+    running.process.signal(signal.SIGTERM)
+    running.wait_for("/healthz/ready", 503)
+    await asyncio.sleep(1)  # a server that stops takes none after a tenth of it
+    url = f"http://127.0.0.1:{port}{ADDRESSES.of('klarna', 'default', 'fraud')}"
+    assert await asyncio.to_thread(status, url, json.dumps(fraud(name)).encode()) == 200
+    assert await asyncio.to_thread(running.process.wait, 7) == 0, "within the time to stop, and a little for the exit"
 
 
 async def test_a_web_port_that_is_taken_is_named(started: Started, database: str) -> None:

@@ -9,6 +9,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 CLOSING: Final = 2.0  # seconds for closing connections, after the time that work under way has
+_TELLING: Final = 0.5  # seconds for the log line
 
 
 class Ending:
@@ -36,5 +37,11 @@ class Ending:
 
 
 def _end(code: int) -> None:
-    log.warning("connections can't be closed in time and are left")
-    os._exit(code)
+    """The log may be a pipe that nobody reads any more: it gets a moment, and the end comes in any case."""
+    try:
+        telling = threading.Thread(target=log.warning, args=("connections can't be closed in time and are left",))
+        telling.daemon = True
+        telling.start()
+        telling.join(_TELLING)
+    finally:
+        os._exit(code)

@@ -154,10 +154,15 @@ class Service:
         return bool(done & set(self._tasks))
 
     async def _stop(self, components: Components) -> None:
+        """All roles at once; web takes requests for a little longer, as some are still led here."""
+        async with asyncio.TaskGroup() as stopping:
+            if components.web is not None:
+                stopping.create_task(components.web.linger(self._settings.web_linger))
+            stopping.create_task(self._stop_others(components))
+
+    async def _stop_others(self, components: Components) -> None:
         """Stops fetching, finishes or hands back leased orders, settles, publishes."""
         budget = self._settings.shutdown_timeout
-        if components.web is not None:
-            components.web.stop()
         if components.consumer is not None:
             await components.consumer.stop(budget / 3)
         if components.worker is not None and components.settler is not None:

@@ -134,7 +134,8 @@ def _consumer(settings: Settings, store: Store, intake: Intake) -> Consumer:
 def _web(settings: Settings, store: Store, accounts: Collection[AccountKey], port: socket.socket) -> Web:
     addresses = addresses_of(settings)
     assert addresses is not None, "a port without secrets is a conflict of the settings"
-    return Web(store, accounts, NOTIFICATIONS, addresses, port, callbacks_of(settings), settings.shutdown_timeout)
+    most_grace = settings.shutdown_timeout - settings.web_linger
+    return Web(store, accounts, NOTIFICATIONS, addresses, port, callbacks_of(settings), most_grace)
 
 
 def _no_relay() -> None:

@@ -1,11 +1,13 @@
 """Loads the settings, or exits with one line for each that is invalid or missing. Values are never printed."""
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from json import JSONDecodeError
+from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Final, TypeVar, overload
 
@@ -46,16 +48,25 @@ def load(kind: type[Sources] = Settings) -> Sources:
     except (SettingsError, OSError, ValueError) as error:
         lines = [_source_problem(error)]
     else:
-        _print_lines(unknown_variables(os.environ))
+        _print_lines(_ignored())
         return settings
-    _print_lines(unknown_variables(os.environ))
+    _print_lines(_ignored())
     _print_lines(lines)
     raise SystemExit(2)
 
 
+def _ignored() -> Iterator[str]:
+    yield from unknown_variables(os.environ)
+    if folder := os.environ.get(SECRETS_DIR):
+        with contextlib.suppress(OSError):  # the problem itself is named elsewhere
+            yield from unknown_files(one.name for one in sorted(Path(folder).iterdir()) if one.is_file())
+
+
 def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        sys.stderr.write(f"{line}\n")
+    """Best effort: a warning that can't be written keeps nothing from starting."""
+    with contextlib.suppress(OSError):
+        for line in lines:
+            sys.stderr.write(f"{line}\n")
 
 
 def problems(error: ValidationError) -> list[str]:
@@ -105,19 +116,37 @@ def _like(path: tuple[str, ...], wanted: tuple[object, ...]) -> tuple[str, ...]:
 
 def unknown_variables(environment: Iterable[str]) -> list[str]:
     """A line for each variable that looks like a setting but isn't one."""
-    names = [one.name for one in all_settings()]
-    parts = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    likely = [name.removeprefix(PREFIX) for name in (*names, CONFIG, SECRETS_DIR)]
+    likely = [name.removeprefix(PREFIX) for name in (*(one.name for one in all_settings()), CONFIG, SECRETS_DIR)]
     lines = []
     for variable in sorted(environment):
         name = variable.upper()
-        known = name in {CONFIG, SECRETS_DIR, *parts, *names} or (name.partition("__")[0] in parts and "__" in name)
+        known = name in {CONFIG, SECRETS_DIR} or _leads_to_a_setting(name)
         if not name.startswith(PREFIX) or known or _BY_KUBERNETES.search(name):
             continue
         near = get_close_matches(name.removeprefix(PREFIX), likely, 1)
         advice = f": did you mean {PREFIX}{near[0]}?" if near else ""
         lines.append(f"{variable} isn't a setting and is ignored{advice}")
     return lines
+
+
+def unknown_files(names: Iterable[str]) -> list[str]:
+    """A line for each file among the secrets that isn't a setting. Hidden ones are Kubernetes' own."""
+    likely = [name_of(one.path).removeprefix(PREFIX).lower() for one in all_settings()]
+    lines = []
+    for name in names:
+        if name.startswith(".") or _leads_to_a_setting(f"{PREFIX}{name.upper()}"):
+            continue
+        near = get_close_matches(name.lower().removeprefix(PREFIX.lower()), likely, 1)
+        advice = f": did you mean {near[0]}?" if near else ""
+        lines.append(f"{SECRETS_DIR}: the file {name} isn't a setting and is ignored{advice}")
+    return lines
+
+
+def _leads_to_a_setting(name: str) -> bool:
+    """What is wrong below a part's or a merchant's name is a problem of its own."""
+    part, separator, _ = name.partition("__")
+    names = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    return name in {*names, *(one.name for one in all_settings())} or (part in names and bool(separator))
 
 
 def _source_problem(error: Exception) -> str:

@@ -342,6 +342,8 @@ class Web(Part):
     """Secrets that make the addresses of notifications unguessable, separated by commas: the first makes new ones, all are accepted."""
     base_url: HttpUrl | None = None
     """The public URL of that port. With it, each order that is created has the provider send its notifications there."""
+    linger: Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra=SECONDS)] = 5.0
+    """How long the port takes new connections after SIGTERM, until what is in front has learnt of it; at most half of ORDERSAGA_SHUTDOWN_TIMEOUT."""
 
 
 def _are_headers(headers: SecretStr) -> SecretStr:

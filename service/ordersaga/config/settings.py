@@ -293,6 +293,11 @@ class Settings(KafkaSettings, StoreSettings):
         """The first merchant whose orders go to Mollie itself, and not to a sandbox, if one's do."""
         return [name for name, one in self.merchants.items() if one.mollie and one.mollie.base_url == MOLLIE_URL][:1]
 
+    @property
+    def web_linger(self) -> float:
+        """Seconds; what remains of the time to stop is for requests in progress."""
+        return min(self.web.linger, self.shutdown_timeout / 2)
+
     def web_secrets(self) -> list[str]:
         """The first is the current one."""
         return secrets_in(self.web.secrets)

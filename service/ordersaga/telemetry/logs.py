@@ -1,17 +1,18 @@
 """One line for each log entry, to stderr. It contains only fields that are known to be free of personal data."""
 
+import contextlib
 import logging
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, cast
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
-from ordersaga.telemetry.metrics import count_dropped_field
+from ordersaga.telemetry.metrics import LOST_LINES, count_dropped_field
 
 Form = Literal["json", "console"]
 
@@ -75,6 +76,37 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__
 
 
+class _Unfailing:
+    """A file for log lines. One that can't be written is lost: a full disk or a reader that is gone ends no role."""
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> None:
+        rest = memoryview(line)
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+            while self._file is not None and (
+                written := self._file.write(rest)
+            ):  # None: a pipe that doesn't block is full
+                rest = rest[written:]
+                if not rest:
+                    return
+        LOST_LINES.inc()
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if self._file is not None:
+                self._file.flush()
+
+
+def _stderr() -> BinaryIO | None:
+    """Unbuffered: what can't be written isn't kept and tried again at the end of the process. None: it is closed."""
+    if sys.stderr is None:  # as its type doesn't say
+        return None
+    buffer = sys.stderr.buffer
+    return cast("BinaryIO", getattr(buffer, "raw", buffer))
+
+
 class _LibraryHandler(logging.Handler):
     """Lines of the standard library's loggers, in the same format."""
 
@@ -125,7 +157,7 @@ def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | No
     It removes the handlers that libraries added: FastStream's logs the messages of exceptions.
     """
     lowest = logging.getLevelNamesMapping()[level]
-    factory = structlog.BytesLoggerFactory(file or sys.stderr.buffer)
+    factory = structlog.BytesLoggerFactory(cast("BinaryIO", _Unfailing(file or _stderr())))
     finish: list[Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         safe_exception,
@@ -151,7 +183,8 @@ def configure_logs(level: str = "INFO", form: Form = "json", file: BinaryIO | No
 def _renderer(form: Form, file: BinaryIO | None) -> list[Processor]:
     if form == "json":
         return [_to_json]
-    colors = (file or sys.stderr).isatty()
+    to = file or _stderr()
+    colors = to is not None and to.isatty()
     return [structlog.dev.ConsoleRenderer(colors=colors), _to_bytes]
 
 

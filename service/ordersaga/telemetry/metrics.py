@@ -64,6 +64,7 @@ NOTIFICATIONS: Final = Counter(
 DROPPED_FIELDS: Final = Counter(
     "ordersaga_log_fields_left_out_total", "Fields that were dropped from log lines", ["field"]
 )
+LOST_LINES: Final = Counter("ordersaga_log_lines_lost_total", "Log lines that couldn't be written")
 # the invariants; each has an alert for any value above 0
 Invariant = Literal["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]
 INVARIANTS: Final[tuple[Invariant, ...]] = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10")

@@ -1,6 +1,7 @@
 """The role web: takes notifications in and hands callbacks on, on a port of its own."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Collection, Mapping
 from math import inf
@@ -32,6 +33,7 @@ class Web:
         notifications = Notifications(accounts, providers, addresses, self._collector, self._callbacks)
         grace = max((GRACE, *(one.longest for one in callbacks.values())))
         self._server = Server(notifications.app(), port, min(grace, max(most_grace, GRACE)))
+        self._ended = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -49,11 +51,18 @@ class Web:
             self._server.stop()
             await asyncio.wait({serving})
             recording.cancel()
+            self._ended.set()
         serving.result()
 
     def stop(self) -> None:
         """`run` returns soon after."""
         self._server.stop()
+
+    async def linger(self, seconds: float) -> None:
+        """Serves as before for so long, then stops: who sends requests here learns later than this process that it ends."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
+        self.stop()
 
     async def close(self) -> None:
         """Closes the connections to shops."""
