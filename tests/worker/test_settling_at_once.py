@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,6 +14,7 @@ from ordersaga.domain.model.outcomes import Call, Read, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.rows import Known
+from ordersaga.store.settle import SettleTransaction
 from ordersaga.worker.leases import LeasedOrder, UncertainCall
 from ordersaga.worker.settlement_batch import Settlement
 from ordersaga.worker.settler import _simple_successes
@@ -59,6 +62,67 @@ async def test_of_a_batch_only_orders_with_news_are_looked_at(database: str) -> 
         assert len(await r.outcomes()) == 5
         assert set(r.fake.klarna.effects.values()) == {1}
         await r.until_slots_free()
+
+
+async def test_an_order_that_was_changed_meanwhile_has_no_other_settled_again(database: str) -> None:
+    async with roles(database, settlers=1) as r:
+        shop, settled = Shop(), r.store.engine.counts["settle"]
+        await r.take(shop.placed("first"))
+        await r.until_idle()
+        go_on = await hold_calls(r)
+        await r.take(*(shop.placed(str(number)) for number in range(20)))
+        await until(lambda: len(r.fake.calls) == 1 + 20)
+        await r.take(shop.shipped("1", 3))
+        before, locked = settled.commits, []
+        lock = SettleTransaction.lock
+
+        async def counted(self: SettleTransaction, known: Iterable[Known]) -> Any:
+            found = [*known]
+            locked.extend(one.order.key.subject for one in found)
+            return await lock(self, found)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SettleTransaction, "lock", counted)
+            go_on.set()
+            await r.until_idle()
+        assert locked == ["1"], "the others are settled on the rows as they were known"
+        assert settled.commits - before <= 4
+        assert len(await r.outcomes()) == 22
+        assert set(r.fake.klarna.effects.values()) == {1}
+        await r.until_slots_free()
+
+
+async def test_a_result_that_waits_for_others_counts_as_unsettled(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roles(database) as r:
+        shop, reached, go_on = Shop(), asyncio.Event(), asyncio.Event()
+        await r.take(shop.placed("first"))
+        await r.until_idle()
+        right, batches = r.store.settle_if_unchanged, list[int]()
+
+        async def slow(settled: Any, *more: Any) -> Any:
+            batches.append(len(settled))
+            reached.set()
+            await go_on.wait()
+            return await right(settled, *more)
+
+        monkeypatch.setattr("ordersaga.worker.settler._PATIENCE", 60.0)
+        monkeypatch.setattr(r.store, "settle_if_unchanged", slow)
+        calls = await hold_calls(r)
+        await r.take(*(shop.placed(str(number)) for number in range(10)))
+        await until(lambda: len(r.fake.calls) == 1 + 10)
+        calls.set()
+        await reached.wait()
+        await r.take(shop.placed("late"))
+        await until(lambda: len(r.fake.calls) == 1 + 11 and r.settler._queue.qsize() == 1)
+        drained = asyncio.create_task(r.settler.drained())
+        assert batches == [10], "one result isn't enough for a batch beside ten"
+        go_on.set()
+        await drained
+        assert batches == [10, 1]
+        assert len(await r.outcomes()) >= 11
+        await r.until_idle()
 
 
 async def test_a_store_that_fails_at_once_is_looked_at_and_the_slots_are_kept_right(

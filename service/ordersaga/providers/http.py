@@ -25,9 +25,7 @@ from ordersaga.domain.model.order import Request
 Unsent = Literal["dns", "refused", "tls", "connect_timeout", "no_connection", "not_a_request"]
 Cut = Literal["disconnected", "deadline", "protocol", "too_large"]
 
-_KEEP_ALIVE: Final = timedelta(
-    seconds=15
-)  # less than a load balancer allows, so that a kept connection is seldom a dead one
+_KEEP_ALIVE: Final = timedelta(seconds=15)  # less than load balancers allow: a kept connection is seldom a dead one
 _CONNECT_SHARE: Final = 0.5  # of the deadline; a request that couldn't leave by then is better tried again than lost
 _MOST_BYTES: Final = 8 * 2**20
 _CONNECTING: Final = "client error (Connect)"

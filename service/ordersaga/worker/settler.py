@@ -42,6 +42,9 @@ log = structlog.get_logger(__name__)
 _NOT_CAUSED_BY_RESULT: Final = (StoreUnavailableError, ConflictError, SchemaMissingError, MasterKeyError)
 _FIRST_PAUSE: Final = 0.05  # seconds
 _MAX_PAUSE: Final = 2.0
+_PATIENCE: Final = (
+    0.02  # seconds that a result waits for others while a batch is under way: about as long as that takes
+)
 
 
 class SettlerSettings(Struct, frozen=True):
@@ -107,11 +110,18 @@ class Settler:
                     self._idle.set()
 
     async def _gathered(self) -> list[Settlement]:
-        """The next batch. Beside others it isn't much smaller than they are: each has its statement and its commit."""
-        batch = [await self._queue.get()]
-        while not self._is_enough():
+        """The next batch. Beside others it isn't much smaller than they are: each has its statement and its commit.
+
+        What waits for more stays in the queue, so that it counts as unsettled.
+        """
+        while self._queue.empty() or not self._is_enough():
             self._enough.clear()
-            await self._enough.wait()
+            try:
+                async with asyncio.timeout(None if self._queue.empty() else _PATIENCE):
+                    await self._enough.wait()
+            except TimeoutError:
+                break
+        batch: list[Settlement] = []
         while len(batch) < self._settings.batch and not self._queue.empty():
             batch.append(self._queue.get_nowait())
         return batch
@@ -158,8 +168,9 @@ class Settler:
             raise
         self._observe(observed)
         batch.leave_out_unwritten(written)
-        if written:
-            self._fault.settled()
+        if not written:
+            return [*settlements]
+        self._fault.settled()
         self._report(batch)
         self._release(batch.ended(written))
         for leased in batch.continued(written, mark):
