@@ -73,7 +73,7 @@ async def test_an_order_that_was_changed_meanwhile_has_no_other_settled_again(da
         await r.take(*(shop.placed(str(number)) for number in range(20)))
         await until(lambda: len(r.fake.calls) == 1 + 20)
         await r.take(shop.shipped("1", 3))
-        before, locked = settled.commits, []
+        before, locked = settled.commits, list[str]()
         lock = SettleTransaction.lock
 
         async def counted(self: SettleTransaction, known: Iterable[Known]) -> Any:
