@@ -195,7 +195,7 @@ class Turn:
             for one in self._turns:
                 await one.acquire()
                 taken.append(one)
-        except BaseException:  # cancelled
+        except BaseException:  # also when cancelled: others may have the turns
             for one in taken:
                 one.release()
             raise
