@@ -14,7 +14,7 @@ from ordersaga.store import attentions, chunks, dead_letters, provider_ids
 from ordersaga.store.appended import NO_ROWS, AppendedRows
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import ConflictError, OffsetsMovedError, ReadableElsewhereError
-from ordersaga.store.orders import UPSERT, columns, in_lock_order, lease_of, lock, rows_of
+from ordersaga.store.orders import UPSERT, Write, arguments, in_lock_order, lease_of, lock, rows_of
 from ordersaga.store.rows import Clock, Lease, ProviderId, Row, clock_of, clock_sql, columns_of, key_of
 from ordersaga.store.session import Part, Session, renumbered
 from ordersaga.store.vault import Vault
@@ -195,14 +195,14 @@ class IntakeTransaction:
         continues it (mostly as another consumer has advanced it), and InputRefusedError for a value that the database doesn't accept.
         """
         ordered = sorted(changes, key=lambda change: change.order.key)
-        leasing = [change.lease and (change.row is None or not change.row.leased) for change in ordered]
+        writes = [_write(change) for change in ordered]
         parts = [
             *appended.parts(self._vault),
             *attentions.changes(map(_changed, ordered)),
             *chunks.changes([(change.row.known if change.row else None, change.order) for change in ordered]),
         ]
         if ordered:
-            parts.append(Part("written", UPSERT, (*self._columns(ordered, leasing), owner, lease_seconds)))
+            parts.append(Part("written", UPSERT, (*arguments(writes, self._codec), owner, lease_seconds)))
         if progress:
             parts.append(_advance_offsets(progress))
         if not parts:
@@ -213,20 +213,8 @@ class IntakeTransaction:
             raise ConflictError("another transaction has just written one of these orders")
         if progress:
             _check_advanced(progress, records)
-        wanted = {change.order.key for change, leased in zip(ordered, leasing, strict=True) if leased}
+        wanted = {one.order.key for one in writes if one.leasing}
         return [lease for record in written if (lease := lease_of(record)).key in wanted] if wanted else []
-
-    def _columns(self, ordered: Sequence[Change], leasing: Sequence[bool]) -> Sequence[Sequence[object]]:
-        return columns(
-            [change.order for change in ordered],
-            [change.row for change in ordered],
-            [change.due_at for change in ordered],
-            leasing,
-            [None] * len(ordered),
-            [change.kind for change in ordered],
-            [None] * len(ordered),
-            self._codec,
-        )
 
     async def resolve(self, dead_letter_id: UUID, state: Literal["replayed", "discarded"]) -> bool:
         """Ends an open dead letter; False: it isn't open. A replayed one leaves the inbox: look its event up afterwards."""
@@ -277,6 +265,11 @@ def _matches(
             digest = known.get(name, first[name].digest)
             matches.append("same" if row.digest == digest else "other")
     return matches
+
+
+def _write(change: Change) -> Write:
+    leasing = change.lease and (change.row is None or not change.row.leased)
+    return Write(change.order, change.row, change.due_at, leasing, None, change.kind, None)
 
 
 def _changed(change: Change) -> attentions.Changed:

@@ -1,41 +1,60 @@
 """The journal, append-only: ids, types, amounts and reasons, never payloads."""
 
+# ruff: noqa: S608 - statements are built from constants
+
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from ordersaga.domain.model.order import Key
 from ordersaga.domain.model.outcomes import Entry
-from ordersaga.store.rows import columns_of
+from ordersaga.store.rowset import Rowset
 from ordersaga.store.session import Part
 
-_INSERT: Final = """
-INSERT INTO journal (merchant, kind, subject, at, what, name, event_id, operation_id, amount, note, correlation_id,
-                     status, duration)
-SELECT merchant, kind, subject, to_timestamp(at), what, name, event_id, operation_id, amount, note, correlation_id,
-       status, duration
-FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::bigint[], $10::text[], $11::text[], $12::int[], $13::float8[]) WITH ORDINALITY
-     AS g(merchant, kind, subject, at, what, name, event_id, operation_id, amount, note, correlation_id, status,
-          duration, position) {condition}
-ORDER BY position"""
+
+class _JournalRow(Struct, frozen=True, gc=False):
+    merchant: str
+    kind: str
+    subject: str
+    at: float
+    what: str
+    name: str
+    event_id: str | None
+    operation_id: str | None
+    amount: int | None
+    note: str | None
+    correlation_id: str | None
+    status: int | None
+    duration: float | None
+
+
+_ROWS: Final = Rowset(_JournalRow)
+_INSERT: Final = f"""
+INSERT INTO journal ({_ROWS.columns})
+SELECT {_ROWS.columns.replace(" at,", " to_timestamp(at),")} FROM {_ROWS.source} {{condition}} ORDER BY position"""
 
 
 def insert_journal(entries: Sequence[tuple[Key, Entry]], condition: str = "") -> Part:
-    rows = [entry for _, entry in entries]
-    columns = (
-        *columns_of([key for key, _ in entries]),
-        [row.at for row in rows],
-        [row.what for row in rows],
-        [row.name for row in rows],
-        [row.event_id for row in rows],
-        [row.operation_id for row in rows],
-        [row.amount for row in rows],
-        [without_nul(row.note) for row in rows],
-        [without_nul(row.correlation_id) for row in rows],
-        [row.status for row in rows],
-        [row.duration for row in rows],
-    )
-    return Part("new_journal", _INSERT.format(condition=condition), columns)
+    rows = [
+        _JournalRow(
+            key.merchant,
+            key.kind,
+            key.subject,
+            one.at,
+            one.what,
+            one.name,
+            one.event_id,
+            one.operation_id,
+            one.amount,
+            without_nul(one.note),
+            without_nul(one.correlation_id),
+            one.status,
+            one.duration,
+        )
+        for key, one in entries
+    ]
+    return Part("new_journal", _INSERT.format(condition=condition), (_ROWS.encode(rows),))
 
 
 def without_nul(text: str | None) -> str | None:

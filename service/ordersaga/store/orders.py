@@ -3,20 +3,79 @@
 # ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from asyncpg import Record
+from msgspec import Struct
 
 from ordersaga.domain.model.order import Key, Order
+from ordersaga.domain.model.outcomes import CallKind
 from ordersaga.store import chunks
 from ordersaga.store.appended import IF_UNCHANGED
 from ordersaga.store.codec import Codec
 from ordersaga.store.errors import InputRefusedError
 from ordersaga.store.readers import OUTDATED, STATE_VERSION, can_read, somebody_can_read
-from ordersaga.store.rows import REPLACED, WRITTEN, Known, Lease, Row, columns_of, key_of
+from ordersaga.store.rows import REPLACED, WRITTEN, Known, Lease, Row, key_of
+from ordersaga.store.rowset import Rowset
 from ordersaga.store.session import Session
 
+
+class Write(Struct, frozen=True, gc=False):
+    """An order to write. `row`: as it was locked, None: it is new. `token`: of the lease under which its call was made.
+
+    `leasing`: under a new lease. `kind`: of the call that is due then. `hint`: when the last hint came that it includes.
+    """
+
+    order: Order
+    row: Row | None
+    due_at: float | None
+    leasing: bool
+    token: int | None
+    kind: CallKind | None
+    hint: float | None
+
+
+class _OrderRow(Struct, frozen=True, gc=False):
+    """`version`: after the write."""
+
+    merchant: str
+    kind: str
+    subject: str
+    provider: str
+    provider_order_id: str | None
+    status: str
+    fraud_status: str | None
+    currency: str
+    order_amount: int
+    captured_amount: int
+    released_amount: int
+    refunded_amount: int
+    expires: float | None
+    due: float | None
+    sequence: int
+    version: int
+    is_open: bool
+    attention: str | None
+    blocked: UUID | None
+    leasing: bool
+    token: int | None
+    call_kind: str
+    chunks: int
+    hint: float | None
+
+
+class _KnownRow(Struct, frozen=True, gc=False):
+    merchant: str
+    kind: str
+    subject: str
+    version: int
+    token: int | None
+    written: float
+
+
+_ORDERS: Final = Rowset(_OrderRow, json="text", sealed="bytea", sealed_key="bytea")
+_KNOWN: Final = Rowset(_KnownRow)
 _PLAIN: Final = (
     "provider, provider_order_id, status, fraud_status, currency, order_amount, captured_amount, released_amount, "
     "refunded_amount, expires_at, state, sequence, version, is_open, attention, blocked, "
@@ -30,18 +89,10 @@ given AS (
            captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
            json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
            attention, blocked, leasing, token, call_kind, {STATE_VERSION}::smallint AS state_version,
-           chunks, hint, CASE WHEN leasing THEN now() + make_interval(secs => $29) END AS lease_until
-    FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::float8[], $14::text[], $15::bytea[],
-        $16::bytea[], $17::float8[], $18::bigint[], $19::bigint[], $20::boolean[], $21::text[], $22::uuid[],
-        $23::boolean[], $24::bigint[], $25::text[], $26::smallint[], $27::float8[])
-    AS g(merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
-         captured_amount, released_amount, refunded_amount, expires, json, sealed, sealed_key, due, sequence, version,
-         is_open, attention, blocked, leasing, token, call_kind, chunks, hint)
+           chunks::smallint, hint, CASE WHEN leasing THEN now() + make_interval(secs => $6) END AS lease_until
+    FROM {_ORDERS.source}
 )"""
-"""The arrays of `columns()`, owner ($28) and seconds of a lease ($29). `version`: after the write; `sealed` NULL keeps what
-is there; `hint`: when the last hint came that the state includes."""
+"""The arguments of `arguments()`, owner ($5) and seconds of a lease ($6). `sealed` NULL keeps what is there."""
 
 
 def _set(source: str) -> str:
@@ -69,7 +120,7 @@ WITH {_GIVEN}
 INSERT INTO orders AS o (merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
                          due_at, lease_owner, lease_until, lease_token, calling_since)
 SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
-       coalesce(lease_until, due_at), CASE WHEN leasing THEN $28::text END, lease_until, leasing::int,
+       coalesce(lease_until, due_at), CASE WHEN leasing THEN $5::text END, lease_until, leasing::int,
        CASE WHEN leasing THEN now() END
 FROM given
 ON CONFLICT (merchant, kind, subject) DO UPDATE SET {_set("excluded")},
@@ -97,7 +148,7 @@ UPDATE orders AS o SET {_set("g")},
     hinted_at = CASE WHEN {_HINT_LEFT} THEN o.hinted_at END,
     hinted_operation = CASE WHEN {_HINT_LEFT} THEN o.hinted_operation END,
     hinted_id = CASE WHEN {_HINT_LEFT} THEN o.hinted_id END,
-    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $28::text END,
+    lease_owner = CASE WHEN g.token IS NULL THEN o.lease_owner WHEN g.leasing THEN $5::text END,
     lease_until = CASE WHEN g.token IS NULL THEN o.lease_until ELSE g.lease_until END,
     lease_token = o.lease_token + CASE WHEN g.token IS NULL THEN 0 ELSE 1 END,
     calling_since = CASE WHEN g.token IS NULL THEN o.calling_since WHEN g.leasing THEN now() END
@@ -110,13 +161,11 @@ SETTLE: Final = f"WITH {_GIVEN} {_SETTLE}"
 
 UNCHANGED: Final = f"""
 SELECT o.merchant, o.kind, o.subject
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::float8[])
-     AS k(merchant, kind, subject, version, token, written)
-JOIN orders AS o USING (merchant, kind, subject)
-WHERE o.version = k.version AND o.lease_token = k.token AND extract(epoch FROM o.updated_at)::float8 = k.written
-  AND (SELECT epoch.epoch = $7 AND NOT {REPLACED} AND NOT {OUTDATED} FROM epoch)
+FROM {_KNOWN.source} JOIN orders AS o USING (merchant, kind, subject)
+WHERE o.version = g.version AND o.lease_token = g.token AND extract(epoch FROM o.updated_at)::float8 = g.written
+  AND (SELECT epoch.epoch = $2 AND NOT {REPLACED} AND NOT {OUTDATED} FROM epoch)
 ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"""
-"""The orders whose rows, which are locked, are still as known, under this lease and in this epoch."""
+"""The orders whose rows, which are locked, are still as known, under this lease and in this epoch: `known_orders()` and $2."""
 
 _GIVEN_UNCHANGED: Final = f"given AS MATERIALIZED (SELECT * FROM all_given AS g {IF_UNCHANGED})"
 SETTLE_IF_UNCHANGED: Final = f"WITH {_GIVEN.replace('given AS (', 'all_given AS (', 1)}, {_GIVEN_UNCHANGED} {_SETTLE}"
@@ -186,53 +235,57 @@ def known_of(record: Record, codec: Codec) -> Known:
     return Known(order, record["version"], record["written"], record["chunks"])
 
 
-def columns(
-    orders: Sequence[Order],
-    rows: Sequence[Row | None],
-    dues: Sequence[float | None],
-    leasing: Sequence[bool],
-    tokens: Sequence[int | None],
-    kinds: Sequence[str | None],
-    hints: Sequence[float | None],
-    codec: Codec,
-) -> list[list[Any]]:
-    """The arrays of a write. Raises InputRefusedError, which names the order."""
-    sealed = [
-        codec.seal(order, row.order if row is not None else None) for order, row in zip(orders, rows, strict=True)
-    ]
-    return [
-        *columns_of([order.key for order in orders]),
-        [order.provider for order in orders],
-        [order.provider_order_id for order in orders],
-        [order.status for order in orders],
-        [order.fraud_status for order in orders],
-        [order.currency for order in orders],
-        [_amount(order, order.order_amount) for order in orders],
-        [_amount(order, order.captured_amount) for order in orders],
-        [_amount(order, order.released_amount) for order in orders],
-        [_amount(order, order.refunded_amount) for order in orders],
-        [order.expires_at for order in orders],
-        [codec.state(order) for order in orders],
+def arguments(writes: Sequence[Write], codec: Codec) -> tuple[str, list[str], list[bytes | None], list[bytes | None]]:
+    """Of a statement that writes orders. Raises InputRefusedError, which names the order."""
+    sealed = [codec.seal(one.order, one.row.order if one.row is not None else None) for one in writes]
+    return (
+        _ORDERS.encode([_order_row(one) for one in writes]),
+        [codec.state(one.order) for one in writes],
         [data for _, data in sealed],
         [key for key, _ in sealed],
-        list(dues),
-        [order.sequence for order in orders],
-        [row.version + 1 if row is not None else 1 for row in rows],
-        [bool(order.operations or order.pending) for order in orders],
-        [order.attentions[-1].reason if order.attentions else None for order in orders],
-        [UUID(order.blocked) if order.blocked is not None else None for order in orders],
-        list(leasing),
-        list(tokens),
-        [kind or "" for kind in kinds],
-        [chunks.count(order) for order in orders],
-        list(hints),
-    ]
+    )
 
 
-def _amount(order: Order, amount: int) -> int:
-    if -_LARGEST <= amount < _LARGEST:
-        return amount
-    raise InputRefusedError("an amount doesn't fit into a bigint", order.key)
+def known_orders(writes: Iterable[Write]) -> str:
+    """Of `UNCHANGED`: the rows as they are known, of orders that aren't new."""
+    return _KNOWN.encode(
+        [
+            _KnownRow(key.merchant, key.kind, key.subject, row.version, one.token, row.known.written)
+            for one in writes
+            if (row := one.row) is not None
+            for key in (one.order.key,)
+        ]
+    )
+
+
+def _order_row(one: Write) -> _OrderRow:
+    order, key, row = one.order, one.order.key, one.row
+    amounts = order.order_amount, order.captured_amount, order.released_amount, order.refunded_amount
+    if not -_LARGEST <= min(amounts) <= max(amounts) < _LARGEST:
+        raise InputRefusedError("an amount doesn't fit into a bigint", key)
+    return _OrderRow(
+        key.merchant,
+        key.kind,
+        key.subject,
+        order.provider,
+        order.provider_order_id,
+        order.status,
+        order.fraud_status,
+        order.currency,
+        *amounts,
+        order.expires_at,
+        one.due_at,
+        order.sequence,
+        row.version + 1 if row is not None else 1,
+        bool(order.operations or order.pending),
+        order.attentions[-1].reason if order.attentions else None,
+        UUID(order.blocked) if order.blocked is not None else None,
+        one.leasing,
+        one.token,
+        one.kind or "",
+        chunks.count(order),
+        one.hint,
+    )
 
 
 def lease_of(record: Record) -> Lease:

@@ -10,16 +10,24 @@ from msgspec import Struct
 
 from ordersaga.domain.model.order import Key
 from ordersaga.store.codec import key_bytes
-from ordersaga.store.rows import OutboxRow, columns_of, key_of
+from ordersaga.store.rows import OutboxRow, key_of
+from ordersaga.store.rowset import Rowset
 from ordersaga.store.session import Part, Session
 from ordersaga.store.tables import SHARDS
 
-_INSERT: Final = """
-INSERT INTO outbox (shard, merchant, kind, subject, sequence, type, headers, payload)
-SELECT shard, merchant, kind, subject, sequence, type, headers, payload
-FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::bytea[])
-     WITH ORDINALITY AS g(shard, merchant, kind, subject, sequence, type, headers, payload, position) {condition}
-ORDER BY position"""
+
+class _NewRow(Struct, frozen=True, gc=False):
+    shard: int
+    merchant: str
+    kind: str
+    subject: str
+    sequence: int
+    type: str
+
+
+_ROWS: Final = Rowset(_NewRow, headers="bytea", payload="bytea")
+_INSERT: Final = f"""
+INSERT INTO outbox ({_ROWS.columns}) SELECT {_ROWS.columns} FROM {_ROWS.source} {{condition}} ORDER BY position"""
 
 _TAKE_SHARDS: Final = """
 WITH seen AS (
@@ -78,16 +86,13 @@ def shard_of(key: Key) -> int:
 
 def insert_outbox(rows: Sequence[OutboxRow], condition: str = "") -> Part:
     """`rows`: those of one order by sequence."""
-    keys = [row.key for row in rows]
-    columns = (
-        [shard_of(key) for key in keys],
-        *columns_of(keys),
-        [row.sequence for row in rows],
-        [row.type for row in rows],
-        [row.headers for row in rows],
-        [row.payload for row in rows],
-    )
-    return Part("new_outbox", _INSERT.format(condition=condition), columns)
+    new = [
+        _NewRow(shard_of(key), key.merchant, key.kind, key.subject, row.sequence, row.type)
+        for row in rows
+        for key in (row.key,)
+    ]
+    arguments = _ROWS.encode(new), [row.headers for row in rows], [row.payload for row in rows]
+    return Part("new_outbox", _INSERT.format(condition=condition), arguments)
 
 
 async def take_shards(session: Session, owner: str, lease_seconds: float) -> list[int]:

@@ -1,17 +1,30 @@
 """Which order an id at the provider belongs to: for notifications and search."""
 
+# ruff: noqa: S608 - statements are built from constants
+
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from ordersaga.domain.model.order import Key
-from ordersaga.store.rows import ProviderId, columns_of, key_of
+from ordersaga.store.rows import ProviderId, key_of
+from ordersaga.store.rowset import Rowset
 from ordersaga.store.session import Part, Session
 
-_INSERT: Final = """
-INSERT INTO provider_ids (merchant, kind, subject, provider, id, what)
-SELECT merchant, kind, subject, provider, id, what
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-     AS g(merchant, kind, subject, provider, id, what) {condition}
+
+class _NewRow(Struct, frozen=True, gc=False):
+    merchant: str
+    kind: str
+    subject: str
+    provider: str
+    id: str
+    what: str
+
+
+_ROWS: Final = Rowset(_NewRow)
+_INSERT: Final = f"""
+INSERT INTO provider_ids ({_ROWS.columns}) SELECT {_ROWS.columns} FROM {_ROWS.source} {{condition}}
 ON CONFLICT (merchant, provider, id) DO NOTHING"""
 
 _CLAIM: Final = """
@@ -30,13 +43,12 @@ SELECT merchant, kind, subject FROM provider_ids WHERE merchant = $1 AND provide
 def insert_provider_ids(ids: Sequence[ProviderId], condition: str = "") -> Part:
     """An id that exists already stays with its order."""
     ordered = sorted(ids, key=lambda one: (one.key.merchant, one.provider, one.id))
-    columns = (
-        *columns_of([one.key for one in ordered]),
-        [one.provider for one in ordered],
-        [one.id for one in ordered],
-        [one.what for one in ordered],
-    )
-    return Part("new_provider_ids", _INSERT.format(condition=condition), columns)
+    rows = [
+        _NewRow(key.merchant, key.kind, key.subject, one.provider, one.id, one.what)
+        for one in ordered
+        for key in (one.key,)
+    ]
+    return Part("new_provider_ids", _INSERT.format(condition=condition), (_ROWS.encode(rows),))
 
 
 async def claim(session: Session, one: ProviderId) -> Key:

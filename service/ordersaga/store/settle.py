@@ -19,8 +19,10 @@ from ordersaga.store.orders import (
     SETTLE,
     SETTLE_IF_UNCHANGED,
     UNCHANGED,
-    columns,
+    Write,
+    arguments,
     in_lock_order,
+    known_orders,
     lease_of,
     rows_of,
 )
@@ -91,7 +93,9 @@ class SettleTransaction:
             *chunks.changes([(one.row.known, one.order) for one in settled]),
         ]
         if settled:
-            parts.append(Part("written", SETTLE, (*_columns(settled, self._codec), owner, lease_seconds)))
+            parts.append(
+                Part("written", SETTLE, (*arguments([*map(_write, settled)], self._codec), owner, lease_seconds))
+            )
         if not parts:
             return {}
         records = await self._session.fetch_combined(parts, "SELECT * FROM written" if settled else "SELECT")
@@ -114,17 +118,11 @@ async def settle_if_unchanged(
     topics: Sequence[str],
 ) -> tuple[Clock, dict[Key, Lease | None]]:
     """In one statement that commits by itself: writes the orders whose rows are still as known, and what is appended for them."""
-    unchanged = (
-        *columns_of([one.order.key for one in settled]),
-        [one.row.version for one in settled],
-        [one.token for one in settled],
-        [one.row.known.written for one in settled],
-        epoch,
-    )
+    writes = [*map(_write, settled)]
     parts = [
         Part("clock", clock_sql(1), (list(topics),)),
-        Part("unchanged", UNCHANGED, unchanged),
-        Part("written", SETTLE_IF_UNCHANGED, (*_columns(settled, codec), owner, lease_seconds)),
+        Part("unchanged", UNCHANGED, (known_orders(writes), epoch)),
+        Part("written", SETTLE_IF_UNCHANGED, (*arguments(writes, codec), owner, lease_seconds)),
         *appended.parts(vault, IF_UNCHANGED),
         *attentions.changes(map(_changed, settled), IF_UNCHANGED),
         *chunks.changes([(one.row.known, one.order) for one in settled], IF_UNCHANGED),
@@ -143,14 +141,5 @@ def _leases(settled: Sequence[SettledOrder], written: Sequence[Record]) -> dict[
     return {key: lease_of(record) if key in kept else None for record in written for key in (key_of(record),)}
 
 
-def _columns(settled: Sequence[SettledOrder], codec: Codec) -> Sequence[Sequence[object]]:
-    return columns(
-        [one.order for one in settled],
-        [one.row for one in settled],
-        [one.due_at for one in settled],
-        [one.leasing for one in settled],
-        [one.token for one in settled],
-        [one.kind for one in settled],
-        [one.hint for one in settled],
-        codec,
-    )
+def _write(one: SettledOrder) -> Write:
+    return Write(one.order, one.row, one.due_at, one.leasing, one.token, one.kind, one.hint)
