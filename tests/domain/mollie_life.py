@@ -84,7 +84,7 @@ class MollieLife(Life):
         assert order.remaining == there.remaining
         if order.status not in {"cancelled", "expired"}:
             self._lines_agree()
-        assert saga.due(order, self.now, self.rules) is None
+        assert saga.due_call(order, self.now, self.rules) == (None, None)
 
     def _lines_agree(self) -> None:
         """No unit is over at Mollie that isn't here."""

@@ -129,7 +129,7 @@ def test_abandoning_ends_it() -> None:
     (outcome,) = sent(story, "abandon_checkout")
     assert (outcome.what, outcome.final, outcome.books) == ("checkout_abandoned", True, None)
     assert story.order.status == "abandoned"
-    assert saga.due(story.order, story.now, story.rules) is None
+    assert saga.due_call(story.order, story.now, story.rules) == (None, None)
 
 
 def abandoning_twice() -> Story:

@@ -197,7 +197,7 @@ def test_it_is_read_until_it_has_ended_there() -> None:
     assert story.next() == Read("checkout-1")
     assert shown(story, status="cancelled", remaining_amount=0) == []
     assert reasons(story) == []
-    assert saga.due(story.order, story.now, story.rules) is None
+    assert saga.due_call(story.order, story.now, story.rules) == (None, None)
 
 
 def test_a_push_for_an_abandoned_order_that_is_none_worries_nobody() -> None:
@@ -205,7 +205,7 @@ def test_a_push_for_an_abandoned_order_that_is_none_worries_nobody() -> None:
     hinted(story)
     assert settled(story, NOT_FOUND) == []
     assert reasons(story) == []
-    assert saga.due(story.order, story.now, story.rules) is None
+    assert saga.due_call(story.order, story.now, story.rules) == (None, None)
 
 
 def abandoning_what_is_gone(*, lost: bool) -> Story:

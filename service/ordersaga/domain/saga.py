@@ -150,15 +150,18 @@ def _next_write(order: Order, operation: Operation, now: float, rules: Rules) ->
             return Send(operation, request)
 
 
-def due(order: Order, now: float, rules: Rules) -> float | None:
-    """When the order is to be looked at next (I8), after it was decided; None: it is at rest, or waits for a person."""
+def due_call(order: Order, now: float, rules: Rules) -> tuple[float | None, CallKind | None]:
+    """When the order is to be looked at next (I8), after it was decided, and the kind of the call that is due then.
+
+    None: it is at rest, or waits for a person; the order needs no provider then.
+    """
     match next_call(order, now, rules):
         case Wait(until=until):
-            return until
+            return until, kind_of(next_call(order, until, rules))
         case Rest():
-            return None
-        case _:
-            return now
+            return None, None
+        case step:
+            return now, kind_of(step)
 
 
 def kind_of(step: Next) -> CallKind | None:
@@ -172,11 +175,6 @@ def kind_of(step: Next) -> CallKind | None:
             return "changing"
         case _:
             return None
-
-
-def kind_at(order: Order, due: float | None, rules: Rules) -> CallKind | None:
-    """The kind of the call that will be due then."""
-    return None if due is None else kind_of(next_call(order, due, rules))
 
 
 def settle(order: Order, call: Call | Elapsed, result: Result | None, now: float, rules: Rules) -> Decision:

@@ -313,8 +313,7 @@ class Intake:
             order = decided.changed[key]
             row = locked.get(key)
             rules = self._rulebook.of(key.merchant)
-            due = saga.due(order, now, rules)
-            kind = saga.kind_at(order, due, rules)
+            due, kind = saga.due_call(order, now, rules)
             free = due is not None and due <= now and (row is None or not row.leased)
             lease = free and kind is not None and self._reserve(order, kind)
             if lease and kind is not None:
@@ -364,7 +363,7 @@ class Intake:
         blocked = replace(order, blocked=order.blocked or str(dead_letter.id))
         rules = self._rulebook.of(key.merchant)
         try:
-            due = saga.due(blocked, now, rules)
-            return Change(blocked, row, due, kind=saga.kind_at(blocked, due, rules))
+            due, kind = saga.due_call(blocked, now, rules)
+            return Change(blocked, row, due, kind=kind)
         except Exception:  # noqa: BLE001 - our own code has failed on this order before: a worker raises an attention
             return Change(blocked, row, now)

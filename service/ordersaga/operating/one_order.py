@@ -25,6 +25,6 @@ async def write_decision(
         [(order.key, entry) for entry in decision.entries],
         [outbox_row(order.key, outcome, clock.epoch, instance) for outcome in decision.outcomes],
     )
-    due = saga.due(order, clock.now, rules)
-    change = Change(order, row, due, kind=saga.kind_at(order, due, rules), by=by)
+    due, kind = saga.due_call(order, clock.now, rules)
+    change = Change(order, row, due, kind=kind, by=by)
     await tx.write([change], appended=appended)

@@ -78,8 +78,7 @@ class SettlementBatch:
         before = _order_at_call(settlement, row)
         decision = _decide(settlement, before, now, rules)
         self.decided.append((settlement, before, decision))
-        due = saga.due(decision.order, now, rules)
-        kind = saga.kind_at(decision.order, due, rules)
+        due, kind = saga.due_call(decision.order, now, rules)
         is_due = due is not None and due <= now
         keep = self._keep_leases and is_due and self._reserve_next_call(leased, decision.order, kind)
         self._settled[key] = settlement

@@ -133,6 +133,8 @@ class DecisionBuilder:
     def store_waiting(self) -> None:
         """Keeps the data of those that wait, and of no others."""
         details = self.order.details
+        if not self.order.pending and not details.waiting:
+            return
         tokens = {pending.token for pending in self.order.pending}
         waiting = {token: raw for token, raw in details.waiting.items() if token in tokens or token in self._operations}
         for token in tokens - waiting.keys():

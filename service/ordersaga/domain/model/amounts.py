@@ -15,9 +15,13 @@ def line_tax(line: OrderLine) -> int:
     return tax_of(line.total_amount, line.tax_rate) if given is UNSET else given
 
 
-def order_tax(lines: Iterable[OrderLine]) -> int:
+def line_taxes(lines: Iterable[OrderLine]) -> list[int]:
+    return [line_tax(line) for line in lines]
+
+
+def order_tax(lines: Sequence[OrderLine], taxes: Sequence[int]) -> int:
     """The lines' taxes together. A `sales_tax` line is tax as a whole (the US way: no rates on the lines)."""
-    return sum(line.total_amount if line.type == "sales_tax" else line_tax(line) for line in lines)
+    return sum([line.total_amount if line.type == "sales_tax" else tax for line, tax in zip(lines, taxes, strict=True)])
 
 
 def inconsistent_amounts(data: Placed | Amended | CheckoutUpdated) -> list[str]:
@@ -31,7 +35,7 @@ def inconsistent_amounts(data: Placed | Amended | CheckoutUpdated) -> list[str]:
         inconsistencies.append(f"$.order_amount: {data.order_amount}, but the lines sum to {total}")
     given = UNSET if isinstance(data, Amended) else data.order_tax_amount
     if given is not UNSET:
-        tax = order_tax(lines)
+        tax = order_tax(lines, line_taxes(lines))
         if abs(tax - given) > len(lines):
             inconsistencies.append(f"$.order_tax_amount: {given}, but the lines' taxes sum to {tax}")
     return inconsistencies

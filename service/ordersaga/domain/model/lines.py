@@ -28,7 +28,8 @@ class Pool(Struct, frozen=True):
 
     @property
     def left_quantity(self) -> int:
-        return max(self.quantity - self.gone_quantity, 0)
+        left = self.quantity - self.gone_quantity
+        return max(0, left)
 
     def less(self, quantity: int, amount: int) -> "Pool":
         return Pool(self.quantity, self.total, self.gone_quantity + quantity, self.gone + amount)
@@ -68,8 +69,8 @@ def goods_of(lines: Sequence[Line]) -> frozenset[int]:
 
 def allocate_all(pools: Sequence[Pool]) -> tuple[Allocation, ...]:
     """All that is left."""
-    left = (Allocation(i, pool.left_quantity, pool.left) for i, pool in enumerate(pools))
-    return tuple(allocation for allocation in left if allocation.quantity or allocation.amount)
+    left = [Allocation(i, pool.left_quantity, pool.left) for i, pool in enumerate(pools)]
+    return tuple([allocation for allocation in left if allocation.quantity or allocation.amount])
 
 
 def unknown(lines: Sequence[Line], named: Sequence[PartLine]) -> list[str]:

@@ -286,7 +286,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
         return next((one for one in reversed(self.attentions) if one.operation_id == operation_id), None)
 
     def has_attention(self, reason: str) -> bool:
-        return any(one.reason == reason for one in self.attentions)
+        return bool(self.attentions) and any(one.reason == reason for one in self.attentions)
 
     @property
     def remaining(self) -> int:

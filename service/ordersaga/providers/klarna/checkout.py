@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
-from ordersaga.domain.model.amounts import line_tax, order_tax
+from ordersaga.domain.model.amounts import line_taxes, order_tax
 from ordersaga.domain.model.events import CheckoutStarted, CheckoutUpdated, Data
 from ordersaga.domain.model.fields import Given, LineType, OrderLine
 from ordersaga.domain.model.order import Operation, Order, Request
@@ -93,12 +93,12 @@ def freeze(order: Order, operation: Operation, data: Data | None) -> Request:
 def _body(data: CheckoutUpdated) -> Json:
     """What the event gives; with lines, each has its tax, and the order their sum."""
     body = given(data, _PASSED_ON)
+    if (lines := data.order_lines) is not UNSET:
+        taxes = line_taxes(lines)
+        body["order_tax_amount"] = order_tax(lines, taxes)
+        body["order_lines"] = [*map(whole, lines, taxes)]
     if data.order_tax_amount is not UNSET:
         body["order_tax_amount"] = data.order_tax_amount
-    elif data.order_lines is not UNSET:
-        body["order_tax_amount"] = order_tax(data.order_lines)
-    if data.order_lines is not UNSET:
-        body["order_lines"] = [whole(line, line_tax(line)) for line in data.order_lines]
     return body
 
 

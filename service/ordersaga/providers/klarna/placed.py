@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct
 
-from ordersaga.domain.model.amounts import line_tax, order_tax
+from ordersaga.domain.model.amounts import line_taxes, order_tax
 from ordersaga.domain.model.events import Placed
 from ordersaga.domain.model.order import Request
 from ordersaga.domain.model.results import Result, Snapshot, Succeeded
@@ -34,14 +34,13 @@ _CREATED: Final = msgspec.json.Decoder(_Created)
 def order_body(subject: str, placed: Placed, passed_on: Iterable[str]) -> Json:
     """`passed_on`: fields that are sent as the shop gave them."""
     reference = subject if placed.merchant_reference1 is UNSET else placed.merchant_reference1
-    taxes = [line_tax(line) for line in placed.order_lines]
+    lines = placed.order_lines
+    taxes = line_taxes(lines)
     body: Json = {
         "purchase_currency": placed.purchase_currency,
         "order_amount": placed.order_amount,
-        "order_tax_amount": order_tax(placed.order_lines)
-        if placed.order_tax_amount is UNSET
-        else placed.order_tax_amount,
-        "order_lines": [whole(line, tax) for line, tax in zip(placed.order_lines, taxes, strict=True)],
+        "order_tax_amount": order_tax(lines, taxes) if placed.order_tax_amount is UNSET else placed.order_tax_amount,
+        "order_lines": [*map(whole, lines, taxes)],
         "merchant_reference1": reference,
         **given(placed, ("merchant_reference2", *passed_on)),
     }
