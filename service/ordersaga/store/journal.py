@@ -13,20 +13,20 @@ from ordersaga.store.rowset import Rowset
 from ordersaga.store.session import Part
 
 
-class _JournalRow(Struct, frozen=True, gc=False):
+class _JournalRow(Struct, frozen=True, gc=False, omit_defaults=True):
     merchant: str
     kind: str
     subject: str
     at: float
     what: str
     name: str
-    event_id: str | None
-    operation_id: str | None
-    amount: int | None
-    note: str | None
-    correlation_id: str | None
-    status: int | None
-    duration: float | None
+    event_id: str | None = None
+    operation_id: str | None = None
+    amount: int | None = None
+    note: str | None = None
+    correlation_id: str | None = None
+    status: int | None = None
+    duration: float | None = None
 
 
 _ROWS: Final = Rowset(_JournalRow)

@@ -36,33 +36,33 @@ class Write(Struct, frozen=True, gc=False):
     hint: float | None
 
 
-class _OrderRow(Struct, frozen=True, gc=False):
+class _OrderRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """`version`: after the write."""
 
     merchant: str
     kind: str
     subject: str
     provider: str
-    provider_order_id: str | None
     status: str
-    fraud_status: str | None
     currency: str
     order_amount: int
     captured_amount: int
     released_amount: int
     refunded_amount: int
-    expires: float | None
-    due: float | None
     sequence: int
     version: int
     is_open: bool
-    attention: str | None
-    blocked: UUID | None
     leasing: bool
-    token: int | None
     call_kind: str
     chunks: int
-    hint: float | None
+    provider_order_id: str | None = None
+    fraud_status: str | None = None
+    expires: float | None = None
+    due: float | None = None
+    attention: str | None = None
+    blocked: UUID | None = None
+    token: int | None = None
+    hint: float | None = None
 
 
 class _KnownRow(Struct, frozen=True, gc=False):
@@ -268,22 +268,22 @@ def _order_row(one: Write) -> _OrderRow:
         key.kind,
         key.subject,
         order.provider,
-        order.provider_order_id,
         order.status,
-        order.fraud_status,
         order.currency,
         *amounts,
-        order.expires_at,
-        one.due_at,
         order.sequence,
         row.version + 1 if row is not None else 1,
         bool(order.operations or order.pending),
-        order.attentions[-1].reason if order.attentions else None,
-        UUID(order.blocked) if order.blocked is not None else None,
         one.leasing,
-        one.token,
         one.kind or "",
         chunks.count(order),
+        order.provider_order_id,
+        order.fraud_status,
+        order.expires_at,
+        one.due_at,
+        order.attentions[-1].reason if order.attentions else None,
+        UUID(order.blocked) if order.blocked is not None else None,
+        one.token,
         one.hint,
     )
 

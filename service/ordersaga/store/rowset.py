@@ -20,7 +20,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Rowset(Generic[_R]):
-    """The rows of a statement, whose columns are the fields of a struct: argument $1.
+    """The rows of a statement, whose columns are the fields of a struct: argument $1. A field that is left out is NULL.
 
     `arrays`: names and types of columns that are large or bytes: each is an array, from argument $2 on.
     """
