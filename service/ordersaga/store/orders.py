@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Final
 from uuid import UUID
 
@@ -263,6 +264,8 @@ def _order_row(one: Write) -> _OrderRow:
     amounts = order.order_amount, order.captured_amount, order.released_amount, order.refunded_amount
     if not -_LARGEST <= min(amounts) <= max(amounts) < _LARGEST:
         raise InputRefusedError("an amount doesn't fit into a bigint", key)
+    if one.due_at is not None and not isfinite(one.due_at):  # JSON has no such number: it would never be due
+        raise InputRefusedError("it is due at a time that is no number", key)
     return _OrderRow(
         key.merchant,
         key.kind,
