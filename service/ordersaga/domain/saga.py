@@ -6,7 +6,7 @@
 from msgspec.structs import replace
 
 from ordersaga.domain import operations
-from ordersaga.domain.deciding import completing, placing, shipping
+from ordersaga.domain.deciding import completing, placing, shipping, waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused
 from ordersaga.domain.model.amounts import inconsistent_amounts
 from ordersaga.domain.model.events import TYPES, Amended, Cause, CheckoutUpdated, Data, Event, Placed
@@ -257,7 +257,7 @@ def _decide_one(builder: DecisionBuilder) -> bool:
     if builder.order.operations and (builder.order.blocked or not _made_room(builder)):
         return False
     for pending in builder.order.pending:
-        if builder.still_waits(pending):
+        if waiting.still_waits(builder, pending):
             continue
         try:
             _decide(builder, pending)
@@ -299,7 +299,7 @@ def _decide(builder: DecisionBuilder, pending: Pending) -> None:
     row = operations.DECIDED_BY[type(data)]
     if not isinstance(data, Placed) and not row.without_order:
         if order.status in {"new", "checkout"}:
-            builder.wait_for_order(pending)
+            waiting.for_order(builder, pending)
         if order.status in _ENDED_BY_RULES and not (order.refundable and row.after_rejection):
             why = "authorization was abandoned" if order.status == "abandoned" else "placing was rejected"
             raise Refused("order_rejected", f"the order's {why}")

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import cancelling
+from ordersaga.domain.deciding import cancelling, waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, is_open, summary_of
 from ordersaga.domain.deciding.shipping import OPEN, status_after
 from ordersaga.domain.model import lines
@@ -16,7 +16,7 @@ _AMENDABLE = OPEN | {"pending_payment"}
 def decide(builder: DecisionBuilder, pending: Pending, data: Amended) -> None:
     order = builder.order
     if order.status != "pending_payment":
-        builder.wait_for_decision()
+        waiting.for_decision(builder)
     elif is_open(order):
         raise Hold("open_payment")
     if order.status not in _AMENDABLE:

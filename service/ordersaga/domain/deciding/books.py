@@ -102,7 +102,7 @@ def allocations_of(current: tuple[Line, ...], capture: CaptureSeen) -> tuple[All
     """By its lines; a capture of all that is left may list none."""
     if capture.lines:
         return allocations_by_reference(current, capture.lines, "captured")
-    left = lines.allocate_all([lines.open_pool(line) for line in current])
+    left = lines.allocate_rest(current)
     return left if sum(allocation.amount for allocation in left) == capture.amount else ()
 
 

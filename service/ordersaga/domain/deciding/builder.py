@@ -162,23 +162,6 @@ class DecisionBuilder:
     def data_kept(self, operation: Operation) -> Data:
         return decode_data(operation.cause.type, self.order.details.waiting[operation.id])
 
-    def wait_for_order(self, pending: Pending) -> None:
-        """Raises Hold, and Refused once it has waited for long enough."""
-        if self.waited_out(pending, "order"):
-            raise Refused("order_unknown", f"no placed {self.order.key.kind} of this id came in time")
-        raise Hold("order", self.rules.waits_order)
-
-    def wait_for_decision(self) -> None:
-        """Raises Hold while the provider reviews the order, or the customer has yet to pay it."""
-        if self.order.status == "pending_review":
-            raise Hold("review")
-        self.wait_for_payment()
-
-    def wait_for_payment(self) -> None:
-        """Raises Hold while the customer has yet to pay."""
-        if self.order.status == "pending_payment":
-            raise Hold("payment")
-
     def watch_payment(self) -> None:
         """When the order is read next: the longer the customer takes, the less often, each order at its own time."""
         order, rules = self.order, self.rules
@@ -192,30 +175,6 @@ class DecisionBuilder:
         missing = any(refund.missing is not None for refund in moving)
         pause = self.rules.absent_after if missing else self.rules.refund_poll
         self.change(watch=self.now + pause if moving else None)
-
-    def still_waits(self, pending: Pending) -> bool:
-        """What it waits for is as it was: it needn't be decided again."""
-        order = self.order
-        match pending.waits_for:
-            case "dead_letter":
-                return order.blocked is not None
-            case "order":
-                return order.status == "new" and not order.blocked and not self.waited_out(pending, "order")
-            case "review" | "payment":
-                return order.status == f"pending_{pending.waits_for}" and not order.blocked
-            case "open_payment":
-                return order.status == "pending_payment" and is_open(order) and not order.blocked
-            case "shipment" | "more_goods" if not order.blocked and not self.waited_out(pending, "shipment"):
-                return pending.moves == order.moves
-            case _:
-                return False
-
-    def waited_out(self, pending: Pending, waits_for: WaitsFor) -> bool:
-        """It has waited for this until its deadline, and everything that was sent before has been taken in."""
-        deadline = pending.deadline
-        if deadline is None or pending.waits_for != waits_for:
-            return False
-        return deadline <= min(self.now, self.rules.input_watermark)
 
     def too_many_wait(self) -> bool:
         """By their number, or by the size of what is kept of them (bytes)."""

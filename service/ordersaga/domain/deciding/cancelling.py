@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import returning
+from ordersaga.domain.deciding import returning, waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, is_open, summary_of
 from ordersaga.domain.deciding.shipping import OPEN
 from ordersaga.domain.model import allocating, lines
@@ -53,7 +53,7 @@ def _refund_whole(builder: DecisionBuilder, pending: Pending) -> None:
 def decide_closed(builder: DecisionBuilder, pending: Pending, _data: Closed) -> None:
     if builder.order.status == "pending_payment" and is_open(builder.order):
         raise Hold("open_payment")
-    unshipped = lines.allocate_all([lines.open_pool(line) for line in builder.order.lines])
+    unshipped = lines.allocate_rest(builder.order.lines)
     if builder.order.status in _ENDABLE:
         _end_whole(builder, pending)
     elif builder.order.status == "captured" and _told_there(builder, unshipped):
@@ -72,7 +72,7 @@ def _end_whole(builder: DecisionBuilder, pending: Pending) -> None:
     """Ends what is left; a `placed` that is still reviewed ends with it."""
     order = builder.order
     builder.drop(pending)
-    allocations = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    allocations = lines.allocate_rest(order.lines)
     way = builder.terms.reduction(order, to_nothing=True)
     operation = builder.plan(way, pending.cause, order.remaining, allocations, also=order.placed)
     builder.begin(operation, None)
@@ -93,7 +93,7 @@ def refused(builder: DecisionBuilder, operation: Operation, refusal: Refusal) ->
 
 def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -> None:
     order = builder.order
-    builder.wait_for_decision()
+    waiting.for_decision(builder)
     assert data.order_lines is not UNSET
     builder.known(data.order_lines)
     if order.status not in OPEN:
@@ -111,7 +111,7 @@ def _decide_lines(builder: DecisionBuilder, pending: Pending, data: Cancelled) -
     after = replace(builder.order, lines=lines.add(builder.order.lines, allocated, "cancelled"))
     to_nothing = order.remaining == amount and bool(order.order_amount or _all_gone(after))
     if to_nothing and amount and builder.terms.whole_lines:  # what else is open is worth nothing, and ends with it
-        allocated = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+        allocated = lines.allocate_rest(order.lines)
     units_alone = not amount and _told_there(builder, allocated)
     way = builder.terms.reduction(order, to_nothing=to_nothing and not units_alone)
     operation = builder.plan(way, pending.cause, amount, allocated, newly_named=newly)

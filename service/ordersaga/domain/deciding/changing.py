@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ordersaga.domain.deciding import waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
 from ordersaga.domain.model.events import Data, DueDateExtensionRequested
 from ordersaga.domain.model.order import Operation, OperationType, Order, Pending, Refusal
@@ -99,7 +100,7 @@ def _capture_of(builder: DecisionBuilder, pending: Pending, shipment: str) -> st
     if shipment in order.shipments:
         told = next((one.id for one in order.recorded if one.handle == shipment), _taken_at_once(order))
         return next((one.id for one in order.captures if one.shipment == shipment), told)
-    if not _may_ship(order) or builder.waited_out(pending, "shipment"):
+    if not _may_ship(order) or waiting.waited_out(builder, pending, "shipment"):
         raise Refused("shipment_unknown", f"the order has no shipment {shipment!r}")
     raise Hold("shipment", builder.rules.waits_shipment)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import beginning, books, completing, placing
+from ordersaga.domain.deciding import beginning, books, completing, placing, waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model import lines
 from ordersaga.domain.model.events import (
@@ -111,7 +111,7 @@ def decide_abandon(builder: DecisionBuilder, pending: Pending, data: CheckoutAba
 def _check_open(builder: DecisionBuilder, pending: Pending) -> None:
     order = builder.order
     if order.status == "new":
-        builder.wait_for_order(pending)
+        waiting.for_order(builder, pending)
     if order.status in {"rejected", "abandoned"}:
         raise Refused("order_rejected", "no Checkout order is open")
     if order.checkout is not None and order.checkout.complete:

@@ -233,7 +233,7 @@ def payment_ended(builder: DecisionBuilder, seen: Snapshot) -> None:
         told = _taken(builder, order.creation, seen, {})
         accept_placed(builder, cause, told)
         return
-    left = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    left = lines.allocate_rest(order.lines)
     builder.change(
         status=seen.status,
         released_amount=order.order_amount,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from ordersaga.domain.deciding import waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
 from ordersaga.domain.deciding.shipping import OPEN
 from ordersaga.domain.model import allocating, lines
@@ -43,7 +44,7 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Returned) -> None:
     try:
         total, allocations = _worked_out(builder, order, data, kept)
     except Refused as no:
-        if no.refusal.code == "over_refund" and not builder.waited_out(pending, "shipment"):
+        if no.refusal.code == "over_refund" and not waiting.waited_out(builder, pending, "shipment"):
             _wait_for_captures(builder, data, kept)
         raise
     if kept and (refusals := builder.terms.return_fee_refusals(order)):
@@ -91,7 +92,7 @@ def _wait_for_captures(builder: DecisionBuilder, data: Returned, kept: int) -> N
     order = builder.order
     if order.status not in OPEN:
         return
-    allocations = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    allocations = lines.allocate_rest(order.lines)
     if not order.remaining:
         allocations = tuple(allocation for allocation in allocations if not allocation.amount)
     captured = order.captured_amount + order.remaining

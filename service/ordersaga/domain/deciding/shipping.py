@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from ordersaga.domain.deciding import waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Hold, Refused, summary_of
 from ordersaga.domain.model import allocating, lines
 from ordersaga.domain.model.events import Shipped
@@ -79,7 +80,7 @@ def _record(builder: DecisionBuilder, pending: Pending, data: Shipped, handle: s
 def _left_to_record(order: Order, data: Shipped) -> tuple[Allocation, ...]:
     """Of the lines that no shipment has told the provider of yet."""
     unshipped = lines.unshipped(order.lines, order.recorded)
-    left = lines.allocate_all([lines.open_pool(line) for line in unshipped])
+    left = lines.allocate_rest(unshipped)
     if data.order_lines is UNSET:
         if not left:
             raise Refused("nothing_left_to_capture", "all of the order was shipped")
@@ -113,7 +114,7 @@ def _worked_out(builder: DecisionBuilder, pending: Pending, data: Shipped) -> tu
         if given > order.remaining:
             raise Refused("over_capture", f"{given} asked for, {order.remaining} left of the order")
         return given, ()
-    allocations = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    allocations = lines.allocate_rest(order.lines)
     if not order.remaining and (not allocations or sum(allocation.amount for allocation in allocations) != 0):
         raise Refused("nothing_left_to_capture", "nothing is left of the order")
     if sum(allocation.amount for allocation in allocations) == order.remaining:
@@ -142,7 +143,7 @@ def _of_lines(builder: DecisionBuilder, pending: Pending, data: Shipped) -> tupl
 
 def _wait_for_goods(builder: DecisionBuilder, pending: Pending) -> None:
     """The lines that follow, which are taken whole, would lower it below 0, and without them it is worth too much."""
-    if pending.waits_for != _MORE_GOODS and not builder.waited_out(pending, "shipment"):
+    if pending.waits_for != _MORE_GOODS and not waiting.waited_out(builder, pending, "shipment"):
         raise Hold("shipment", builder.rules.waits_shipment)
     if not builder.order.has_attention(_WAITS):
         builder.raise_attention(None, _WAITS, _SHIP_TOGETHER)

@@ -6,7 +6,7 @@ A token can be charged, so that it is kept in the order's details alone, and tol
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ordersaga.domain.deciding import placing
+from ordersaga.domain.deciding import placing, waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused, summary_of
 from ordersaga.domain.model.events import CustomerTokenCancelled, CustomerTokenRequested
 from ordersaga.domain.model.ids import token_name
@@ -62,7 +62,7 @@ def decide_cancel(builder: DecisionBuilder, pending: Pending, data: CustomerToke
     if not named and order.status == "rejected":
         raise Refused("order_rejected", "no customer token was created for this subscription")
     if not named:
-        builder.wait_for_order(pending)
+        waiting.for_order(builder, pending)
     if named == own and order.status == "cancelled":
         raise Refused("already_cancelled", "the customer token is cancelled")
     builder.turn_to_able("cancel_customer_token", pending.cause)

@@ -73,6 +73,11 @@ def allocate_all(pools: Sequence[Pool]) -> tuple[Allocation, ...]:
     return tuple([allocation for allocation in left if allocation.quantity or allocation.amount])
 
 
+def allocate_rest(lines: Sequence[Line]) -> tuple[Allocation, ...]:
+    """All that may still be captured or cancelled."""
+    return allocate_all([open_pool(line) for line in lines])
+
+
 def unknown(lines: Sequence[Line], named: Sequence[PartLine]) -> list[str]:
     """The named references that the order lacks."""
     known = {line.reference for line in lines}

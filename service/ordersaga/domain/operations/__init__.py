@@ -8,7 +8,7 @@ outside it asks for an operation's type by name.
 from collections.abc import Mapping
 from typing import Final
 
-from ordersaga.domain.deciding import claiming
+from ordersaga.domain.deciding import claiming, waiting
 from ordersaga.domain.deciding.builder import DecisionBuilder, Refused
 from ordersaga.domain.deciding.proofs import (
     ByCheckoutRead,
@@ -66,5 +66,5 @@ def decide(builder: DecisionBuilder, pending: Pending, data: Data) -> None:
     if not isinstance(data, Placed) and not row.without_order and not builder.terms.supports(row.name):
         raise Refused("unsupported_by_provider", f"{builder.order.provider} doesn't support {pending.cause.type}")
     if not row.beside_review and not claims:
-        builder.wait_for_decision()
+        waiting.for_decision(builder)
     row.decides[type(data)](builder, pending, data)

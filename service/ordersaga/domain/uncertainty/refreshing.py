@@ -211,7 +211,7 @@ def _ended(builder: DecisionBuilder, status: Literal["expired", "cancelled"], se
     """The provider ended what was left of the authorization."""
     books.adopt_movements(builder, seen)
     order = builder.order
-    left = lines.allocate_all([lines.open_pool(line) for line in order.lines])
+    left = lines.allocate_rest(order.lines)
     builder.change(
         status="captured" if order.captured_amount else status,
         released_amount=order.order_amount - order.captured_amount,
