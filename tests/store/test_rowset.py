@@ -91,7 +91,7 @@ async def test_a_text_that_postgres_cannot_hold_is_refused(store: Store, bad: Or
 
 @pytest.mark.parametrize("due", [float("nan"), float("inf")])
 async def test_an_order_that_would_never_be_due_is_refused(store: Store, due: float) -> None:
-    with pytest.raises(InputRefusedError, match="order '1' of merchant 'default': it is due"):
+    with pytest.raises(InputRefusedError, match="due"):
         async with store.intake_transaction() as tx:
             await tx.write([Change(order(), None, due)])
     assert await store.show_order(key()) is None

@@ -31,8 +31,8 @@ _MOST_BYTES: Final = 8 * 2**20
 _CONNECTING: Final = "client error (Connect)"
 """One of the causes when no connection was made. The classes of the errors don't tell: all are of connecting."""
 _DIGITS: Final = 18
-_REWRITTEN: Final = re.compile(r"[\\#\t\r\n]|^[^?]*/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
-"""What the client would resolve, cut off or leave out, and so ask for another path."""
+_REWRITTEN: Final = re.compile(r"^(?!/)|[\\#\x00-\x20\x7f]|^[^?]*/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
+"""What the client would resolve, cut off or leave out, and so ask for another path, or another host."""
 _PEM: Final = "-----BEGIN CERTIFICATE-----{}-----END CERTIFICATE-----\n"
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN (?P<label>CERTIFICATE|X509 CERTIFICATE)-----(?P<base64>.+?)-----END (?P=label)-----", re.DOTALL
@@ -161,7 +161,7 @@ def _client(authorization: str | None, connections: int, ca_file: str | None, co
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     if authorization is not None:
         headers["Authorization"] = authorization
-    builder = ClientBuilder().http1_only().no_proxy().follow_redirects(enable=False).referer(enable=False)
+    builder = ClientBuilder().http1_only().no_proxy().follow_redirects(enable=False)
     builder = builder.gzip(enable=False).brotli(enable=False).zstd(enable=False).deflate(enable=False)
     builder = builder.user_agent("ordersaga").default_headers(headers)
     builder = builder.max_connections(connections).pool_timeout(connect).connect_timeout(connect)

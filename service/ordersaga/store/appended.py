@@ -40,5 +40,5 @@ IF_UNCHANGED: Final = (
 )
 """Only the rows of orders that the part `unchanged` of the same statement has.
 
-Without IS TRUE Postgres, which expects few rows of an array, would compare each row with each order: it hashes them thus.
+Without IS TRUE Postgres, which expects few rows, would compare each row with each order: it hashes them thus.
 """

@@ -32,7 +32,9 @@ class _JournalRow(Struct, frozen=True, gc=False, omit_defaults=True):
 _ROWS: Final = Rowset(_JournalRow)
 _INSERT: Final = f"""
 INSERT INTO journal ({_ROWS.columns})
-SELECT {_ROWS.columns.replace(" at,", " to_timestamp(at),")} FROM {_ROWS.source} {{condition}} ORDER BY position"""
+SELECT merchant, kind, subject, to_timestamp(at), what, name, event_id, operation_id, amount, note, correlation_id,
+       status, duration
+FROM {_ROWS.source} {{condition}} ORDER BY position"""
 
 
 def insert_journal(entries: Sequence[tuple[Key, Entry]], condition: str = "") -> Part:

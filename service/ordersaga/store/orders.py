@@ -1,9 +1,8 @@
-"""Rows of orders: read under lock, and written as arrays, by the intake and by the settler."""
+"""Rows of orders: read under lock, and written many at once, by the intake and by the settler."""
 
 # ruff: noqa: S608 - statements are built from constants
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
 from typing import Final
 from uuid import UUID
 
@@ -37,32 +36,32 @@ class Write(Struct, frozen=True, gc=False):
     hint: float | None
 
 
-class _OrderRow(Struct, frozen=True, gc=False, omit_defaults=True):
+class _OrderRow(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """`version`: after the write."""
 
     merchant: str
     kind: str
     subject: str
     provider: str
+    provider_order_id: str | None = None
     status: str
+    fraud_status: str | None = None
     currency: str
     order_amount: int
     captured_amount: int
     released_amount: int
     refunded_amount: int
+    expires: float | None = None
+    due: float | None = None
     sequence: int
     version: int
     is_open: bool
-    leasing: bool
-    call_kind: str
-    chunks: int
-    provider_order_id: str | None = None
-    fraud_status: str | None = None
-    expires: float | None = None
-    due: float | None = None
     attention: str | None = None
     blocked: UUID | None = None
+    leasing: bool
     token: int | None = None
+    call_kind: str
+    chunks: int
     hint: float | None = None
 
 
@@ -85,14 +84,12 @@ _PLAIN: Final = (
 """Columns that are written as given."""
 
 _GIVEN: Final = f"""
-given AS (
-    SELECT merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
-           captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
-           json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
-           attention, blocked, leasing, token, call_kind, {STATE_VERSION}::smallint AS state_version,
-           chunks::smallint, hint, CASE WHEN leasing THEN now() + make_interval(secs => $6) END AS lease_until
-    FROM {_ORDERS.source}
-)"""
+SELECT merchant, kind, subject, provider, provider_order_id, status, fraud_status, currency, order_amount,
+       captured_amount, released_amount, refunded_amount, to_timestamp(expires) AS expires_at,
+       json::json AS state, sealed, sealed_key, to_timestamp(due) AS due_at, sequence, version, is_open,
+       attention, blocked, leasing, token, call_kind, {STATE_VERSION}::smallint AS state_version,
+       chunks::smallint, hint, CASE WHEN leasing THEN now() + make_interval(secs => $6) END AS lease_until
+FROM {_ORDERS.source}"""
 """The arguments of `arguments()`, owner ($5) and seconds of a lease ($6). `sealed` NULL keeps what is there."""
 
 
@@ -117,7 +114,7 @@ def hinted_kind(kind: str, hinted_id: str, provider_order_id: str) -> str:
 
 
 UPSERT: Final = f"""
-WITH {_GIVEN}
+WITH given AS ({_GIVEN})
 INSERT INTO orders AS o (merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
                          due_at, lease_owner, lease_until, lease_token, calling_since)
 SELECT merchant, kind, subject, {_PLAIN}, sealed, sealed_key,
@@ -157,7 +154,7 @@ FROM given AS g
 WHERE (o.merchant, o.kind, o.subject) = (g.merchant, g.kind, g.subject)
   AND o.version = g.version - 1 AND (g.token IS NULL OR o.lease_token = g.token) {_RETURNING}"""
 
-SETTLE: Final = f"WITH {_GIVEN} {_SETTLE}"
+SETTLE: Final = f"WITH given AS ({_GIVEN}) {_SETTLE}"
 """A settle uses the lease's token up, so that one whose COMMIT was lost isn't done twice."""
 
 UNCHANGED: Final = f"""
@@ -168,8 +165,8 @@ WHERE o.version = g.version AND o.lease_token = g.token AND extract(epoch FROM o
 ORDER BY o.merchant, o.kind, o.subject FOR UPDATE OF o"""
 """The orders whose rows, which are locked, are still as known, under this lease and in this epoch: `known_orders()` and $2."""
 
-_GIVEN_UNCHANGED: Final = f"given AS MATERIALIZED (SELECT * FROM all_given AS g {IF_UNCHANGED})"
-SETTLE_IF_UNCHANGED: Final = f"WITH {_GIVEN.replace('given AS (', 'all_given AS (', 1)}, {_GIVEN_UNCHANGED} {_SETTLE}"
+SETTLE_IF_UNCHANGED: Final = f"""
+WITH all_given AS ({_GIVEN}), given AS MATERIALIZED (SELECT * FROM all_given AS g {IF_UNCHANGED}) {_SETTLE}"""
 """Of these alone. Materialized, so that for a row that was locked before they aren't looked for once more."""
 
 _LOCKED: Final = f"""
@@ -237,7 +234,7 @@ def known_of(record: Record, codec: Codec) -> Known:
 
 
 def arguments(writes: Sequence[Write], codec: Codec) -> tuple[str, list[str], list[bytes | None], list[bytes | None]]:
-    """Of a statement that writes orders. Raises InputRefusedError, which names the order."""
+    """Of a statement that writes orders. Raises InputRefusedError, which mostly names the order."""
     sealed = [codec.seal(one.order, one.row.order if one.row is not None else None) for one in writes]
     return (
         _ORDERS.encode([_order_row(one) for one in writes]),
@@ -264,30 +261,31 @@ def _order_row(one: Write) -> _OrderRow:
     amounts = order.order_amount, order.captured_amount, order.released_amount, order.refunded_amount
     if not -_LARGEST <= min(amounts) <= max(amounts) < _LARGEST:
         raise InputRefusedError("an amount doesn't fit into a bigint", key)
-    if one.due_at is not None and not isfinite(one.due_at):  # JSON has no such number: it would never be due
-        raise InputRefusedError("it is due at a time that is no number", key)
     return _OrderRow(
-        key.merchant,
-        key.kind,
-        key.subject,
-        order.provider,
-        order.status,
-        order.currency,
-        *amounts,
-        order.sequence,
-        row.version + 1 if row is not None else 1,
-        bool(order.operations or order.pending),
-        one.leasing,
-        one.kind or "",
-        chunks.count(order),
-        order.provider_order_id,
-        order.fraud_status,
-        order.expires_at,
-        one.due_at,
-        order.attentions[-1].reason if order.attentions else None,
-        UUID(order.blocked) if order.blocked is not None else None,
-        one.token,
-        one.hint,
+        merchant=key.merchant,
+        kind=key.kind,
+        subject=key.subject,
+        provider=order.provider,
+        provider_order_id=order.provider_order_id,
+        status=order.status,
+        fraud_status=order.fraud_status,
+        currency=order.currency,
+        order_amount=order.order_amount,
+        captured_amount=order.captured_amount,
+        released_amount=order.released_amount,
+        refunded_amount=order.refunded_amount,
+        expires=order.expires_at,
+        due=one.due_at,
+        sequence=order.sequence,
+        version=row.version + 1 if row is not None else 1,
+        is_open=bool(order.operations or order.pending),
+        attention=order.attentions[-1].reason if order.attentions else None,
+        blocked=UUID(order.blocked) if order.blocked is not None else None,
+        leasing=one.leasing,
+        token=one.token,
+        call_kind=one.kind or "",
+        chunks=chunks.count(order),
+        hint=one.hint,
     )
 
 

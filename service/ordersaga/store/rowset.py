@@ -1,6 +1,8 @@
 """Many small values as one argument: rows as JSON. The driver encodes an array by its elements, at ten times the cost."""
 
 from collections.abc import Sequence
+from math import isfinite
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -27,6 +29,7 @@ class Rowset(Generic[_R]):
 
     def __init__(self, row: type[_R], **arrays: str) -> None:
         fields = {field.encode_name: _SQL_TYPES[type(_type_of(field))] for field in inspect.type_info(row).fields}  # type: ignore[attr-defined]  # it is a struct
+        self._numbers: Final = [name for name, kind in fields.items() if kind == "float8"]
         columns = ", ".join(f"{name} {kind}" for name, kind in fields.items())
         given = [f"json_to_recordset($1::json) AS ({columns})"]
         given += [f"unnest(${place}::{kind}[])" for place, kind in enumerate(arrays.values(), 2)]
@@ -35,11 +38,18 @@ class Rowset(Generic[_R]):
         """A FROM item with the alias g, and the column `position`, by which it is in the order given."""
 
     def encode(self, rows: Sequence[_R]) -> str:
-        """The argument $1. Numbers are finite. Raises InputRefusedError for half a surrogate pair."""
+        """The argument $1. Raises InputRefusedError for half a surrogate pair, and for a number that isn't finite."""
+        for name in self._numbers:  # JSON has no such numbers: they would become NULL
+            if not all(map(_is_finite, map(attrgetter(name), rows))):
+                raise InputRefusedError(f"{name} isn't a finite number")
         try:
             return _encode(rows).decode()
         except UnicodeEncodeError as error:
             raise InputRefusedError("a string isn't Unicode") from error
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is None or isfinite(value)
 
 
 def _type_of(field: inspect.Field) -> Any:

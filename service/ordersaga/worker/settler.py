@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -42,9 +43,8 @@ log = structlog.get_logger(__name__)
 _NOT_CAUSED_BY_RESULT: Final = (StoreUnavailableError, ConflictError, SchemaMissingError, MasterKeyError)
 _FIRST_PAUSE: Final = 0.05  # seconds
 _MAX_PAUSE: Final = 2.0
-_PATIENCE: Final = (
-    0.02  # seconds that a result waits for others while a batch is under way: about as long as that takes
-)
+_PATIENCE: Final = 0.02
+"""Seconds that a result waits for others while a batch is under way: about as long as a batch takes."""
 
 
 class SettlerSettings(Struct, frozen=True):
@@ -77,8 +77,8 @@ class Settler:
         self._queue: asyncio.Queue[Settlement] = asyncio.Queue()
         self._call_log = CallLog()
         self._under_way: dict[object, tuple[float, int]] = {}  # when each batch was started, and how large it is
-        self._gathering = asyncio.Lock()
-        self._enough = asyncio.Event()
+        self._waiting_since = 0.0  # the oldest result that waits, or before
+        self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._last_clock: Clock | None = None
@@ -89,45 +89,49 @@ class Settler:
 
     def enqueue(self, settlement: Settlement) -> None:
         self._idle.clear()
+        if self._queue.empty():
+            self._waiting_since = time.monotonic()
+            self._news.set()
         self._queue.put_nowait(settlement)
-        if self._is_enough():
-            self._enough.set()
+        if self._is_due():
+            self._news.set()
 
     async def run(self) -> None:
         """Settles until cancelled."""
         while True:
-            async with self._gathering:
-                batch = await self._gathered()
-                batch_id = object()
-                self._under_way[batch_id] = time.monotonic(), len(batch)
+            batch = await self._gathered()
+            batch_id = object()
+            self._under_way[batch_id] = time.monotonic(), len(batch)
             try:
                 if left := await self._settle_if_unchanged(batch):
                     await self._settle(left)
             finally:
                 del self._under_way[batch_id]
-                self._enough.set()
+                self._news.set()
                 if not self._under_way and not self._later and self._queue.empty():
                     self._idle.set()
 
     async def _gathered(self) -> list[Settlement]:
-        """The next batch. Beside others it isn't much smaller than they are: each has its statement and its commit.
+        """The next batch. What waits for more stays in the queue, so that it counts as unsettled."""
+        while not self._is_due():
+            self._news.clear()
+            patience = None if self._queue.empty() else self._waiting_since + _PATIENCE - time.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._news.wait()
+        count = min(self._queue.qsize(), self._settings.batch)
+        return [self._queue.get_nowait() for _ in range(count)]
 
-        What waits for more stays in the queue, so that it counts as unsettled.
+    def _is_due(self) -> bool:
+        """A batch beside others isn't much smaller than they are, as each has its statement and its commit.
+
+        Unless they take long: they may be held up.
         """
-        while self._queue.empty() or not self._is_enough():
-            self._enough.clear()
-            try:
-                async with asyncio.timeout(None if self._queue.empty() else _PATIENCE):
-                    await self._enough.wait()
-            except TimeoutError:
-                break
-        batch: list[Settlement] = []
-        while len(batch) < self._settings.batch and not self._queue.empty():
-            batch.append(self._queue.get_nowait())
-        return batch
-
-    def _is_enough(self) -> bool:
-        return self._queue.qsize() >= max((size for _, size in self._under_way.values()), default=0) // 2
+        waiting = self._queue.qsize()
+        if not waiting:
+            return False
+        enough = max((size for _, size in self._under_way.values()), default=0) // 2
+        return waiting >= enough or time.monotonic() >= self._waiting_since + _PATIENCE
 
     async def drained(self) -> None:
         """Returns when nothing is left to settle."""
