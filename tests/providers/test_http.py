@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -71,6 +72,16 @@ async def test_a_connection_that_closed_while_idle_is_replaced_before_anything_i
         assert (server.connections, len(server.requests)) == (2, 2)
 
 
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load balancer may be about to close it."""
+    monkeypatch.setattr("ordersaga.providers.http._KEEP_ALIVE", timedelta(seconds=0.1))
+    async with serving(good) as server, client(server.port) as http:
+        assert isinstance(await http.send(request(), 2.0), Answer)
+        await asyncio.sleep(0.3)
+        assert isinstance(await http.send(request(), 2.0), Answer)
+        assert server.connections == 2
+
+
 async def test_the_request_is_on_the_wire_as_it_was_frozen() -> None:
     path = "/payments/v1/authorizations/a%2Fb%3F%25%C3%A9~c/order"
     async with serving(good) as server, client(server.port) as http:
@@ -113,7 +124,11 @@ async def test_an_empty_answer_is_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/a/../b", "/a/./b", "/a/..", "/..?x=1", "/a/%2e%2E/b", "/a/.%2e", "/a\\..\\b", "/a\tb", "/a#b", "/a\nb"]
+    "path",
+    [
+        *("/a/../b", "/a/./b", "/a/..", "/..?x=1", "/a/%2e%2E/b", "/a/.%2e", "/a\\..\\b", "/a\tb", "/a#b", "/a\nb"),
+        *("/a ", "/a\0", "/a\x1f", "/a\x7f", "", "a", "@127.0.0.1:1/x", ":1/x", ".example/x"),
+    ],
 )
 async def test_a_path_that_the_client_would_change_is_not_sent(path: str) -> None:
     async with serving(good) as server, client(server.port) as http:

@@ -38,6 +38,18 @@ async def test_a_ca_can_be_added(certificate: tuple[ssl.SSLContext, str]) -> Non
         assert isinstance(await http.send(request(), 2.0), Answer)
 
 
+async def test_http_2_is_not_spoken_even_if_it_is_offered() -> None:
+    """Over one connection, one lost answer would be that of many calls."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with authority.cert_pem.tempfile() as ca_file:
+        async with serving(good, tls=context) as server, client(server.port, scheme="https", ca_file=ca_file) as http:
+            assert isinstance(await http.send(request(), 2.0), Answer)
+            assert server.requests[0].split(b"\r\n")[0].endswith(b" HTTP/1.1")
+
+
 def joined(folder: Path, ca_file: str) -> Path:
     """Another CA, a comment that isn't UTF-8, and ours under the older name."""
     both = folder / "both.pem"

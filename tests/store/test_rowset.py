@@ -89,6 +89,18 @@ async def test_a_text_that_postgres_cannot_hold_is_refused(store: Store, bad: Or
     assert await store.show_order(key()) is None
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_a_number_that_json_has_not_is_refused_and_does_not_become_null(number: float) -> None:
+    with pytest.raises(InputRefusedError, match="at isn't a finite number"):
+        ROWS.encode([Values("1", 0, 0.0, is_open=True), Values("2", 0, number, is_open=True)])
+
+
+async def test_an_amount_that_is_too_large_is_refused_by_the_name_of_its_order(store: Store) -> None:
+    with pytest.raises(InputRefusedError, match="order '1' of merchant 'default'"):
+        async with store.intake_transaction() as tx:
+            await tx.write([Change(order(order_amount=2**63), None, 0.0)])
+
+
 @pytest.mark.parametrize("due", [float("nan"), float("inf")])
 async def test_an_order_that_would_never_be_due_is_refused(store: Store, due: float) -> None:
     with pytest.raises(InputRefusedError, match="due"):

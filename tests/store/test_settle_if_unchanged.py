@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from ordersaga.domain.model.order import Key
+from ordersaga.domain.model.order import Attention, Key
 from ordersaga.store.appended import AppendedRows
 from ordersaga.store.claims import ClaimedOrder
 from ordersaga.store.errors import DatabaseReplacedError
@@ -104,6 +104,28 @@ async def test_of_an_order_that_was_written_since_nothing_is_written_or_told(
     _, written = await settle(store, first, second, third)
     assert written.keys() == {key("2")}
     assert [await told_of(connection, name) for name in "123"] == [(1, 1, 1)] * 3
+
+
+async def test_attentions_of_an_order_that_was_written_since_are_neither_raised_nor_cleared(
+    store: Store, connection: Connection
+) -> None:
+    before = (Attention("answer_unknown", 1.0),)
+    await put(store, order("1", attentions=before), order("2", attentions=before))
+    first, second = sorted((await claim(store)).orders, key=lambda one: one.order.key)
+    settled = [
+        SettledOrder(
+            replace(one.order, attentions=(Attention("books_differ", 2.0),)),
+            Row(one.known, one.token, since=None),
+            one.token,
+            0.0,
+        )
+        for one in (first, _before_an_event(second))
+    ]
+    _, written = await store.settle_if_unchanged(settled, OWNER, LEASE, AppendedRows(), 1)
+    assert written.keys() == {key("1")}
+    rows = await connection.fetch("SELECT subject, reason FROM attentions WHERE until IS NULL ORDER BY subject")
+    assert [tuple(row) for row in rows] == [("1", "books_differ"), ("2", "answer_unknown")]
+    assert await connection.fetchval("SELECT subject FROM attentions WHERE until IS NOT NULL") == "1"
 
 
 async def test_a_row_that_is_locked_meanwhile_is_waited_for(

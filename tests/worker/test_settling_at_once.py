@@ -13,10 +13,10 @@ from ordersaga.domain.model.order import Key, Operation, Order, Request
 from ordersaga.domain.model.outcomes import Call, Read, Send
 from ordersaga.domain.model.results import Rejected, Result, Retryable, Succeeded, Unknown
 from ordersaga.store.errors import StoreUnavailableError
-from ordersaga.store.rows import Known
+from ordersaga.store.rows import Clock, Known, Row
 from ordersaga.store.settle import SettleTransaction
 from ordersaga.worker.leases import LeasedOrder, UncertainCall
-from ordersaga.worker.settlement_batch import Settlement
+from ordersaga.worker.settlement_batch import Settlement, SettlementBatch
 from ordersaga.worker.settler import _simple_successes
 from roles_harness import Roles, Shop, roles, run_sql, until
 
@@ -154,6 +154,30 @@ SEND = Send(OPERATION, Request("POST", "/captures"))
 def settlement(call: Call = SEND, result: Result | None = None, subject: str = "1", **more: object) -> Settlement:
     leased = LeasedOrder(Known(Order(Key("default", "order", subject)), 1, 0.0), 1, 0.0, 0.0, ("default", "klarna"))
     return Settlement(leased, call, result or Succeeded("c-1"), 0.1, **more)  # type: ignore[arg-type]  # its other fields
+
+
+async def test_of_an_order_that_was_not_written_nothing_is_reported(database: str) -> None:
+    """Its result is settled once more, and reported then."""
+    async with roles(database) as r:
+        clock = Clock(time.time(), 1, 0.0, 0.0)
+        batch = SettlementBatch(r.bulkheads, r.rulebook, "test", clock, keep_leases=True)
+        for subject in ("1", "2"):
+            one = settlement(subject=subject)
+            order = one.leased.order
+            given = replace(order, provider="klarna", provider_order_id="k-1", accepted=True, operations=(OPERATION,))
+            one.leased = replace(one.leased, known=Known(given, 1, 0.0))
+            batch.add(one, Row(one.leased.known, one.leased.token, 0.0))
+            batch.violated.append((one, "I1"))
+        assert (len(batch.changes), len(batch.decided), len(batch.violated), len(batch.outcomes)) == (2, 2, 2, 2)
+        batch.leave_out_unwritten({Key("default", "order", "1")})
+        subjects = {
+            "changes": [one.order.key.subject for one in batch.changes],
+            "decided": [order.key.subject for _, order, _ in batch.decided],
+            "violated": [one.leased.order.key.subject for one, _ in batch.violated],
+            "outcomes": [key.subject for key, _ in batch.outcomes],
+            "ended": [one.order.key.subject for one in batch.ended({})],
+        }
+        assert subjects == {name: ["1"] for name in subjects}
 
 
 def test_only_certain_successes_are_settled_at_once() -> None:

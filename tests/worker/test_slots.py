@@ -2,18 +2,23 @@
 
 import asyncio
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ordersaga.domain.model.outcomes import Call
+from ordersaga.domain.model.outcomes import CALL_KINDS, Call, CallKind, Next
 from ordersaga.domain.model.results import Rejected, Result, Retryable
 from ordersaga.providers.breaker import Breaker, Gate
 from ordersaga.store.errors import StoreUnavailableError
 from ordersaga.store.upkeep import PartitionEnd
 from ordersaga.worker.bulkheads import Bulkhead, Bulkheads
+from ordersaga.worker.leases import LeasedOrder
+from ordersaga.worker.worker import Worker
 from roles_harness import TOPIC, Shop, gives, roles, until
+
+from .test_settling import hold_calls
 
 TWO = {"a": 8, "b": 8}
 
@@ -265,3 +270,39 @@ def test_a_bulkhead_never_counts_below_zero_nor_beyond_its_slots(steps: list[Ste
                 pass
         assert (bulkhead.in_use, gate.under_way) == (calling + called, calling)
         assert bulkhead.in_use + bulkhead.room("placing") <= 4
+
+
+async def test_an_order_that_waited_for_its_turn_is_looked_at_again_and_no_other_is(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, look = Counter[str](), Worker._next_step
+
+    def counted(self: Worker, leased: LeasedOrder) -> Next | None:
+        looked[leased.order.key.subject] += 1
+        return look(self, leased)
+
+    monkeypatch.setattr(Worker, "_next_step", counted)
+    async with roles(database, calls=1) as r:
+        shop, go_on = Shop(), await hold_calls(r)
+        await r.take(shop.placed("1"))
+        await until(lambda: len(r.fake.calls) == 1)
+        await r.take(shop.placed("2"))
+        await until(lambda: looked["2"] == 1)
+        go_on.set()
+        await r.until_idle()
+    assert looked == {"1": 1, "2": 2}
+
+
+async def test_who_is_cancelled_while_waiting_for_a_turn_gives_back_what_it_had() -> None:
+    bulkhead = Bulkhead(4, {kind: Gate(4, time.monotonic) for kind in CALL_KINDS}, calls=2)
+    async with bulkhead.turn("placing"), bulkhead.turn("capturing"):
+        waiting = asyncio.create_task(_take_turn(bulkhead, "refunding"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    await asyncio.wait_for(_take_turn(bulkhead, "placing"), 5.0)
+
+
+async def _take_turn(bulkhead: Bulkhead, kind: CallKind) -> None:
+    async with bulkhead.turn(kind):
+        pass
