@@ -34,7 +34,7 @@ async def test_plain_answers_are_settled_in_one_statement(database: str) -> None
         shop, counts = Shop(), r.store.engine.counts["settle"]
         await r.take(shop.placed("first"))
         await claimed(r)
-        before = counts.statements, counts.commits
+        before, done = (counts.statements, counts.commits), r.settler._fault.done
         assert before == (3, 1), "its first settle learns the epoch"
         go_on = await hold_calls(r)
         await r.take(*(shop.placed(str(number)) for number in range(20)))
@@ -44,6 +44,7 @@ async def test_plain_answers_are_settled_in_one_statement(database: str) -> None
         await r.until_idle()
         assert (counts.statements, counts.commits) <= (before[0] + 2, before[1] + 2), "at most one for each settler"
         assert len(await r.outcomes()) == 21
+        assert r.settler._fault.done > done, "an order that fails meanwhile is at fault itself"
 
 
 async def test_of_a_batch_only_orders_with_news_are_looked_at(database: str) -> None:

@@ -300,7 +300,7 @@ async def test_who_is_cancelled_while_waiting_for_a_turn_gives_back_what_it_had(
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-    await asyncio.wait_for(_take_turn(bulkhead, "placing"), 5.0)
+    await asyncio.wait_for(_take_turn(bulkhead, "refunding"), 5.0)
 
 
 async def _take_turn(bulkhead: Bulkhead, kind: CallKind) -> None:
