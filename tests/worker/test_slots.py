@@ -296,10 +296,11 @@ async def test_an_order_that_waited_for_its_turn_is_looked_at_again_and_no_other
 async def test_who_is_cancelled_while_waiting_for_a_turn_gives_back_what_it_had() -> None:
     bulkhead = Bulkhead(4, {kind: Gate(4, time.monotonic) for kind in CALL_KINDS}, calls=2)
     async with bulkhead.turn("placing"), bulkhead.turn("capturing"):
-        waiting = asyncio.create_task(_take_turn(bulkhead, "refunding"))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        for _ in range(4):
+            waiting = asyncio.create_task(_take_turn(bulkhead, "refunding"))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
     await asyncio.wait_for(_take_turn(bulkhead, "refunding"), 5.0)
 
 
