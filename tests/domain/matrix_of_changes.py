@@ -17,6 +17,7 @@ from .matrix_rows import (
     OF_S1,
     OPTIONS,
     REFERENCES,
+    REFUSED,
     TOKENIZE,
     TRACKING,
     WITHDRAW,
@@ -26,19 +27,15 @@ from .matrix_rows import (
 from .subscriptions import REQUESTED
 
 
-def _of_shipment(outcome: str, calls: str, *, review: str = "") -> tuple[Row, ...]:
+def _of_shipment(outcome: str, calls: str) -> tuple[Row, ...]:
     """Rows of an event about the shipment `s1`."""
     return (
         NEVER_PLACED,
         Row("early; checkout; checkout, bought", "shipment_unknown", waits="order; shipment"),
         Row("checkout, starting; checkout, updating", "shipment_unknown", waits="operation; order; shipment"),
         Row("placing; checkout, completing", "shipment_unknown", waits="operation; shipment"),
-        Row("in review; checkout, in review", "shipment_unknown", waits=f"{review}shipment"),
-        Row(
-            "in review, refused; checkout, in review, refused",
-            "order_rejected",
-            waits="review" if review else "shipment",
-        ),
+        Row("in review; checkout, in review", "shipment_unknown", waits="review; shipment"),
+        REFUSED,
         Row("authorized; checkout completed", "shipment_unknown", waits="shipment"),
         Row("part captured; captured; refunded; released", outcome, calls),
         Row("captured at once; checkout, captured at once", "shipment_unknown", waits="shipment"),
@@ -173,7 +170,7 @@ CHANGES: Final = (
         "due_date_extension_requested",
         "",
         {**OF_S1, "number_of_days": 30},
-        _of_shipment("due_date_extended", DUE_DATE, review="review; "),
+        _of_shipment("due_date_extended", DUE_DATE),
     ),
     Table(
         "due_date_extension_requested",

@@ -261,9 +261,11 @@ _CHANGES: Final = (
         {**INFO, **OF_S1},
         (
             NEVER_PLACED,
-            Row("early", "shipment_unknown", waits="order; shipment"),
-            Row("placing", "shipment_unknown", waits="operation; shipment"),
-            Row(f"{UNPAID}; authorized; paid; paid, refunded", "shipment_unknown", waits="shipment"),
+            Row("early", "shipment_unknown", waits="order; payment; shipment"),
+            Row("placing", "shipment_unknown", waits="operation; payment; shipment"),
+            Row("to pay; to pay first", "shipment_unknown", waits="payment; shipment"),
+            Row("to pay, left; payment failed", "shipment_unknown", waits="payment"),
+            Row("authorized; paid; paid, refunded", "shipment_unknown", waits="shipment"),
             Row(
                 f"part captured; {SHIPPED_ALL}; paid, part shipped; paid, shipped",
                 "tracking_added or 422",

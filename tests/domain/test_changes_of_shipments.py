@@ -7,6 +7,7 @@ import pytest
 from ordersaga.domain.model.outcomes import Outcome, Read, Send
 from ordersaga.domain.model.results import CaptureSeen, Rejected, Retryable, Succeeded, Unknown
 
+from .paid_there import PaidThere
 from .shop import Story, line
 from .subscriptions import settled
 from .uncertain import A, told
@@ -72,6 +73,33 @@ def test_without_its_shipment_it_is_rejected_in_the_end(what: str) -> None:
     story = Story(A)
     ask(story, what)
     assert told(story.pass_time(story.rules.waits_shipment)) == ("rejected", True, "shipment_unknown")
+
+
+@pytest.mark.parametrize("what", OF_SHIPMENT)
+def test_its_time_does_not_run_while_the_shipment_itself_waits_for_the_review(what: str) -> None:
+    story = Story(eager=False)
+    story.placed(A)
+    story.answer(Succeeded("order-1", fraud_status="PENDING"))
+    assert ask(story, what) == []
+    story.tell("shipped", {"shipment_id": "s1"})
+    assert story.pass_time(2 * story.rules.waits_shipment) == []
+    assert [one.waits_for for one in story.order.pending] == ["review", "review"]
+    story.seen(fraud_status="ACCEPTED")
+    assert story.operation.type == "capture"
+    story.answer(Succeeded("capture-1"))
+    assert story.operation.capture_id == "capture-1"
+
+
+def test_its_time_does_not_run_while_the_customer_has_yet_to_pay() -> None:
+    story = PaidThere(A)
+    story.made()
+    assert ask(story, "tracking_added") == []
+    story.tell("shipped", {"shipment_id": "s1"})
+    story.wait(2 * story.rules.waits_shipment)
+    story.authorized()
+    assert story.operation.type == "capture"
+    story.answer(Succeeded("shp-1"))
+    assert (story.operation.type, story.operation.capture_id) == ("add_tracking", "shp-1")
 
 
 @pytest.mark.parametrize("what", OF_SHIPMENT)

@@ -100,6 +100,7 @@ def _capture_of(builder: DecisionBuilder, pending: Pending, shipment: str) -> st
     if shipment in order.shipments:
         told = next((one.id for one in order.recorded if one.handle == shipment), _taken_at_once(order))
         return next((one.id for one in order.captures if one.shipment == shipment), told)
+    waiting.for_decision(builder)  # as its shipment does
     if not _may_ship(order) or waiting.waited_out(builder, pending, "shipment"):
         raise Refused("shipment_unknown", f"the order has no shipment {shipment!r}")
     raise Hold("shipment", builder.rules.waits_shipment)
@@ -115,7 +116,7 @@ def _taken_at_once(order: Order) -> str | None:
 
 def _may_ship(order: Order) -> bool:
     """An order worth 0 is authorized until it ships."""
-    return bool(order.remaining) or order.at_once or order.status in {"pending_review", "authorized"}
+    return bool(order.remaining) or order.at_once or order.status == "authorized"
 
 
 def changed(outcome: str, builder: DecisionBuilder, operation: Operation, _result: Succeeded) -> None:
