@@ -156,7 +156,7 @@ def _demanded(judged: Sequence[Judged]) -> Table:
     for one in judged:
         table.add_row(
             one.name,
-            f"{one.value:.2f} {one.unit}".rstrip(),
+            f"{one.value:.3f} {one.unit}".rstrip(),
             f"{'≥' if one.at_least else '≤'} {one.target:.2f} {one.unit}".rstrip(),
             "[green]reached" if one.met else "[red]not reached",
         )
