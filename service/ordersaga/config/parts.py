@@ -271,7 +271,7 @@ class Waits(Part):
     order: Seconds = 86_400.0
     """How long an event waits for its order to be placed."""
     shipment: Seconds = 86_400.0
-    """How long a return waits for the shipment of its lines."""
+    """How long a return waits for the shipment of its lines, and what names a shipment for that."""
     most: Annotated[int, Field(ge=1, le=1_000)] = 100
     """The maximum number of waiting events of an order; a further one is rejected (`too_many_waiting`)."""
 

@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from math import isfinite
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar
+from types import NoneType
+from typing import Any, Final, Generic, TypeVar, get_args
+from uuid import UUID
 
 import msgspec
-from msgspec import Struct, inspect
+from msgspec import Struct
+from msgspec.structs import fields
 
 from ordersaga.store.errors import InputRefusedError
 
 _R = TypeVar("_R", bound=Struct)
-_SQL_TYPES: Final[dict[type[inspect.Type], str]] = {
-    inspect.StrType: "text",
-    inspect.IntType: "bigint",
-    inspect.FloatType: "float8",
-    inspect.BoolType: "boolean",
-    inspect.UUIDType: "uuid",
-}
+_SQL_TYPES: Final[dict[Any, str]] = {str: "text", int: "bigint", float: "float8", bool: "boolean", UUID: "uuid"}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -28,12 +25,12 @@ class Rowset(Generic[_R]):
     """
 
     def __init__(self, row: type[_R], **arrays: str) -> None:
-        fields = {field.encode_name: _SQL_TYPES[type(_type_of(field))] for field in inspect.type_info(row).fields}  # type: ignore[attr-defined]  # it is a struct
-        self._numbers: Final = [name for name, kind in fields.items() if kind == "float8"]
-        columns = ", ".join(f"{name} {kind}" for name, kind in fields.items())
+        types = {field.encode_name: _sql_type(field.type) for field in fields(row)}
+        self._numbers: Final = [name for name, kind in types.items() if kind == "float8"]
+        columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
         given = [f"json_to_recordset($1::json) AS ({columns})"]
         given += [f"unnest(${place}::{kind}[])" for place, kind in enumerate(arrays.values(), 2)]
-        self.columns: Final = ", ".join([*fields, *arrays])
+        self.columns: Final = ", ".join([*types, *arrays])
         self.source: Final = f"ROWS FROM ({', '.join(given)}) WITH ORDINALITY AS g({self.columns}, position)"
         """A FROM item with the alias g, and the column `position`, by which it is in the order given."""
 
@@ -52,9 +49,7 @@ def _is_finite(value: float | None) -> bool:
     return value is None or isfinite(value)
 
 
-def _type_of(field: inspect.Field) -> Any:
-    """Without None."""
-    kind = field.type
-    if not isinstance(kind, inspect.UnionType):
-        return kind
-    return next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+def _sql_type(annotation: Any) -> str:
+    """Of a type, or of one that may be None."""
+    (kind,) = (one for one in get_args(annotation) or (annotation,) if one is not NoneType)
+    return _SQL_TYPES[kind]

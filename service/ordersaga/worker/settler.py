@@ -89,11 +89,11 @@ class Settler:
 
     def enqueue(self, settlement: Settlement) -> None:
         self._idle.clear()
-        if self._queue.empty():
+        first = self._queue.empty()
+        if first:
             self._waiting_since = time.monotonic()
-            self._news.set()
         self._queue.put_nowait(settlement)
-        if self._is_due():
+        if first or self._is_due():
             self._news.set()
 
     async def run(self) -> None:
